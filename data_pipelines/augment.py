@@ -1,0 +1,116 @@
+"""Random changes of a batch that leave its meaning alone.
+
+Each function builds one: it takes a batch of arrays and a seed `(2,)` int64, and
+gives a batch of the same shape and type. The same seed gives the same change.
+"""
+
+import tensorflow as tf
+
+
+def pictures(shift=0.1, scale=0.1, degrees=10.0, contrast=0.2):
+    """Moves, scales, turns and re-lights every picture by its own amount.
+
+    Nothing is mirrored: that would change letters, digits and roads.
+
+    Args:
+        shift: Largest move along an axis, as a share of the picture.
+        scale: Largest change of size, as a share.
+        degrees: Largest turn.
+        contrast: Largest change of contrast and of brightness, as a share.
+
+    Returns:
+        A function of `(batch, height, width, channels)` uint8 and a seed.
+    """
+
+    def change(batch, seed):
+        shape = tf.shape(batch)
+        n = shape[0]
+        height, width = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
+        u = tf.random.stateless_uniform((6, n), seed, -1.0, 1.0)
+        angle, size = u[0] * degrees * 3.14159265 / 180.0, 1.0 + u[1] * scale
+        cos, sin = tf.cos(angle) / size, tf.sin(angle) / size
+        # Where each output pixel comes from: turned about the centre, then moved.
+        x, y = (width - 1) / 2, (height - 1) / 2
+        left = x - cos * x + sin * y + u[2] * shift * width
+        top = y - sin * x - cos * y + u[3] * shift * height
+        zero = tf.zeros_like(cos)
+        transforms = tf.stack([cos, -sin, left, sin, cos, top, zero, zero], axis=1)
+        moved = tf.raw_ops.ImageProjectiveTransformV3(
+            images=batch,
+            transforms=transforms,
+            output_shape=shape[1:3],
+            fill_value=0.0,
+            interpolation="BILINEAR",
+            fill_mode="NEAREST",
+        )
+        gain = (1.0 + u[4] * contrast)[:, None, None, None]
+        offset = (u[5] * contrast * 127.5)[:, None, None, None]
+        lit = (tf.cast(moved, tf.float32) - 127.5) * gain + 127.5 + offset
+        return tf.cast(tf.clip_by_value(lit, 0.0, 255.0), batch.dtype)
+
+    return change
+
+
+def spectrograms(
+    shift=0.1, speed=0.15, bins=2, gain=1.0, time_mask=0.15, bin_mask=0.15
+):
+    """Moves, stretches and detunes every log-mel spectrogram, and blanks stripes.
+
+    The stripes are those of Park et al. 2019, "SpecAugment",
+    https://arxiv.org/abs/1904.08779, one along each axis, filled with the mean.
+
+    Args:
+        shift: Largest move in time, as a share of the frames.
+        speed: Largest change of speed, as a share.
+        bins: Largest move along the mel bands, in bands.
+        gain: Largest change of the logarithm.
+        time_mask: Widest stripe of frames, as a share.
+        bin_mask: Widest stripe of bands, as a share.
+
+    Returns:
+        A function of `(batch, frames, num_mel_bins)` float32 and a seed.
+    """
+
+    def change(batch, seed):
+        shape = tf.shape(batch)
+        n = shape[0]
+        frames, bands = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
+        u = tf.random.stateless_uniform((8, n, 1), seed, -1.0, 1.0)
+        t = tf.range(frames)[None]  # (1, frames)
+        source = (t - u[0] * shift * frames) * (1.0 + u[1] * speed)
+        source = tf.cast(tf.clip_by_value(tf.round(source), 0, frames - 1), tf.int32)
+        moved = tf.gather(batch, source, axis=1, batch_dims=1)
+        b = tf.range(bands)[None]  # (1, bands)
+        source = tf.clip_by_value(tf.round(b + u[2] * bins), 0, bands - 1)
+        moved = tf.gather(moved, tf.cast(source, tf.int32), axis=2, batch_dims=1)
+        mean = tf.reduce_mean(moved, axis=(1, 2), keepdims=True)
+
+        def stripe(places, length, widest, start, width):
+            width = (width + 1) / 2 * widest * length  # (batch, 1)
+            start = (start + 1) / 2 * (length - width)
+            return (places >= start) & (places < start + width)
+
+        blank = stripe(t, frames, time_mask, u[3], u[4])[:, :, None]
+        blank |= stripe(b, bands, bin_mask, u[5], u[6])[:, None, :]
+        return tf.where(blank, mean, moved) + u[7][:, :, None] * gain
+
+    return change
+
+
+def words(rate=0.1, unknown=1):
+    """Replaces words at random by the unknown word; padding stays.
+
+    Args:
+        rate: Share of the words.
+        unknown: Id of the unknown word.
+
+    Returns:
+        A function of `(batch, steps)` int32 and a seed.
+    """
+
+    def change(batch, seed):
+        drawn = tf.random.stateless_uniform(tf.shape(batch), seed)
+        hidden = (drawn < rate) & (batch != 0)
+        return tf.where(hidden, tf.constant(unknown, batch.dtype), batch)
+
+    return change

@@ -1,0 +1,1 @@
+"""Keypad arithmetic as a tensorflow-datasets builder."""

@@ -1,0 +1,292 @@
+"""What `mbm train` chooses by itself, each choice with its reason.
+
+The figures behind the reasons are in `benchmarks/RESULTS.md`.
+"""
+
+import os
+import statistics
+
+WIDTH = 128
+_LOOK = 200  # files looked at to choose a size
+
+
+def target_for(table, task=None):
+    """What the target means: one label, several labels or a number.
+
+    Args:
+        table: A `data_pipelines.sources.table.Table`.
+        task: `"label"`, `"labels"` or `"number"`; None to find out.
+
+    Returns:
+        A `Label`, `Labels` or `Quantity`, not adapted.
+
+    Raises:
+        ValueError: If `task` is none of these.
+    """
+    import polars as pl
+
+    from mbm_keras.preprocessing import Label
+    from mbm_keras.preprocessing import Labels
+    from mbm_keras.preprocessing import Quantity
+
+    kinds = {"label": Label, "labels": Labels, "number": Quantity}
+    if task is not None:
+        if task not in kinds:
+            raise ValueError(f"--task is one of {sorted(kinds)}. Received: {task!r}.")
+        return kinds[task]()
+    values = table.frame[table.target]
+    distinct = values.drop_nulls().n_unique()
+    if isinstance(values.dtype, pl.List):
+        return Labels()
+    if values.dtype == pl.String and values.str.contains("|", literal=True).any():
+        return Labels()
+    # Whole numbers of few kinds are names of classes; the rest is measured.
+    if values.dtype.is_float() and not (values.drop_nulls() % 1 == 0).all():
+        return Quantity()
+    if values.dtype.is_numeric() and distinct > max(20, len(values) ** 0.5):
+        return Quantity()
+    return Label()
+
+
+def features_for(table):
+    """A preprocessor for every input, sized by a look into the files.
+
+    Numbers and categories become one input, `table`.
+
+    Args:
+        table: A `data_pipelines.sources.table.Table`.
+
+    Returns:
+        A `Features`, not adapted.
+    """
+    from mbm_keras.preprocessing import Category
+    from mbm_keras.preprocessing import Features
+    from mbm_keras.preprocessing import LogMel
+    from mbm_keras.preprocessing import Number
+    from mbm_keras.preprocessing import Pixels
+    from mbm_keras.preprocessing import TableRow
+    from mbm_keras.preprocessing import WordIds
+
+    by_name = {}
+    for name in table.of("text"):
+        by_name[name] = WordIds()
+    for name in table.of("image"):
+        by_name[name] = Pixels(image_size(_some_paths(table, name)))
+    for name in table.of("audio"):
+        rate, seconds = audio_size(_some_paths(table, name))
+        by_name[name] = LogMel(rate, seconds, num_mel_bins=40 if rate <= 8_000 else 64)
+    numbers = {name: Number() for name in table.of("number")}
+    categories = {name: Category() for name in table.of("category")}
+    if numbers or categories:
+        name = "table" if "table" not in by_name else "table_columns"
+        by_name[name] = TableRow(numbers, categories)
+    return Features(**by_name)
+
+
+def image_size(paths):
+    """The side of the square: that of the median picture, 32 to 128, in 16s.
+
+    Smaller pictures gain nothing by being blown up; a model that two cores train in
+    minutes cannot look at more than 128 x 128.
+    """
+    from PIL import Image
+
+    sides = []
+    for path in paths:
+        try:
+            with Image.open(path) as picture:
+                sides.append(sum(picture.size) / 2)
+        except (OSError, ValueError):
+            continue  # the decoder will say what is wrong with it
+    side = statistics.median(sides) if sides else 64
+    return int(min(128, max(32, 16 * round(side / 16))))
+
+
+def audio_size(paths):
+    """Rate and length: the commonest rate, at most 16 kHz; nineteen sounds in twenty
+    fit in whole, ten seconds at most.
+    """  # noqa: D205
+    import soundfile
+
+    rates, seconds = [], []
+    for path in paths:
+        try:
+            info = soundfile.info(path)
+        except soundfile.LibsndfileError:
+            continue  # the decoder will say what is wrong with it
+        rates.append(info.samplerate)
+        seconds.append(info.frames / info.samplerate)
+    if not rates:
+        return 16_000, 1.0
+    longest = sorted(seconds)[int(0.95 * (len(seconds) - 1))]
+    return min(16_000, statistics.mode(rates)), round(min(10.0, max(0.1, longest)), 2)
+
+
+def learned_columns(table):
+    """Names of the columns that vocabularies and statistics are learned from."""
+    return [*table.of("text"), *table.of("number"), *table.of("category")]
+
+
+def towers_for(features):
+    """Builders by input name, where `late_fusion`'s default will not do.
+
+    A convolution per halving until about 4 places are left along each axis, so that
+    a large picture is not flattened into millions of weights.
+    """
+    import functools
+
+    from mbm_keras.towers import audio_cnn
+    from mbm_keras.towers import image_cnn
+
+    towers = {}
+    for feature in features.inputs():
+        if feature["modality"] == "image":
+            halvings = max(3, (feature["size"] - 1).bit_length() - 2)
+            towers[feature["name"]] = functools.partial(
+                image_cnn.build, filters=(16, 32, 64, 64, 64)[:halvings]
+            )
+        elif feature["modality"] == "audio":
+            towers[feature["name"]] = functools.partial(
+                audio_cnn.build, filters=(16, 32, 64)
+            )
+    return towers
+
+
+def augmentation(features):
+    """Small changes of pictures and sounds that leave their meaning alone."""
+    from data_pipelines import augment
+
+    changes = {"image": augment.pictures, "audio": augment.spectrograms}
+    return {
+        feature["name"]: changes[feature["modality"]]()
+        for feature in features.inputs()
+        if feature["modality"] in changes
+    }
+
+
+def stages(model, histories, epochs, learning_rate):
+    """The stages: towers alone, then their fusion, then everything.
+
+    A generator: what is frozen in the second stage depends on how the first went. A
+    tower that learned nothing alone, as the sentence of a question whose answer lies
+    in a picture, has nothing worth holding still; it trains along with the fusion.
+
+    Args:
+        model: The model to train.
+        histories: By stage name; filled in between.
+        epochs: Passes of the last stage, None for a choice.
+        learning_rate: Peak step size of Adam.
+
+    Yields:
+        Lists of `Stage`.
+    """
+    from mbm_keras.training import Stage
+
+    towers = [layer.name for layer in model.layers if layer.name.endswith("_tower")]
+    tuned = Stage("tuned", epochs or 12, learning_rate, patience=4)
+    if len(towers) == 1:
+        yield [tuned]
+        return
+    yield [
+        Stage(f"{name} alone", 8, learning_rate, alone=name, patience=2)
+        for name in (tower.removesuffix("_tower") for tower in towers)
+    ]
+    frozen = tuple(
+        tower
+        for tower in towers
+        if learned_something(histories[f"{tower.removesuffix('_tower')} alone"])
+    )
+    yield [Stage("fused", 10, learning_rate, frozen=frozen, patience=3), tuned]
+
+
+def learned_something(history):
+    """Whether the validation loss of a tower alone fell by more than a tenth."""
+    losses = history["val_loss"]
+    return min(losses) < 0.9 * losses[0]
+
+
+def check_splits(samples, table):
+    """Stops before training where there is nothing to learn from or to check on.
+
+    Raises:
+        ValueError: If the training or the validation split has no good row.
+    """
+    for split in ("train", "valid"):
+        if split not in samples or not len(samples[split]):
+            raise ValueError(
+                f"`{table}` has no good row in the split {split!r}: "
+                f"{ {name: len(part) for name, part in samples.items()} }."
+            )
+
+
+def sample(table, rows=8, most_bytes=4_000_000):
+    """Some raw rows by column, files as their bytes, to prove an export with."""
+    from data_pipelines import files
+
+    taken = {}
+    for name in table.columns:
+        cells = list(table.raw(name)[:rows])
+        if name in table.of("image") + table.of("audio"):
+            paths = [
+                files.resolve(
+                    cell, table.path.parent, allow_outside=table.allow_outside
+                )
+                if cell
+                else ("", "absent")
+                for cell in cells
+            ]
+            cells = [b"" if reason else files.read(path) for path, reason in paths]
+            cells = [cell if len(cell) < most_bytes else b"" for cell in cells]
+        elif name in table.of("number"):
+            cells = [float(cell) for cell in cells]
+        taken[name] = cells
+    return taken
+
+
+def best_of(history):
+    """The figures of the epoch with the best validation loss, and its number."""
+    epoch = min(range(len(history["val_loss"])), key=history["val_loss"].__getitem__)
+    figures = {name: round(values[epoch], 4) for name, values in history.items()}
+    return {"epochs": len(history["val_loss"]), "best": epoch + 1, **figures}
+
+
+def facts(summary, table):
+    """What the head of a report says."""
+    inputs = ", ".join(f"{name} ({kind})" for name, kind in summary["inputs"].items())
+    return {
+        "table": str(table),
+        "rows": f"{summary['rows']}, {summary['quarantined']} set aside",
+        "inputs": inputs,
+        "target": f"{summary['target']} ({summary['task']})",
+        "model": f"late fusion, {summary['fusion']}, {summary['parameters']:,} weights",
+        "seed": summary["seed"],
+        "time": f"{summary['seconds']} s, {summary['cpu_seconds']} CPU-seconds",
+    }
+
+
+def lines(summary, metric):
+    """What a person reads at the end of `mbm train`."""
+    told = [f"{'stage':<24}{metric:>12}"]
+    for name, figures in summary["stages"].items():
+        told.append(f"{name:<24}{figures[f'val_{metric}']:>12.4f}")
+    for split, figures in summary["splits"].items():
+        told.append(
+            f"{split} ({figures['rows']} rows)".ljust(24) + f"{figures[metric]:>12.4f}"
+        )
+    told.append(f"report: {summary['run']}/report.html")
+    return told
+
+
+def _some_paths(table, name):
+    from data_pipelines import files
+
+    cells = [cell for cell in dict.fromkeys(table.raw(name)) if cell]
+    step = max(1, len(cells) // _LOOK)
+    paths = []
+    for cell in cells[::step]:
+        path, reason = files.resolve(
+            cell, os.fspath(table.path.parent), allow_outside=table.allow_outside
+        )
+        if reason is None:
+            paths.append(path)
+    return paths

@@ -1,0 +1,104 @@
+"""Pictures of training and evaluation, as matplotlib figures."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+INK, ACCENT, SOFT = "#1f2430", "#2f6fde", "#b9c6dd"
+
+
+def curves(histories):
+    """Loss and the first metric of every stage, epoch by epoch.
+
+    Args:
+        histories: By stage name, lists by figure, as `fit_stages` returns them.
+
+    Returns:
+        A figure with two panels; stages stand one after the other.
+    """
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    panels = figure.subplots(1, 2)
+    first = next(iter(histories.values()), {})
+    names = [n for n in first if not n.startswith("val_") and n != "learning_rate"]
+    for panel, name in zip(panels, names[:2], strict=False):
+        start = 0
+        for stage, history in histories.items():
+            epochs = np.arange(len(history[name])) + start + 1
+            panel.plot(epochs, history[name], color=SOFT, marker=".")
+            if f"val_{name}" in history:
+                panel.plot(epochs, history[f"val_{name}"], color=ACCENT, marker=".")
+            if start:
+                panel.axvline(start + 0.5, color=INK, lw=0.5, ls=":")
+            panel.annotate(
+                stage,
+                (start + 0.7, 1.01),
+                xycoords=("data", "axes fraction"),
+                fontsize=7,
+                rotation=20,
+            )
+            start += len(epochs)
+        panel.set_xlabel("epoch")
+        panel.set_ylabel(name)
+        panel.plot([], [], color=SOFT, label="training")
+        panel.plot([], [], color=ACCENT, label="validation")
+        panel.legend(frameon=False, fontsize=8)
+    return _plain(figure)
+
+
+def confusion_matrix(counts, labels):
+    """The counts of `confusion` as a grid, each row coloured by its shares.
+
+    Args:
+        counts: `(labels, labels)`.
+        labels: Names of the labels.
+
+    Returns:
+        A figure.
+    """
+    size = min(12.0, 2.2 + 0.42 * len(labels))
+    figure = Figure(figsize=(size, size), layout="constrained")
+    panel = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    places = np.arange(len(labels))
+    panel.set_xticks(places, labels, rotation=90, fontsize=8)
+    panel.set_yticks(places, labels, fontsize=8)
+    if len(labels) <= 25:
+        for (i, j), n in np.ndenumerate(counts):
+            if n:
+                color = "white" if shares[i, j] > 0.5 else INK
+                panel.text(j, i, n, ha="center", va="center", fontsize=7, color=color)
+    panel.set_xlabel("answer")
+    panel.set_ylabel("truth")
+    return _plain(figure)
+
+
+def subset_bars(table, metric):
+    """One metric for every subset of the inputs, as bars.
+
+    Args:
+        table: What `subsets` gave.
+        metric: Name of the figure to show.
+
+    Returns:
+        A figure.
+    """
+    table = [row for row in table if metric in row]
+    figure = Figure(figsize=(7.5, 0.6 + 0.34 * len(table)), layout="constrained")
+    panel = figure.subplots()
+    places = np.arange(len(table))[::-1]
+    values = [row[metric] for row in table]
+    most = max(len(row["inputs"]) for row in table)
+    colors = [ACCENT if len(row["inputs"]) == most else SOFT for row in table]
+    panel.barh(places, values, color=colors)
+    panel.set_yticks(places, [" + ".join(row["inputs"]) for row in table], fontsize=8)
+    for place, value in zip(places, values, strict=True):
+        panel.text(value, place, f" {value:.3f}", va="center", fontsize=8)
+    panel.set_xlabel(metric)
+    panel.margins(x=0.12)
+    return _plain(figure)
+
+
+def _plain(figure):
+    for panel in figure.axes:
+        panel.spines[["top", "right"]].set_visible(False)
+    return figure

@@ -1,0 +1,140 @@
+"""SavedModel that takes raw strings, image bytes, WAV bytes and numbers."""
+
+import base64
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+STATUS = ("ok", "absent", "corrupt")
+
+
+def save(model, features, path, *, targets=None):
+    """Writes a SavedModel with two endpoints.
+
+    `serve` takes the raw columns by name, `(batch,)` each: strings, encoded images,
+    WAV bytes, floats. An absent part is an empty string, or NaN. A part that cannot
+    be decoded fails nobody: it counts as absent. It gives, by name:
+
+        <output>          the answer: a label, labels parted by `|`, or a number
+        <output>_probabilities  `(batch, labels)`, where there are labels
+        <output>_logits   `(batch, outputs)`, what the Keras model gives
+        status_<input>    `ok`, `absent` or `corrupt`, per row and input
+
+    `predict` takes arrays, for a client that preprocesses on its own.
+
+    Args:
+        model: A functional `keras.Model` with a list of named inputs.
+        features: A `mbm_keras.preprocessing.Features` with the same names.
+        path: Folder to write.
+        targets: By output name what turns logits into answers, such as a
+            `mbm_keras.preprocessing.Label`; None for logits alone.
+
+    Raises:
+        ValueError: If the names of `features` are not those of the inputs, or
+            `targets` names an output that is not there.
+    """
+    names = [tensor.name for tensor in model.inputs]
+    if set(names) - {"present"} != set(features.by_name):
+        raise ValueError(
+            f"`{model.name}` takes {sorted(names)}, but the features are "
+            f"{sorted(features.by_name)}."
+        )
+    targets = dict(targets or {})
+    if not set(targets) <= set(model.output):
+        raise ValueError(
+            f"`{model.name}` gives {sorted(model.output)}, but the targets are "
+            f"{sorted(targets)}."
+        )
+
+    arrays = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in model.inputs]
+    archive = keras.export.ExportArchive()
+    predict = archive.track_and_add_endpoint("predict", model, [arrays])
+    archive.track(features)
+
+    @tf.function(input_signature=[features.raw_signature()])
+    def serve(raw):
+        inputs, status = features.checked_batch(raw)
+        logits = predict([inputs[name] for name in names])
+        answers = {f"{name}_logits": value for name, value in logits.items()}
+        for name, target in targets.items():
+            answers |= target.decode(logits[name], name)
+        for i, name in enumerate(features.by_name):
+            state = tf.cast(status[:, i], tf.int32)
+            answers[f"status_{name}"] = tf.gather(tf.constant(STATUS), state)
+        return answers
+
+    serve.get_concrete_function()
+    archive.add_endpoint("serve", serve)
+    archive.write_out(str(path), verbose=False)
+
+
+def compare(path, raw, expected, *, tolerance=1e-4):
+    """Serves rows where neither Keras nor this package can be imported.
+
+    A fresh Python loads the SavedModel and answers the rows together and the first
+    of them alone.
+
+    Args:
+        path: Folder that `save` wrote.
+        raw: Raw columns by name: lists of bytes, strings or floats, `(rows,)` each.
+        expected: Logits by output name, `(rows, outputs)`, from the Keras model.
+        tolerance: Largest difference allowed.
+
+    Returns:
+        The largest difference found.
+
+    Raises:
+        ValueError: If an answer differs by more, or the SavedModel does not load
+            or answer.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        rows = pathlib.Path(folder) / "rows.json"
+        rows.write_text(json.dumps({name: _plain(v) for name, v in raw.items()}))
+        script = pathlib.Path(__file__).with_name("serve_alone.py")
+        # -P: without the script's own folder on the path, hence without our package.
+        run = subprocess.run(
+            [sys.executable, "-P", str(script), str(path), str(rows)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+        if run.returncode:
+            raise ValueError(
+                f"The SavedModel `{path}` does not serve on its own: "
+                f"{run.stderr.strip().splitlines()[-1:]}"
+            )
+        served = json.loads(run.stdout)
+    worst = 0.0
+    for name, logits in expected.items():
+        for key, right in (("together", logits), ("alone", logits[:1])):
+            difference = np.abs(np.array(served[key][f"{name}_logits"]) - right).max()
+            worst = max(worst, float(difference))
+    if not worst <= tolerance:  # NaN is no agreement either
+        raise ValueError(
+            f"The SavedModel `{path}` differs from the Keras model by {worst:.2g}, "
+            f"more than {tolerance:.2g}."
+        )
+    return worst
+
+
+def _plain(values):
+    """JSON has no bytes and no NaN."""
+    return [
+        None
+        if isinstance(value, (float, np.floating)) and np.isnan(value)
+        else float(value)
+        if isinstance(value, (float, int, np.number))
+        else {"bytes": base64.b64encode(_bytes(value)).decode()}
+        for value in values
+    ]
+
+
+def _bytes(value):
+    return value if isinstance(value, bytes) else str(value).encode()

@@ -1,0 +1,69 @@
+"""Attention over the modalities."""
+
+import keras
+from keras import ops
+
+from mbm_keras.fusion.shapes import check_embeddings
+from mbm_keras.layers import keep_present
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras")
+class AttentionFusion(keras.layers.Layer):
+    """One weight per modality and example, from an additive attention.
+
+        u_i = W_i x_i + b_i                 one width for all
+        a   = softmax_i(v . tanh(U u_i))    over the present modalities
+        out = sum_i a_i u_i
+
+    Source: Yang et al. 2016, "Hierarchical Attention Networks for Document
+    Classification", https://doi.org/10.18653/v1/N16-1174, section 2.2 (there over
+    words). Deviation: each modality has a projection of its own before it.
+
+    Args:
+        units: Width of the fused embedding.
+
+    Call arguments:
+        embeddings: List of `n` tensors `(batch, width_i)`.
+        present: `(batch, n)` bool, or None if everything is present.
+        return_weights: True to also return the weights.
+
+    Returns:
+        `(batch, units)`; and if `return_weights`, `(batch, n)` that sum to 1 and
+        are 0 for the absent.
+
+    Raises:
+        ValueError: If called with anything but a list of embeddings.
+    """
+
+    takes_sequences = False
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, shapes):
+        check_embeddings(self, shapes)
+        self.values = []
+        for shape in shapes:
+            dense = keras.layers.Dense(self.units, dtype=self.dtype_policy)
+            dense.build(shape)
+            self.values.append(dense)
+        self.hidden = keras.layers.Dense(
+            self.units, "tanh", use_bias=False, dtype=self.dtype_policy
+        )
+        self.hidden.build((None, None, self.units))
+        self.score = keras.layers.Dense(1, use_bias=False, dtype=self.dtype_policy)
+        self.score.build((None, None, self.units))
+
+    def call(self, embeddings, present=None, return_weights=False):
+        u = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
+        u = ops.stack(keep_present(u, present), axis=1)  # (batch, n, units)
+        a = self.score(self.hidden(u))[..., 0]  # (batch, n)
+        if present is not None:
+            a = ops.where(present, a, ops.full_like(a, -1e4))  # finite in float16
+        a = ops.softmax(a, axis=1)
+        fused = ops.sum(ops.expand_dims(a, -1) * u, axis=1)  # (batch, units)
+        return (fused, a) if return_weights else fused
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}

@@ -1,0 +1,98 @@
+"""FiLM: each modality is scaled and shifted by what the others say."""
+
+import keras
+from keras import ops
+
+from mbm_keras.fusion.shapes import check_list
+from mbm_keras.layers import MaskedMean
+from mbm_keras.layers import keep_present
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras")
+class FiLMFusion(keras.layers.Layer):
+    """Modulates the feature maps of every modality by the other modalities.
+
+    With `x_i` the feature maps of modality `i` (one vector per region, word or
+    moment; an embedding is a map of one place), `mean` over their places and `p_i`
+    1 where it is present and 0 where not:
+
+        h_i          = normalise(W_i x_i)
+        c_i          = relu(sum_{j != i} p_j mean(h_j))
+        gamma, beta  = V_i c_i + d_i
+        y_i          = relu((1 + gamma) * h_i + beta)
+        out          = sum_i p_i mean(y_i)
+
+    Source: Perez et al. 2018, "FiLM: Visual Reasoning with a General Conditioning
+    Layer", https://arxiv.org/abs/1709.07871, sections 2 and 3. Deviations: there a
+    question modulates a picture; here every modality modulates every other, in one
+    layer after the towers; the normalisation before it, theirs over the batch, is over
+    the width of a place; the maps are averaged for their maximum.
+
+    Args:
+        units: Width of the fused embedding.
+
+    Call arguments:
+        inputs: List of `n` tensors `(batch, width_i)` or `(batch, places_i,
+            width_i)`.
+        present: `(batch, n)` bool, or None if everything is present.
+        mask, inputs_mask: Filled in by Keras, the first where `inputs` come alone,
+            the second where `present` comes too: the padding of each sequence, which
+            does not count.
+
+    Returns:
+        `(batch, units)`.
+
+    Raises:
+        ValueError: If called with anything but a list of embeddings and sequences.
+    """
+
+    takes_sequences = True
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.supports_masking = True
+
+    def build(self, shapes):
+        check_list(self, shapes)
+        if any(len(shape) not in (2, 3) for shape in shapes):
+            raise ValueError(
+                "`FiLMFusion` fuses embeddings (batch, width) and sequences (batch, "
+                f"places, width). Received: shapes={shapes}."
+            )
+        self.mean = MaskedMean(dtype=self.dtype_policy)
+        self.normalise = keras.layers.LayerNormalization(
+            center=False, scale=False, dtype=self.dtype_policy
+        )
+        self.values, self.modulators = [], []
+        for shape in shapes:
+            value = keras.layers.Dense(
+                self.units, use_bias=False, dtype=self.dtype_policy
+            )
+            value.build((None, None, shape[-1]))
+            self.values.append(value)
+            modulator = keras.layers.Dense(2 * self.units, dtype=self.dtype_policy)
+            modulator.build((None, self.units))
+            self.modulators.append(modulator)
+
+    def call(self, inputs, present=None, mask=None, inputs_mask=None):
+        masks = mask or inputs_mask or [None] * len(inputs)
+        x = [ops.expand_dims(x, 1) if len(x.shape) == 2 else x for x in inputs]
+        h = [self.normalise(v(x)) for v, x in zip(self.values, x, strict=True)]
+        h = keep_present(h, present)  # (batch, places_i, units) each
+        s = [self.mean(h_i, mask=m) for h_i, m in zip(h, masks, strict=True)]
+        s = keep_present(s, present)
+        everything = sum(s)  # (batch, units)
+        fused = []
+        for i, modulator in enumerate(self.modulators):
+            gamma_beta = modulator(ops.relu(everything - s[i]))  # (batch, 2 units)
+            gamma, beta = ops.split(ops.expand_dims(gamma_beta, 1), 2, axis=-1)
+            y = ops.relu((1 + gamma) * h[i] + beta)  # (batch, places_i, units)
+            fused.append(self.mean(y, mask=masks[i]))
+        return sum(keep_present(fused, present))
+
+    def compute_mask(self, inputs, mask=None):
+        return None  # the places are gone, and their mask with them
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}

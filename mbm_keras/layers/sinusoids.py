@@ -1,0 +1,35 @@
+"""Positions of a sequence, as sines and cosines."""
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras")
+class Sinusoids(keras.layers.Layer):
+    """Adds to each step a code of its position; nothing is learned.
+
+        code(t, 2k)   = sin(t / 10000^(2k / width))
+        code(t, 2k+1) = cos(t / 10000^(2k / width))
+
+    Source: Vaswani et al. 2017, "Attention Is All You Need",
+    https://arxiv.org/abs/1706.03762, section 3.5. Deviation: none.
+
+    Input shape:
+        `(batch, steps, width)`, with a Keras mask `(batch, steps)` or none.
+
+    Output shape:
+        The same, the mask untouched.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, sequence):
+        steps, width = ops.shape(sequence)[1], sequence.shape[-1]
+        rate = 10_000.0 ** (-2.0 * (np.arange(width) // 2) / width)  # (width,)
+        angle = ops.expand_dims(ops.arange(steps, dtype="float32"), -1)
+        angle = angle * rate.astype("float32")  # (steps, width)
+        code = ops.where(np.arange(width) % 2 == 0, ops.sin(angle), ops.cos(angle))
+        return sequence + ops.cast(code, sequence.dtype)

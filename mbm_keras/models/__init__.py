@@ -1,0 +1,15 @@
+"""The zoo. One import per model, and the import is the registration.
+
+Every model file has the same two public names:
+
+    build(...)   returns a functional `keras.Model`
+    PRESETS      keyword arguments by name; "tiny" is the one the tests build
+"""
+
+from types import ModuleType
+
+from mbm_keras.models import gated_multimodal_unit
+from mbm_keras.models import image_classifier
+from mbm_keras.models import late_fusion
+
+ZOO = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}

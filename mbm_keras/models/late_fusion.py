@@ -1,0 +1,135 @@
+"""Late fusion: a tower per input, any fusion, any task.
+
+    input 1 --> <name>_tower --.
+    input 2 --> <name>_tower --+--> fusion --> dropout --> hidden --> head
+    ...                        |
+    present -------------------'
+
+y = head(fusion(f_1(x_1), f_2(x_2), ...)), the shape of Baltrusaitis et al. 2019,
+"Multimodal Machine Learning: A Survey and Taxonomy",
+https://arxiv.org/abs/1705.09406, section 6.1, with the choice of towers and fusion
+left to the caller.
+"""
+
+import keras
+from keras import layers
+
+from mbm_keras.fusion import ConcatenationFusion
+from mbm_keras.tasks import classification
+from mbm_keras.towers import audio_cnn
+from mbm_keras.towers import image_cnn
+from mbm_keras.towers import table_mlp
+from mbm_keras.towers import text_transformer
+
+DEFAULT_TOWERS = {
+    "audio": audio_cnn.build,
+    "image": image_cnn.build,
+    "table": table_mlp.build,
+    "text": text_transformer.build,
+}
+
+PRESETS = {
+    "tiny": dict(
+        features=[
+            dict(name="text", modality="text", vocabulary_size=20),
+            dict(name="image", modality="image", size=16),
+            dict(name="audio", modality="audio", frames=16, num_mel_bins=8),
+            dict(name="table", modality="table", numbers=2, categories=(4,)),
+        ],
+        num_outputs=3,
+        width=8,
+    ),
+}  # fmt: skip
+
+
+def build(
+    *,
+    features,
+    num_outputs,
+    head=classification.head,
+    output="label",
+    towers=None,
+    fusion=None,
+    width=128,
+    dropout=0.3,
+    pool=None,
+    presence=True,
+    name="late_fusion",
+):
+    """Builds the model.
+
+    Args:
+        features: One dict per input, as `Features.inputs()` lists them: its `name`,
+            its `modality` (`"text"`, `"image"`, `"audio"` or `"table"`), and what
+            the tower of that modality needs to know, such as `vocabulary_size`.
+        num_outputs: Number of labels, or of numbers.
+        head: The task's, for example `mbm_keras.tasks.classification.head`.
+        output: Name of the output.
+        towers: Builder by input name, where the default of its modality will not
+            do: `{"photo": functools.partial(image_resnet.build, blocks=3)}`.
+        fusion: A fusion layer; None for concatenation.
+        width: Size of the embeddings and of the hidden layer.
+        dropout: Rate of dropout on the fused embedding and in the head.
+        pool: True to fuse one embedding per input, False to fuse sequences; None for
+            what the fusion asks for.
+        presence: True to take the input `present`, for rows in which an input is
+            absent.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model`.
+        Inputs, by name, those that `features` lists. With the preset "tiny":
+            text: `(batch, steps)` int32 word ids, 0 = padding.
+            image: `(batch, size, size, 3)` uint8 in [0, 255].
+            audio: `(batch, frames, num_mel_bins)` float32, natural log of mel energy.
+            table: `(batch, columns)` float32, see `table_mlp`.
+            present: `(batch, n)` bool in the order of the other inputs; only if
+                `presence`.
+        Outputs, by name:
+            label: `(batch, num_outputs)` float32 logits.
+
+    Raises:
+        ValueError: If there is no feature, two have one name, a modality has no
+            default tower, or `towers` names an input that is not there.
+    """
+    towers, fusion = dict(towers or {}), fusion or ConcatenationFusion(width)
+    names = [feature["name"] for feature in features]
+    if not names or len(set(names)) < len(names) or not set(towers) <= set(names):
+        raise ValueError(
+            "`features` must have at least one input, each with a name of its own, "
+            "and `towers` no other names. Received: "
+            f"features={names}, towers={sorted(towers)}."
+        )
+
+    pool = not fusion.takes_sequences if pool is None else pool
+    inputs, encoded = [], []
+    for feature in features:
+        sizes = {k: v for k, v in feature.items() if k not in ("name", "modality")}
+        builder = towers.get(feature["name"]) or _default_tower(feature)
+        tower = builder(**sizes, width=width, pool=pool, name=feature["name"])
+        (x,) = tower.inputs
+        x = keras.Input(x.shape[1:], dtype=x.dtype, name=feature["name"])
+        inputs.append(x)
+        encoded.append(tower(x))  # (batch, width) or (batch, places, width)
+
+    present = None
+    if presence:
+        present = keras.Input((len(inputs),), dtype="bool", name="present")
+    x = fusion(encoded, present=present)  # (batch, fusion units)
+    x = layers.Dropout(dropout)(x)
+    x = layers.Dense(width, activation="relu", name="hidden")(x)  # (batch, width)
+    x = layers.Dropout(dropout)(x)
+    x = head(x, num_outputs, name=output)  # (batch, num_outputs)
+
+    if presence:
+        inputs.append(present)
+    return keras.Model(inputs, {output: x}, name=name)
+
+
+def _default_tower(feature):
+    if feature["modality"] not in DEFAULT_TOWERS:
+        raise ValueError(
+            f"There is a default tower for {sorted(DEFAULT_TOWERS)}. Give another "
+            f"modality its builder in `towers`. Received: feature={feature}."
+        )
+    return DEFAULT_TOWERS[feature["modality"]]

@@ -1,0 +1,107 @@
+"""One encoded sound to the log of mel-band energy."""
+
+import tensorflow as tf
+
+from mbm_keras.preprocessing.wav import decode_wav
+
+
+class LogMel(tf.Module):
+    """Decodes WAV bytes and computes the log of mel-band energy.
+
+    Channels are mixed to one, and another rate is resampled without aliases.
+
+    Args:
+        sample_rate: Rate at which the energy is computed, in hertz.
+        seconds: Length of the window; longer sound is cut, shorter is padded with
+            silence.
+        num_mel_bins: Number of mel bands between 20 Hz and `sample_rate / 2`.
+        hop: Distance between frames, in seconds. The Hann window is `2.5 * hop`.
+
+    Returns:
+        From a scalar string of bytes, `(frames, num_mel_bins)` float32, natural
+        log of the energy in each band. Silence is log(1e-6).
+
+    Raises:
+        tf.errors.InvalidArgumentError: If the bytes are no whole WAV file.
+        ValueError: If the window is shorter than one frame.
+    """
+
+    modality = "audio"
+    raw = tf.TensorSpec((), tf.string)
+
+    def __init__(self, sample_rate, seconds, num_mel_bins=40, hop=0.01):
+        super().__init__(name="log_mel")
+        self.sample_rate = sample_rate
+        self.seconds = seconds
+        self.num_mel_bins = num_mel_bins
+        self.hop = hop
+        self.samples = round(sample_rate * seconds)
+        self.step = round(sample_rate * hop)
+        self.window = round(sample_rate * hop * 2.5)
+        if self.samples < self.window or self.step < 1:
+            raise ValueError(
+                "The sound must hold one frame of 2.5 hops. Received: "
+                f"sample_rate={sample_rate}, seconds={seconds}, hop={hop}."
+            )
+        self.frames = 1 + (self.samples - self.window) // self.step
+        self.fft = 2 ** (self.window - 1).bit_length()
+        self.mel = tf.signal.linear_to_mel_weight_matrix(
+            num_mel_bins, self.fft // 2 + 1, sample_rate, 20.0, sample_rate / 2
+        )
+        self.array = tf.TensorSpec((self.frames, num_mel_bins), tf.float32)
+
+    def __call__(self, encoded):
+        wave, rate = decode_wav(encoded)
+        longest = tf.cast(
+            tf.math.ceil(self.seconds * tf.cast(rate, tf.float32)), tf.int32
+        )
+        wave = wave[: longest + 1]  # no work on what will be cut
+        wave = tf.cond(
+            rate == self.sample_rate,
+            lambda: wave,
+            lambda: resample(wave, rate, self.sample_rate),
+        )
+        wave = wave[: self.samples]
+        wave = tf.pad(wave, [[0, self.samples - tf.shape(wave)[0]]])
+        spectrum = tf.abs(tf.signal.stft(wave, self.window, self.step, self.fft))
+        energy = tf.square(spectrum) @ self.mel
+        return tf.ensure_shape(tf.math.log(energy + 1e-6), self.array.shape)
+
+    def adapt(self, values):
+        """Learns nothing."""
+
+    def sizes(self):
+        return {"frames": self.frames, "num_mel_bins": self.num_mel_bins}
+
+    def config(self):
+        return {
+            "sample_rate": self.sample_rate,
+            "seconds": self.seconds,
+            "num_mel_bins": self.num_mel_bins,
+            "hop": self.hop,
+        }
+
+
+def resample(wave, rate, new_rate):
+    """Resamples by cutting or padding the spectrum, which no alias passes.
+
+    Args:
+        wave: `(samples,)` float32.
+        rate: Its rate in hertz, a scalar int32.
+        new_rate: The rate wanted, in hertz.
+
+    Returns:
+        `(ceil(samples * new_rate / rate),)` float32.
+    """
+    samples = tf.shape(wave)[0]
+    # Whole seconds of sound are a whole number of samples at either rate.
+    seconds = tf.maximum(-(-samples // rate), 1)
+    before, after = seconds * rate, seconds * new_rate
+    spectrum = tf.signal.rfft(tf.pad(wave, [[0, before - samples]]))
+    kept = tf.minimum(before, after) // 2
+    spectrum = spectrum[:kept]  # the bin at half the lower rate is left out
+    spectrum = tf.pad(spectrum, [[0, after // 2 + 1 - kept]])
+    gain = tf.cast(after, tf.float32) / tf.cast(before, tf.float32)
+    new = tf.signal.irfft(spectrum, [after]) * gain
+    length = tf.cast(samples, tf.int64) * new_rate
+    return new[: tf.cast(-(-length // tf.cast(rate, tf.int64)), tf.int32)]

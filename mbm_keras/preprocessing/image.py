@@ -1,0 +1,66 @@
+"""One encoded image to pixels."""
+
+import tensorflow as tf
+
+from mbm_keras.preprocessing.wav import riff_form
+
+
+class Pixels(tf.Module):
+    """Decodes an image and resizes it to a square.
+
+    JPEG, PNG, BMP, WebP and the first frame of a GIF; gray becomes RGB, and what is
+    transparent is laid on white. The sides are stretched to the square; the
+    orientation that a camera notes beside the pixels is not applied.
+
+    Args:
+        size: Height and width of the output, in pixels.
+
+    Returns:
+        From a scalar string of bytes, `(size, size, 3)` uint8 in [0, 255].
+
+    Raises:
+        tf.errors.InvalidArgumentError: If the bytes are no whole image of these.
+    """
+
+    modality = "image"
+    raw = tf.TensorSpec((), tf.string)
+
+    def __init__(self, size):
+        super().__init__(name="pixels")
+        self.size = size
+        self.array = tf.TensorSpec((size, size, 3), tf.uint8)
+
+    def __call__(self, encoded):
+        image = tf.cond(
+            riff_form(encoded) == b"WEBP",
+            lambda: tf.image.decode_webp(encoded)[0],
+            lambda: tf.image.decode_image(encoded, 0, expand_animations=False),
+        )
+        image = _rgb(image)
+        image = tf.image.resize(image, (self.size, self.size), antialias=True)
+        return tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
+
+    def adapt(self, values):
+        """Learns nothing."""
+
+    def sizes(self):
+        return {"size": self.size}
+
+    def config(self):
+        return {"size": self.size}
+
+
+def _rgb(image):
+    """From 1 to 4 channels of uint8, gray or colour, with alpha if even, to RGB."""
+    shape = tf.shape(image)
+    has_alpha = shape[2] % 2 == 0
+    color = image[:, :, : shape[2] - tf.cast(has_alpha, tf.int32)]
+    color = tf.broadcast_to(color, [shape[0], shape[1], 3])
+
+    def on_white():
+        alpha = tf.cast(image[:, :, -1:], tf.float32) / 255
+        white = tf.cast(color, tf.float32) * alpha + 255 * (1 - alpha)
+        return tf.cast(tf.round(white), tf.uint8)
+
+    image = tf.cond(has_alpha, on_white, lambda: color)
+    return tf.ensure_shape(image, (None, None, 3))

@@ -1,0 +1,8 @@
+"""Every preprocessor of a whole input, by class name."""
+
+from mbm_keras.preprocessing.audio import LogMel
+from mbm_keras.preprocessing.image import Pixels
+from mbm_keras.preprocessing.table import TableRow
+from mbm_keras.preprocessing.text import WordIds
+
+PREPROCESSORS = {x.__name__: x for x in (LogMel, Pixels, TableRow, WordIds)}

@@ -1,0 +1,23 @@
+"""Towers: one modality in, one embedding or one sequence out.
+
+A tower file knows its own modality and nothing else. It has two public names:
+
+    build(...)   returns a functional `keras.Model` with one `Input`
+    PRESETS      keyword arguments by name; "tiny" is the one the tests build
+
+`pool=False` keeps the sequence `(batch, n, width)` with its Keras mask. The
+import is the registration.
+"""
+
+from types import ModuleType
+
+from mbm_keras.towers import audio_cnn
+from mbm_keras.towers import audio_crnn
+from mbm_keras.towers import image_application
+from mbm_keras.towers import image_cnn
+from mbm_keras.towers import image_resnet
+from mbm_keras.towers import table_mlp
+from mbm_keras.towers import text_rnn
+from mbm_keras.towers import text_transformer
+
+TOWERS = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}

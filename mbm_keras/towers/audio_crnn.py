@@ -1,0 +1,69 @@
+"""Audio tower: a CNN over a log-mel spectrogram, then a recurrent layer over time.
+
+Source: Choi et al. 2017, "Convolutional Recurrent Neural Networks for Music
+Classification", https://arxiv.org/abs/1609.04243. Deviations: convolutions of
+stride 2 instead of pooling, ReLU for ELU, one bidirectional GRU and its mean over
+time for two GRUs and the last state.
+"""
+
+import keras
+from keras import layers
+
+PRESETS = {
+    "tiny": dict(frames=16, num_mel_bins=8, filters=(4, 8), width=8),
+    "base": dict(frames=998, num_mel_bins=64, filters=(32, 64, 128), width=256),
+}
+
+
+def build(
+    frames,
+    num_mel_bins,
+    *,
+    filters=(32, 64, 128),
+    width=128,
+    dropout=0.0,
+    pool=True,
+    name="audio",
+):
+    """Builds the tower.
+
+    Args:
+        frames: Number of spectrogram frames.
+        num_mel_bins: Number of mel bands, as given to
+            `mbm_keras.preprocessing.LogMel`.
+        filters: Channels of each convolution, in order. Each halves both axes.
+        width: Size of the output. Must be even: half per direction.
+        dropout: Rate of dropout before the recurrent layer.
+        pool: True for the mean over time, False for one vector per moment.
+        name: Name of the input. The tower is called `<name>_tower`.
+
+    Returns:
+        A functional `keras.Model`.
+        Input `<name>`: `(batch, frames, num_mel_bins)` float32, natural log of mel
+        energy.
+        Output: `(batch, width)` float32 if `pool`, else `(batch, moments, width)`,
+        `moments = ceil(frames / 2 ** len(filters))`.
+
+    Raises:
+        ValueError: If an axis is too short to be halved so often, or `width` is odd.
+    """
+    if min(frames, num_mel_bins) < 2 ** len(filters) or width % 2:
+        raise ValueError(
+            f"{len(filters)} convolutions halve each axis {len(filters)} times, so "
+            f"`frames` and `num_mel_bins` must be at least {2 ** len(filters)}, and "
+            "`width` must be even. Received: "
+            f"frames={frames}, num_mel_bins={num_mel_bins}, width={width}."
+        )
+    audio = keras.Input((frames, num_mel_bins), name=name)
+    x = layers.BatchNormalization()(audio)  # per mel band
+    x = layers.Reshape((frames, num_mel_bins, 1))(x)
+    for channels in filters:  # each pass halves frames and num_mel_bins
+        x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
+        x = layers.BatchNormalization()(x)
+        x = layers.ReLU()(x)
+    x = layers.Reshape((x.shape[1], -1))(x)  # (batch, moments, bands * channels)
+    x = layers.Dropout(dropout)(x)
+    x = layers.Bidirectional(layers.GRU(width // 2, return_sequences=True))(x)
+    if pool:
+        x = layers.GlobalAveragePooling1D()(x)  # (batch, width)
+    return keras.Model([audio], x, name=f"{name}_tower")

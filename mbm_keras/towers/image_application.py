@@ -1,0 +1,69 @@
+"""Image tower: any network of `keras.applications`, with or without its weights.
+
+The networks and their papers: https://keras.io/api/applications/.
+"""
+
+import importlib
+
+import keras
+from keras import layers
+
+PRESETS = {
+    "tiny": dict(size=32, application=keras.applications.MobileNetV3Small, width=8),
+    "mobilenet": dict(
+        size=224,
+        application=keras.applications.MobileNetV3Small,
+        weights="imagenet",
+        frozen=True,
+    ),
+}
+
+
+def build(
+    size,
+    *,
+    application,
+    weights=None,
+    frozen=False,
+    width=128,
+    dropout=0.0,
+    pool=True,
+    name="image",
+):
+    """Builds the tower.
+
+    Args:
+        size: Height and width of the square picture, in pixels.
+        application: A function of `keras.applications`, such as
+            `keras.applications.ResNet50`.
+        weights: None for random ones, `"imagenet"` to download the published ones,
+            or the path of a `.weights.h5` file.
+        frozen: True to hold the network still, its batch normalisation in inference
+            mode; the dense layer on top of it trains.
+        width: Size of the output.
+        dropout: Rate of dropout on the last grid.
+        pool: True for the mean over the grid, False for one vector per region.
+        name: Name of the input. The tower is called `<name>_tower`.
+
+    Returns:
+        A functional `keras.Model`.
+        Input `<name>`: `(batch, size, size, 3)` uint8 in [0, 255].
+        Output: `(batch, width)` float32 if `pool`, else `(batch, regions, width)`
+        in rows from the top left.
+    """
+    image = keras.Input((size, size, 3), dtype="uint8", name=name)
+    network = application(
+        include_top=False, weights=weights, input_shape=(size, size, 3)
+    )
+    network.trainable = not frozen
+    # Each network has its own idea of a pixel, kept beside it as a function.
+    module = importlib.import_module(application.__module__)
+    x = module.preprocess_input(keras.ops.cast(image, "float32"))
+    x = network(x)  # (batch, rows, columns, channels)
+    if pool:
+        x = layers.GlobalAveragePooling2D()(x)  # (batch, channels)
+    else:
+        x = layers.Reshape((-1, x.shape[-1]))(x)  # (batch, regions, channels)
+    x = layers.Dropout(dropout)(x)
+    x = layers.Dense(width, activation="relu")(x)
+    return keras.Model([image], x, name=f"{name}_tower")

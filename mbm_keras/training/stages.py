@@ -1,0 +1,204 @@
+"""Train each tower alone, then their fusion, then everything together."""
+
+import contextlib
+import dataclasses
+import pathlib
+import tempfile
+
+import keras
+from keras import layers
+
+from mbm_keras.training.checkpoint import Checkpoint
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One compile and one fit.
+
+    Args:
+        name: What the stage is called in folders and reports.
+        epochs: The most passes over the data.
+        learning_rate: Peak step size of Adam, reached after the first epoch; from
+            there a half cosine leads to a fiftieth of it.
+        alone: Name of an input: its tower is trained alone, with a head of its own.
+        frozen: Names of top-level layers to hold still, for example
+            `("image_tower",)`. Everything else trains.
+        patience: Epochs without a better validation loss before the stage ends;
+            None for never.
+    """
+
+    name: str
+    epochs: int
+    learning_rate: float = 1e-3
+    alone: str | None = None
+    frozen: tuple[str, ...] = ()
+    patience: int | None = None
+
+
+def field_stages(model, *, alone, fused, tuned, learning_rate=1e-3, patience=None):
+    """The stages the field agreed on.
+
+    Each tower alone on its own modality; then the fusion and head on all of them,
+    the towers frozen; then everything.
+
+    Args:
+        model: A model with a layer `<input>_tower` per input.
+        alone: Epochs of each tower; 0 leaves the stage out.
+        fused: Epochs of the fusion.
+        tuned: Epochs of everything.
+        learning_rate: Peak step size of Adam.
+        patience: As for `Stage`.
+
+    Returns:
+        A list of `Stage`.
+    """
+    towers = [layer.name for layer in model.layers if layer.name.endswith("_tower")]
+    names = [name.removesuffix("_tower") for name in towers]
+    stages = [
+        Stage(f"{name} alone", alone, learning_rate, alone=name, patience=patience)
+        for name in names
+    ]
+    stages.append(
+        Stage("fused", fused, learning_rate, frozen=tuple(towers), patience=patience)
+    )
+    stages.append(Stage("tuned", tuned, learning_rate, patience=patience))
+    return [stage for stage in stages if stage.epochs]
+
+
+def fit_stages(
+    model,
+    stages,
+    train,
+    validation=None,
+    *,
+    losses,
+    metrics,
+    head=None,
+    callbacks=(),
+    folder=None,
+    jit_compile=False,
+    steps_per_execution=1,
+    announce=None,
+    verbose="auto",
+):
+    """Runs each stage in order.
+
+    Args:
+        model: A functional `keras.Model` with one output; for stages that train a
+            tower alone, with layers `<input>_tower`.
+        stages: The stages, in order.
+        train: A batched `tf.data.Dataset` of `(inputs by name, targets by name)`.
+        validation: The same, or None: then nothing stops early.
+        losses: As for `compile`.
+        metrics: As for `compile`. They are weighted by presence where a tower is
+            alone: rows without its input do not count.
+        head: Maps an embedding to the output of a tower that is trained alone, such
+            as `lambda x: classification.head(x, 10)`.
+        callbacks: As for `fit`, given to every stage.
+        folder: Where to keep each stage, so that a run that was stopped goes on at
+            its stage and epoch; None to keep nothing.
+        jit_compile: As for `compile`. Compiling takes tens of seconds, which only a
+            long training of recurrent layers earns back on a processor.
+        steps_per_execution: As for `compile`.
+        announce: Called with each stage before it is trained.
+        verbose: As for `fit`.
+
+    Returns:
+        The history of each stage by its name: lists by figure, one value an epoch.
+
+    Raises:
+        ValueError: If a stage names a layer or an input the model does not have, or
+            trains a tower alone and there is no head.
+    """
+    _check(model, stages, head)
+    with contextlib.ExitStack() as stack:
+        if folder is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+        histories = {}
+        for number, stage in enumerate(stages):
+            for layer in model.layers:
+                layer.trainable = layer.name not in stage.frozen
+            part, select = model, None
+            if stage.alone is not None:
+                part, select = _alone(model, stage.alone, head)
+            part.compile(
+                keras.optimizers.Adam(_schedule(stage, int(train.cardinality()))),
+                loss=losses,
+                weighted_metrics=metrics,
+                jit_compile=jit_compile,
+                steps_per_execution=steps_per_execution,
+            )
+            keeper = Checkpoint(
+                pathlib.Path(folder) / f"{number}-{stage.name.replace(' ', '-')}",
+                monitor="val_loss" if validation is not None else "loss",
+                patience=stage.patience if validation is not None else None,
+            )
+            keeper.restore(part)
+            if not keeper.done:
+                if announce is not None:
+                    announce(stage)
+                part.fit(
+                    train.map(select) if select else train,
+                    validation_data=validation.map(select)
+                    if select and validation is not None
+                    else validation,
+                    epochs=stage.epochs,
+                    initial_epoch=keeper.epoch,
+                    callbacks=[*callbacks, keeper],
+                    verbose=verbose,
+                )
+            histories[stage.name] = keeper.history
+    for layer in model.layers:
+        layer.trainable = layer.name not in stages[-1].frozen
+    return histories
+
+
+def _check(model, stages, head):
+    names = [layer.name for layer in model.layers]
+    for stage in stages:
+        unknown = sorted(set(stage.frozen) - set(names))
+        if stage.alone is not None and f"{stage.alone}_tower" not in names:
+            unknown.append(f"{stage.alone}_tower")
+        if unknown:
+            raise ValueError(
+                f"`{model.name}` has no layer named {unknown}, which stage "
+                f"{stage.name!r} asks for. Its layers are {names}."
+            )
+        if stage.alone is not None and head is None:
+            raise ValueError(
+                f"Stage {stage.name!r} trains a tower alone, which takes a `head`. "
+                "Received: head=None."
+            )
+
+
+def _schedule(stage, steps):
+    """From 0 to the peak within an epoch, then half a cosine down."""
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=max(1, (stage.epochs - 1) * steps),
+        alpha=0.02,
+        warmup_target=stage.learning_rate,
+        warmup_steps=steps,
+    )
+
+
+def _alone(model, name, head):
+    """A model of one tower and a head, and what maps a batch to its part of it."""
+    tower = model.get_layer(f"{name}_tower")
+    (inner,) = tower.inputs
+    x = keras.Input(inner.shape[1:], dtype=inner.dtype, name=name)
+    y = tower(x)  # (batch, width) or (batch, places, width)
+    if len(y.shape) == 3:
+        y = layers.GlobalAveragePooling1D()(y)
+    (output,) = model.output
+    part = keras.Model([x], {output: head(y)}, name=f"{name}_alone")
+    place = [t.name for t in model.inputs].index(name)
+
+    def select(inputs, targets):
+        if "present" not in inputs:
+            return {name: inputs[name]}, targets
+        # Rows without this input weigh nothing. No `keras.ops` here: the batch is
+        # tf.data's whatever the backend.
+        return {name: inputs[name]}, targets, {output: inputs["present"][:, place]}
+
+    return part, select
