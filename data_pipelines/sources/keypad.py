@@ -120,7 +120,7 @@ def examples(*, rows=8_000, seed=0):
 
     rng = np.random.default_rng(seed)
     drawn = load_digits()
-    pictures = [_png(image) for image in drawn.images]
+    pictures = [png(image) for image in drawn.images]
     order, start = rng.permutation(len(pictures)), 0
     tone_id = 0
     for split, share in SHARES.items():
@@ -142,7 +142,7 @@ def examples(*, rows=8_000, seed=0):
             tone_id += 1
 
 
-def _png(image, size=32):
+def png(image, size=32):
     """A drawing of 8x8 dots from 0 to 16, as PNG bytes, white ink on black."""
     from PIL import Image
 

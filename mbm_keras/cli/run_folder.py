@@ -92,6 +92,7 @@ def load(folder):
     """
     import keras
 
+    import mbm_keras.models  # noqa: F401 - our layers become known by being imported
     from mbm_keras.preprocessing import TARGETS
     from mbm_keras.preprocessing import Features
 
@@ -101,7 +102,7 @@ def load(folder):
     targets = {}
     for name, config in _read(folder / "targets.json").items():
         targets[name] = TARGETS[config.pop("target")](**config)
-    model = keras.models.load_model(folder / "model.keras")
+    model = keras.models.load_model(folder / "model.keras", compile=False)
     sample = {n: _from_json(v) for n, v in _read(folder / "sample.json").items()}
     return model, features, targets, sample
 

@@ -1,6 +1,7 @@
 """`mbm train`: a table to a trained model and its report."""
 
 import inspect
+import sys
 from typing import Annotated
 
 import typer
@@ -31,10 +32,10 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(help="Passes of the last stage, all towers together.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Rows per step.")] = 32,
+    batch_size: Annotated[int, typer.Option(help="Rows per step.")] = 64,
     learning_rate: Annotated[
         float, typer.Option(help="Peak step size of Adam.")
-    ] = 2e-3,
+    ] = 4e-3,
     augment: Annotated[
         bool, typer.Option(help="Change pictures and sounds a little every epoch.")
     ] = True,
@@ -155,6 +156,7 @@ def trained(
             metrics=metrics,
             head=lambda x: head(x, meaning.num_outputs, name=name),
             folder=folder / "stages",
+            verbose=1 if sys.stderr.isatty() else 2,
             announce=lambda stage: typer.echo(f"stage: {stage.name}", err=True),
         )
 

@@ -9,17 +9,21 @@ import json
 import sys
 
 
-class Refuse:
-    """Makes the import of what must not be needed an error."""
+class Without:
+    """A finder of modules that does not find what must not be needed."""
+
+    def __init__(self, finder):
+        self.finder = finder
 
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in ("keras", "mbm_keras", "data_pipelines"):
-            raise ImportError(f"{name} is out of reach here")
+            return None
+        return self.finder.find_spec(name, path, target)
 
 
 def main(path, rows):
     """Prints the answers to all rows together, and to the first alone."""
-    sys.meta_path.insert(0, Refuse())
+    sys.meta_path = [Without(finder) for finder in sys.meta_path]
     import tensorflow as tf
 
     def tensor(values, spec):

@@ -19,13 +19,13 @@ from mbm_keras.tasks import classification
 from mbm_keras.towers import audio_cnn
 from mbm_keras.towers import image_cnn
 from mbm_keras.towers import table_mlp
-from mbm_keras.towers import text_transformer
+from mbm_keras.towers import text_cnn
 
 DEFAULT_TOWERS = {
     "audio": audio_cnn.build,
     "image": image_cnn.build,
     "table": table_mlp.build,
-    "text": text_transformer.build,
+    "text": text_cnn.build,
 }
 
 PRESETS = {
@@ -51,7 +51,7 @@ def build(
     towers=None,
     fusion=None,
     width=128,
-    dropout=0.3,
+    dropout=0.1,
     pool=None,
     presence=True,
     name="late_fusion",

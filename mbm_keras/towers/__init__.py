@@ -17,6 +17,7 @@ from mbm_keras.towers import image_application
 from mbm_keras.towers import image_cnn
 from mbm_keras.towers import image_resnet
 from mbm_keras.towers import table_mlp
+from mbm_keras.towers import text_cnn
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers import text_transformer
 

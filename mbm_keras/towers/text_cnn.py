@@ -1,0 +1,64 @@
+"""Text tower: word embeddings, convolutions over neighbouring words, one layer deep.
+
+Source: Kim 2014, "Convolutional Neural Networks for Sentence Classification",
+https://arxiv.org/abs/1408.5882. Deviations: filters of one word stand beside those
+of three to five, so that the tower is a bag of words to begin with; the mean over the
+words for their maximum, which lets a gradient through to every word.
+"""
+
+import keras
+from keras import layers
+
+from mbm_keras.layers import MaskedMean
+
+PRESETS = {"tiny": dict(vocabulary_size=20, width=8)}
+
+
+def build(
+    vocabulary_size,
+    *,
+    width=128,
+    sizes=(1, 3),
+    dropout=0.0,
+    pool=True,
+    name="text",
+):
+    """Builds the tower.
+
+    Args:
+        vocabulary_size: Number of word ids, padding id 0 included.
+        width: Size of an embedded word and of the output.
+        sizes: Lengths of the filters, in words.
+        dropout: Rate of dropout on the embedded words.
+        pool: True for one embedding, False for one vector per word.
+        name: Name of the input. The tower is called `<name>_tower`.
+
+    Returns:
+        A functional `keras.Model`.
+        Input `<name>`: `(batch, steps)` int32 word ids, 0 = padding.
+        Output: `(batch, width)` float32 if `pool`, in which padding does not
+        count, else `(batch, steps, width)` with the padding as its Keras mask.
+    """
+    text = keras.Input((None,), dtype="int32", name=name)
+    x = layers.Embedding(vocabulary_size, width, mask_zero=True)(text)
+    x = layers.Dropout(dropout)(x)  # (batch, steps, width)
+    x = ZeroPadding()(x)  # so that a neighbour that is padding says nothing
+    x = layers.Add()([layers.Conv1D(width, n, padding="same")(x) for n in sizes])
+    x = layers.ReLU()(x)
+    if pool:
+        x = MaskedMean()(x)  # (batch, width)
+    return keras.Model([text], x, name=f"{name}_tower")
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras")
+class ZeroPadding(keras.layers.Layer):
+    """Sets the masked steps of `(batch, steps, width)` to zero, and keeps the mask."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, sequence, mask=None):
+        if mask is None:
+            return sequence
+        return sequence * keras.ops.cast(mask, sequence.dtype)[..., None]
