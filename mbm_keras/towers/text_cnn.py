@@ -8,6 +8,7 @@ words for their maximum, which lets a gradient through to every word.
 
 import keras
 from keras import layers
+from keras import ops
 
 from mbm_keras.layers import MaskedMean
 
@@ -42,23 +43,47 @@ def build(
     text = keras.Input((None,), dtype="int32", name=name)
     x = layers.Embedding(vocabulary_size, width, mask_zero=True)(text)
     x = layers.Dropout(dropout)(x)  # (batch, steps, width)
-    x = ZeroPadding()(x)  # so that a neighbour that is padding says nothing
-    x = layers.Add()([layers.Conv1D(width, n, padding="same")(x) for n in sizes])
-    x = layers.ReLU()(x)
+    x = WordConvolutions(width, sizes)(x)
     if pool:
         x = MaskedMean()(x)  # (batch, width)
     return keras.Model([text], x, name=f"{name}_tower")
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
-class ZeroPadding(keras.layers.Layer):
-    """Sets the masked steps of `(batch, steps, width)` to zero, and keeps the mask."""
+class WordConvolutions(layers.Layer):
+    """Adds up convolutions of several lengths, to which padding says nothing.
 
-    def __init__(self, **kwargs):
+        y = relu(sum_n conv_n(x))
+
+    Args:
+        width: Size of the output.
+        sizes: Lengths of the filters, in words.
+
+    Input shape:
+        `(batch, steps, width)`, with a Keras mask `(batch, steps)` or none.
+
+    Output shape:
+        `(batch, steps, width)`, the mask untouched.
+    """
+
+    def __init__(self, width, sizes, **kwargs):
         super().__init__(**kwargs)
+        self.width, self.sizes = width, tuple(sizes)
         self.supports_masking = True
 
+    def build(self, shape):
+        self.convolutions = []
+        for size in self.sizes:
+            convolution = layers.Conv1D(
+                self.width, size, padding="same", dtype=self.dtype_policy
+            )
+            convolution.build(shape)
+            self.convolutions.append(convolution)
+
     def call(self, sequence, mask=None):
-        if mask is None:
-            return sequence
-        return sequence * keras.ops.cast(mask, sequence.dtype)[..., None]
+        if mask is not None:
+            sequence = sequence * ops.cast(mask, sequence.dtype)[..., None]
+        return ops.relu(sum(c(sequence) for c in self.convolutions))
+
+    def get_config(self):
+        return {**super().get_config(), "width": self.width, "sizes": self.sizes}

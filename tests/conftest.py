@@ -1,0 +1,17 @@
+"""Fixtures of all tests."""
+
+import os
+import pathlib
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@pytest.fixture
+def real_data():
+    """The folder of real archives; without it a test is skipped."""
+    folder = os.environ.get("MBM_DATA_DIR")
+    if not folder:
+        pytest.skip("needs real archives: set MBM_DATA_DIR to their folder")
+    return pathlib.Path(folder)

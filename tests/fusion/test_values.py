@@ -1,0 +1,90 @@
+"""The fusions against their equations written out in NumPy."""
+
+import numpy as np
+
+from mbm_keras.fusion import AttentionFusion
+from mbm_keras.fusion import ConcatenationFusion
+from mbm_keras.fusion import FiLMFusion
+from mbm_keras.fusion import GatedFusion
+from mbm_keras.fusion import SumFusion
+from tests.fusion.test_every_fusion import WIDTHS
+from tests.fusion.test_every_fusion import embeddings
+from tests.helpers import assert_same
+from tests.helpers import numpy
+
+
+def softmax(z, axis):
+    e = np.exp(z - z.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def normalise(h):
+    return (h - h.mean(-1, keepdims=True)) / np.sqrt(h.var(-1, keepdims=True) + 1e-3)
+
+
+def test_sum():
+    x, fusion = embeddings(*WIDTHS), SumFusion(7)
+    out = fusion(x)
+    w = [numpy(v) for v in fusion.weights]
+    right = sum(a @ w[2 * i] + w[2 * i + 1] for i, a in enumerate(x))
+    assert_same(out, right)
+
+
+def test_concatenation():
+    x, fusion = embeddings(*WIDTHS), ConcatenationFusion(7)
+    out = fusion(x, present=np.array([[True, False, True]] * 3))
+    kernel, bias = (numpy(v) for v in fusion.weights)
+    flat = np.concatenate([x[0], 0 * x[1], x[2], [[1, 0, 1]] * 3], -1)
+    assert_same(out, np.maximum(flat @ kernel + bias, 0))
+
+
+def test_gated_and_its_gates():
+    x, fusion = embeddings(*WIDTHS), GatedFusion(7)
+    fused, gates = fusion(x, return_gates=True)
+    *values, gate = (numpy(w) for w in fusion.weights)
+    h = np.stack([np.tanh(a @ w) for a, w in zip(x, values, strict=True)], axis=1)
+    g = softmax((np.concatenate(x, -1) @ gate).reshape(3, 3, 7), 1)
+    assert_same(gates, g)
+    assert_same(fused, (g * h).sum(1))
+    _, gates = fusion(x, present=np.array([[True, False, True]] * 3), return_gates=True)
+    assert (numpy(gates)[:, 1] == 0).all()
+    assert_same(numpy(gates).sum(1), np.ones((3, 7)))
+
+
+def test_attention_and_its_weights():
+    x, fusion = embeddings(*WIDTHS), AttentionFusion(7)
+    fused, weights = fusion(x, return_weights=True)
+    w = [numpy(v) for v in fusion.weights]
+    u = np.stack([a @ w[2 * i] + w[2 * i + 1] for i, a in enumerate(x)], axis=1)
+    a = softmax((np.tanh(u @ w[6]) @ w[7])[..., 0], 1)
+    assert_same(weights, a)
+    assert_same(fused, (a[..., None] * u).sum(1))
+
+
+def test_film_with_a_masked_sequence():
+    rng = np.random.default_rng(0)
+    x = [rng.standard_normal((2, 3, 4)), rng.standard_normal((2, 5))]
+    x = [a.astype("float32") for a in x]
+    mask = np.array([[True, True, False], [True, True, True]])
+    fusion = FiLMFusion(7)
+    out = fusion(x, mask=[mask, None])
+    w = [numpy(v) for v in fusion.weights]
+    values, modulators = [w[0], w[3]], [w[1:3], w[4:6]]
+
+    h = [normalise(x[0] @ values[0]), normalise(x[1] @ values[1])[:, None]]
+    weight = [mask / mask.sum(1, keepdims=True), np.ones((2, 1))]
+    s = [(a * b[..., None]).sum(1) for a, b in zip(h, weight, strict=True)]
+    right = 0
+    for i, c in ((0, s[1]), (1, s[0])):
+        kernel, bias = modulators[i]
+        gamma, beta = np.split(np.maximum(c, 0) @ kernel + bias, 2, axis=-1)
+        y = np.maximum((1 + gamma[:, None]) * h[i] + beta[:, None], 0)
+        right = right + (y * weight[i][..., None]).sum(1)
+    assert_same(out, right)
+
+
+def test_film_answers_to_its_condition():
+    x, fusion = embeddings(4, 6), FiLMFusion(7)
+    one = numpy(fusion(x))
+    other = numpy(fusion([x[0], x[1] + 1.0]))
+    assert np.abs(one - other).max() > 1e-3

@@ -1,0 +1,73 @@
+"""Checks and small files shared by the tests."""
+
+import io
+import wave
+
+import keras
+import numpy as np
+from keras import ops
+from PIL import Image
+
+
+def random_inputs(model, batch=2, steps=5, seed=0):
+    """Random arrays for the inputs of `model`, by name."""
+    rng = np.random.default_rng(seed)
+    arrays = {}
+    for tensor in model.inputs:
+        shape = [batch, *(steps if n is None else n for n in tensor.shape[1:])]
+        if tensor.dtype == "int32":
+            arrays[tensor.name] = rng.integers(1, 8, shape).astype("int32")
+        elif tensor.dtype == "uint8":
+            arrays[tensor.name] = rng.integers(0, 256, shape).astype("uint8")
+        elif tensor.dtype == "bool":
+            arrays[tensor.name] = np.ones(shape, bool)
+        else:
+            arrays[tensor.name] = rng.integers(0, 2, shape).astype("float32")
+    return arrays
+
+
+def numpy(tree):
+    return keras.tree.map_structure(ops.convert_to_numpy, tree)
+
+
+def assert_same(left, right, atol=1e-5):
+    keras.tree.map_structure(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=atol),
+        numpy(left),
+        numpy(right),
+    )
+
+
+def every_weight_gets_a_gradient(model, inputs):
+    """Names of the weights of `model` that do not move in one step of SGD."""
+    before = [ops.convert_to_numpy(w) for w in model.trainable_weights]
+    targets = keras.tree.map_structure(
+        lambda y: np.random.default_rng(1).random(y.shape), numpy(model(inputs))
+    )
+    losses = keras.tree.map_structure(lambda _: "mse", targets)
+    model.compile(keras.optimizers.SGD(1.0), loss=losses, jit_compile=False)
+    model.train_on_batch(inputs, targets)
+    return [
+        w.path
+        for w, old in zip(model.trainable_weights, before, strict=True)
+        if np.array_equal(ops.convert_to_numpy(w), old)
+    ]
+
+
+def image_bytes(kind="PNG", mode="RGB", size=(12, 10), seed=0, **options):
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), "uint8")
+    data = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(data, kind, **options)
+    return data.getvalue()
+
+
+def wav_bytes(seconds=0.25, rate=8_000, hertz=440.0):
+    time = np.arange(round(seconds * rate)) / rate
+    data = io.BytesIO()
+    with wave.open(data, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        tone = 0.5 * np.sin(2 * np.pi * hertz * time)
+        file.writeframes((tone * 32_767).astype("<i2").tobytes())
+    return data.getvalue()

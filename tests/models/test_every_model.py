@@ -1,0 +1,74 @@
+"""What every model of the zoo must do. A new model is tested by being listed."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+from mbm_keras.models import ZOO
+from tests.helpers import assert_same
+from tests.helpers import every_weight_gets_a_gradient
+from tests.helpers import random_inputs
+
+every_model = pytest.mark.parametrize("name", ZOO)
+
+
+def tiny(name):
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(0)
+    return ZOO[name].build(**ZOO[name].PRESETS["tiny"])
+
+
+@every_model
+def test_says_what_it_takes_and_gives(name):
+    model, doc = tiny(name), inspect.getdoc(ZOO[name].build)
+    for tensor in [*model.inputs, *model.output]:
+        key = tensor if isinstance(tensor, str) else tensor.name
+        assert f"{key}: `(batch," in doc
+    assert "arxiv.org" in ZOO[name].__doc__ or "doi.org" in ZOO[name].__doc__
+
+
+@every_model
+def test_takes_a_dict_by_name_and_ignores_other_keys(name):
+    model = tiny(name)
+    x = random_inputs(model)
+    extra = {"aaa_id": np.zeros((2, 1)), **x, "zzz": np.zeros((2, 3))}
+    assert_same(model(x), model(extra))
+
+
+@every_model
+def test_saves_and_loads(name, tmp_path):
+    model = tiny(name)
+    x = random_inputs(model)
+    model.save(tmp_path / "model.keras")
+    assert_same(model(x), keras.models.load_model(tmp_path / "model.keras")(x))
+
+
+@every_model
+def test_every_weight_learns(name):
+    model = tiny(name)
+    assert every_weight_gets_a_gradient(model, random_inputs(model, batch=8)) == []
+
+
+@every_model
+def test_can_overfit_one_batch(name):
+    model = tiny(name)
+    x = random_inputs(model, batch=8)
+    y = {key: np.arange(8) % out.shape[-1] for key, out in model(x).items()}
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(
+        keras.optimizers.Adam(0.01), loss={key: loss for key in y}, jit_compile=False
+    )
+    # In one batch the statistics of batch normalisation are those of the batch.
+    history = model.fit(x, y, epochs=60, verbose=0).history["loss"]
+    assert history[-1] < 0.5 * history[0]
+
+
+@pytest.mark.parametrize("name", [n for n in ZOO if n != "image_classifier"])
+def test_the_content_of_an_absent_input_does_not_matter(name):
+    model = tiny(name)
+    x = random_inputs(model)
+    x["present"][:, 1] = False
+    second = [t.name for t in model.inputs][1]
+    assert_same(model(x), model({**x, second: x[second] * 0}))

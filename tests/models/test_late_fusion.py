@@ -1,0 +1,78 @@
+"""late_fusion: any towers, any fusion, any task."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+
+from mbm_keras.fusion import FUSIONS
+from mbm_keras.fusion import FiLMFusion
+from mbm_keras.models import late_fusion
+from mbm_keras.tasks import regression
+from mbm_keras.towers import text_rnn
+from mbm_keras.towers import text_transformer
+from tests.helpers import assert_same
+from tests.helpers import random_inputs
+
+TINY = late_fusion.PRESETS["tiny"]
+
+
+@pytest.mark.parametrize("name", FUSIONS)
+@pytest.mark.parametrize("pool", [True, None])
+def test_every_fusion_with_every_modality(name, pool):
+    model = late_fusion.build(**TINY, fusion=FUSIONS[name](8), pool=pool)
+    assert model(random_inputs(model))["label"].shape == (2, 3)
+
+
+def test_two_inputs_of_one_modality():
+    features = [
+        dict(name="question", modality="text", vocabulary_size=20),
+        dict(name="caption", modality="text", vocabulary_size=30),
+    ]
+    model = late_fusion.build(features=features, num_outputs=3, width=8)
+    assert [t.name for t in model.inputs] == ["question", "caption", "present"]
+    assert model(random_inputs(model))["label"].shape == (2, 3)
+
+
+@pytest.mark.parametrize("tower", [text_rnn.build, text_transformer.build])
+def test_padding_does_not_reach_a_fusion_of_sequences(tower):
+    tower = functools.partial(tower)
+    model = late_fusion.build(**TINY, towers={"text": tower}, fusion=FiLMFusion(8))
+    x = random_inputs(model)
+    x["text"] = np.array([[3, 4, 0], [5, 0, 0]])
+    padded = np.pad(x["text"], [[0, 0], [0, 4]])
+    assert_same(model(x), model({**x, "text": padded}))
+
+
+def test_a_number_in_its_own_unit():
+    head = functools.partial(regression.head, mean=1_000.0, scale=50.0)
+    model = late_fusion.build(**{**TINY, "num_outputs": 1}, head=head, output="price")
+    prices = keras.ops.convert_to_numpy(model(random_inputs(model))["price"])
+    assert prices.shape == (2, 1) and (abs(prices - 1_000) < 500).all()
+
+
+def test_without_presence():
+    model = late_fusion.build(**TINY, presence=False)
+    assert "present" not in [t.name for t in model.inputs]
+
+
+def test_runs_with_xla():
+    model = late_fusion.build(**TINY)
+    model.compile("adam", loss="mse", jit_compile=True)
+    x = random_inputs(model)
+    assert np.isfinite(model.train_on_batch(x, {"label": np.zeros((2, 3))}))
+
+
+@pytest.mark.parametrize(
+    "features, towers, message",
+    [
+        ([], {}, "at least one input"),
+        ([dict(name="a", modality="text", vocabulary_size=9)] * 2, {}, "name of its"),
+        (TINY["features"], {"photo": None}, r"towers=\['photo'\]"),
+        ([dict(name="a", modality="smell")], {}, "'modality': 'smell'"),
+    ],
+)
+def test_rejects(features, towers, message):
+    with pytest.raises(ValueError, match=message):
+        late_fusion.build(features=features, num_outputs=2, towers=towers)

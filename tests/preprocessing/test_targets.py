@@ -1,0 +1,45 @@
+"""Targets: to numbers for training, and back to words for serving."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mbm_keras.preprocessing import Label
+from mbm_keras.preprocessing import Labels
+from mbm_keras.preprocessing import Quantity
+
+
+def test_label():
+    label = Label()
+    label.adapt(["10", "9", "b", "9"])
+    assert label.vocabulary == ["9", "10", "b"]
+    ids = label.encode(["b", "9", "never"])
+    assert ids.tolist() == [2, 0, -1] and label.known(ids).tolist() == [1, 1, 0]
+    out = label.decode(tf.constant([[0.0, 5.0, 0.0]]), "y")
+    assert out["y"].numpy().tolist() == [b"10"]
+    assert out["y_probabilities"].numpy().sum() == pytest.approx(1)
+
+
+def test_labels():
+    labels = Labels()
+    labels.adapt(["a|b", "", ["c"]])
+    encoded = labels.encode(["b|a", "", "a|never"])
+    np.testing.assert_array_equal(encoded[:2], [[1, 1, 0], [0, 0, 0]])
+    assert labels.known(encoded).tolist() == [True, True, False]
+    out = labels.decode(tf.constant([[1.0, -1.0, 1.0], [-1.0, -1.0, -1.0]]), "y")
+    assert out["y"].numpy().tolist() == [b"a|c", b""]
+
+
+def test_quantity():
+    number = Quantity()
+    number.adapt([1, 3, None])
+    assert (number.mean, number.scale) == (2.0, 1.0)
+    assert number.known(number.encode([1, None, "x"])).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "target, values", [(Label(), ["a", "a"]), (Quantity(), [1, 1]), (Labels(), [""])]
+)
+def test_nothing_to_learn_is_an_error(target, values):
+    with pytest.raises(ValueError, match="training split"):
+        target.adapt(values)

@@ -1,0 +1,68 @@
+"""Who may import whom. The floors of the house, as a test."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+# Each folder may import the folders listed, and no other of ours.
+MAY_IMPORT = {
+    "mbm_keras.layers": set(),
+    "mbm_keras.preprocessing": set(),
+    "mbm_keras.tasks": {"mbm_keras.layers"},
+    "mbm_keras.towers": {"mbm_keras.layers"},
+    "mbm_keras.fusion": {"mbm_keras.layers"},
+    "mbm_keras.models": {
+        "mbm_keras.layers",
+        "mbm_keras.towers",
+        "mbm_keras.fusion",
+        "mbm_keras.tasks",
+    },
+    "mbm_keras.training": set(),
+    "mbm_keras.evaluation": set(),
+    "mbm_keras.export": set(),
+    "data_pipelines": set(),
+}
+MAY_IMPORT_TENSORFLOW = {
+    "mbm_keras.preprocessing",
+    "mbm_keras.export",
+    "data_pipelines",
+}
+
+
+def imports(folder):
+    for path in (ROOT / folder.replace(".", "/")).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                yield path, f"{node.module}.{node.names[0].name}"
+            elif isinstance(node, ast.Import):
+                yield from ((path, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_imports_only_lower_floors(folder):
+    allowed = (folder, *MAY_IMPORT[folder])
+    seen = list(imports(folder))
+    assert seen
+    for path, module in seen:
+        if module.startswith(("mbm_keras", "data_pipelines")):
+            assert module.startswith(allowed), f"{path} imports {module}"
+
+
+@pytest.mark.parametrize("folder", MAY_IMPORT.keys() - MAY_IMPORT_TENSORFLOW)
+def test_imports_no_backend(folder):
+    for path, module in imports(folder):
+        backend = module.split(".")[0] in {"tensorflow", "jax", "torch"}
+        assert not backend, f"{path} imports {module}"
+
+
+def test_nothing_reads_a_pickle_or_runs_a_string():
+    for folder in ("mbm_keras", "data_pipelines"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Name):
+                    assert node.id not in ("eval", "exec"), path
+        for path, module in imports(folder):
+            assert module.split(".")[0] not in ("pickle", "dill", "joblib"), path

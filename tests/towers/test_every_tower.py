@@ -1,0 +1,118 @@
+"""What every tower must do. A new tower is tested by being listed."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from mbm_keras.towers import TOWERS
+from tests.helpers import assert_same
+from tests.helpers import every_weight_gets_a_gradient
+from tests.helpers import random_inputs
+
+every_tower = pytest.mark.parametrize("name", TOWERS)
+
+
+def tiny(tower, /, **arguments):
+    keras.utils.set_random_seed(0)
+    return TOWERS[tower].build(**{**TOWERS[tower].PRESETS["tiny"], **arguments})
+
+
+@every_tower
+def test_one_modality_in_one_embedding_out_and_back_from_disk(name, tmp_path):
+    tower = tiny(name)
+    (only,) = tower.inputs
+    assert tower.name == f"{only.name}_tower"
+    x = random_inputs(tower)
+    assert tower(x).shape == (2, 8)
+    tower.save(tmp_path / "tower.keras")
+    assert_same(tower(x), keras.models.load_model(tmp_path / "tower.keras")(x))
+
+
+@every_tower
+def test_or_a_sequence(name):
+    tower = tiny(name, pool=False)
+    shape = tower(random_inputs(tower)).shape
+    assert len(shape) == 3 and shape[2] == 8
+
+
+@every_tower
+def test_takes_the_name_of_its_input(name):
+    tower = tiny(name, name="left")
+    assert tower.inputs[0].name == "left" and tower.name == "left_tower"
+
+
+@every_tower
+def test_every_weight_learns(name):
+    if name == "image_application":
+        pytest.skip("its weights are those of keras.applications")
+    tower = tiny(name)
+    x = random_inputs(tower, batch=8)
+    assert every_weight_gets_a_gradient(tower, x) == []
+
+
+@every_tower
+def test_names_its_source_and_shapes(name):
+    module = TOWERS[name]
+    assert "http" in module.__doc__
+    assert "`(batch, width)`" in inspect.getdoc(module.build)
+
+
+@pytest.mark.parametrize("name", ["text_cnn", "text_rnn", "text_transformer"])
+def test_padding_never_counts_in_text(name):
+    tower = tiny(name)
+    short = np.array([[3, 4, 5]])
+    padded = np.array([[3, 4, 5, 0, 0]])
+    assert_same(tower(short), tower(padded))
+
+
+@pytest.mark.parametrize("name", ["text_cnn", "text_rnn", "text_transformer"])
+def test_a_text_sequence_carries_its_padding_as_mask(name):
+    tower = tiny(name, pool=False)
+    out = tower(np.array([[3, 4, 0]]))
+    mask = keras.ops.convert_to_numpy(out._keras_mask)
+    np.testing.assert_array_equal(mask, [[True, True, False]])
+
+
+@pytest.mark.parametrize("rnn", [layers.SimpleRNN, layers.LSTM, layers.GRU])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_every_recurrent_layer(rnn, bidirectional):
+    tower = tiny("text_rnn", rnn=rnn, bidirectional=bidirectional)
+    assert tower(np.array([[3, 4, 0]])).shape == (1, 8)
+
+
+def test_parameters_by_hand():
+    # Embedding 20*8, convolutions of 1 and 3 words: 8*8+8 and 3*8*8+8.
+    assert tiny("text_cnn").count_params() == 160 + 72 + 200
+    # 3x3x3 to 4 and 3x3x4 to 8 with batch normalisation, 4*4*8 to 8.
+    assert tiny("image_cnn").count_params() == 108 + 16 + 288 + 32 + 1032
+    # two numbers twice, an embedding of 4 by 3 and of 3 by 3, dense 8 and 8.
+    assert tiny("table_mlp").count_params() == 12 + 9 + (4 + 6) * 8 + 8 + 72
+
+
+def test_a_frozen_application_stays_frozen_after_loading(tmp_path):
+    tower = tiny("image_application", frozen=True)
+    trainable = [w.path for w in tower.trainable_weights]
+    assert len(trainable) == 2  # the dense layer on top
+    tower.save(tmp_path / "tower.keras")
+    again = keras.models.load_model(tmp_path / "tower.keras")
+    assert len(again.trainable_weights) == 2
+
+
+@pytest.mark.parametrize(
+    "name, arguments, message",
+    [
+        ("audio_cnn", dict(frames=16, num_mel_bins=3), "at least 4.*num_mel_bins=3"),
+        ("audio_crnn", dict(width=7), "even.*width=7"),
+        ("image_cnn", dict(size=3), "at least 4.*size=3"),
+        ("image_resnet", dict(size=3), "at least 4.*size=3"),
+        ("table_mlp", dict(numbers=0, categories=()), "at least one column"),
+        ("text_rnn", dict(width=7), "even.*width=7"),
+        ("text_transformer", dict(width=7), "multiple of `num_heads`"),
+    ],
+)
+def test_rejects(name, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        tiny(name, **arguments)
