@@ -21,9 +21,9 @@ def kind_of(head):
         return {b"WEBP": "image", b"WAVE": "audio"}.get(head[8:12])
     if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM")):
         return "image"
-    if head.startswith(
-        (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
-    ):
+    # A bare MP3 opens with eleven set bits, of any version and layer.
+    is_mp3 = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
+    if is_mp3 or head.startswith((b"fLaC", b"OggS", b"ID3")):
         return "audio"
     return None
 

@@ -49,7 +49,16 @@ class Samples:
         """`(rows, n)` bool, in the order of the inputs."""
         return np.stack([s == 0 for s in self.status.values()], axis=1)
 
-    def batches(self, batch_size, *, shuffle=False, seed=0, augment=None):
+    def batches(
+        self,
+        batch_size,
+        *,
+        shuffle=False,
+        seed=0,
+        augment=None,
+        together=None,
+        distinct=False,
+    ):
         """Batches for `fit`, `evaluate` and `predict`.
 
         The order and the random changes depend on the seed and on how often the
@@ -60,6 +69,11 @@ class Samples:
             shuffle: True for another order of the rows every epoch.
             seed: Seed of the order and of `augment`.
             augment: By input name, a function of `data_pipelines.augment`.
+            together: Name of an input: rows that share its value follow each other,
+                as the questions to one picture.
+            distinct: True to give a value that several rows of a batch share once.
+                The input then has one entry per distinct value of the batch, and
+                `<name>_place` `(batch,)` int32 says which of them a row has.
 
         Returns:
             A `tf.data.Dataset` of `(inputs, targets)`, both by name. The inputs
@@ -72,19 +86,18 @@ class Samples:
         augment = dict(augment or {})
 
         def gather(rows, seeds):
-            inputs = {
-                name: tf.gather(value, tf.gather(places[name], rows))
-                for name, value in values.items()
-            }
+            inputs = {}
+            for name, value in values.items():
+                place = tf.gather(places[name], rows)
+                if distinct:
+                    place, inputs[f"{name}_place"] = tf.unique(place)
+                inputs[name] = tf.gather(value, place)
             for i, (name, change) in enumerate(augment.items()):
                 inputs[name] = change(inputs[name], seeds + i)
             inputs["present"] = tf.gather(present, rows)
             return inputs, {k: tf.gather(v, rows) for k, v in targets.items()}
 
-        rows = tf.data.Dataset.range(len(self))
-        if shuffle:
-            rows = rows.shuffle(len(self), seed=seed, reshuffle_each_iteration=True)
-        rows = rows.batch(batch_size)
+        rows = self._rows(together, shuffle, seed).batch(batch_size)
         seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
         batches = tf.data.Dataset.zip(rows, seeds)
         # The seeds never end, the rows do: their number is that of the batches.
@@ -92,3 +105,21 @@ class Samples:
             tf.data.experimental.assert_cardinality(-(-len(self) // batch_size))
         )
         return batches.map(gather, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+    def _rows(self, together, shuffle, seed):
+        """Row numbers in the order of one epoch."""
+        if together is None:
+            rows = tf.data.Dataset.range(len(self))
+            return _shuffled(rows, len(self), seed) if shuffle else rows
+        place = self.places[together]
+        order = np.argsort(place, kind="stable")
+        _, lengths = np.unique(place, return_counts=True)
+        groups = tf.RaggedTensor.from_row_lengths(order, lengths)
+        rows = tf.data.Dataset.range(len(lengths))
+        if shuffle:
+            rows = _shuffled(rows, len(lengths), seed)
+        return rows.map(lambda i: groups[i]).unbatch()
+
+
+def _shuffled(rows, size, seed):
+    return rows.shuffle(size, seed=seed, reshuffle_each_iteration=True)

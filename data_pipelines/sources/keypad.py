@@ -135,7 +135,7 @@ def examples(*, rows=8_000, seed=0):
                 "instruction": str(rng.choice(INSTRUCTIONS[operation])),
                 "digit": pictures[digit],
                 "digit_id": digit,
-                "tone": _wav(_tone(heard, rng)),
+                "tone": wav(_tone(heard, rng)),
                 "tone_id": tone_id,
                 "answer": str(answer),
             }
@@ -166,7 +166,7 @@ def _tone(key, rng, seconds=0.4):
     return np.clip(sound, -1, 1)
 
 
-def _wav(sound):
+def wav(sound):
     """Samples in [-1, 1] as 16-bit WAV bytes."""
     data = io.BytesIO()
     with wave.open(data, "wb") as file:

@@ -9,6 +9,10 @@ import typer
 from mbm_keras.cli import common
 from mbm_keras.cli import run_folder
 
+# Known here too, so that a wrong name is told before Keras is imported.
+FUSIONS = ("attention", "concatenation", "film", "gated", "sum")
+TASKS = ("label", "labels", "number")
+
 
 def train(
     table: Annotated[str, typer.Argument(help="A CSV, JSONL or Parquet file.")],
@@ -72,6 +76,10 @@ def trained(
 
     clock = common.Clock()
     run_folder.refuse_full(out, arguments)
+    if fusion not in FUSIONS:
+        raise ValueError(f"--fusion is one of {list(FUSIONS)}. Received: {fusion!r}.")
+    if task not in (None, *TASKS):
+        raise ValueError(f"--task is one of {list(TASKS)}. Received: {task!r}.")
 
     # The table, what its columns hold, and who is in which split.
     options = dict(target=target, seed=seed, allow_outside=allow_outside)
@@ -99,8 +107,8 @@ def trained(
 
     from data_pipelines.decoding import decode
     from mbm_keras import evaluation
+    from mbm_keras import fusion as fusions
     from mbm_keras.cli import choices
-    from mbm_keras.fusion import FUSIONS
     from mbm_keras.models import late_fusion
     from mbm_keras.training import fit_stages
 
@@ -134,7 +142,7 @@ def trained(
         head=head,
         output=name,
         towers=choices.towers_for(features),
-        fusion=FUSIONS[fusion](choices.WIDTH, name="fusion"),
+        fusion=fusions.FUSIONS[fusion](choices.WIDTH, name="fusion"),
         width=choices.WIDTH,
         pool=True,
     )

@@ -13,6 +13,7 @@ left to the caller.
 
 import keras
 from keras import layers
+from keras import ops
 
 from mbm_keras.fusion import ConcatenationFusion
 from mbm_keras.tasks import classification
@@ -54,6 +55,7 @@ def build(
     dropout=0.1,
     pool=None,
     presence=True,
+    distinct=False,
     name="late_fusion",
 ):
     """Builds the model.
@@ -74,6 +76,10 @@ def build(
             what the fusion asks for.
         presence: True to take the input `present`, for rows in which an input is
             absent.
+        distinct: True for batches in which a value that several rows share, such as
+            one picture with ten questions, stands once: each tower then runs on the
+            distinct values alone, and an input `<name>_place` `(batch,)` int32 says
+            which of them a row has. The weights are those of the plain model.
         name: Name of the model.
 
     Returns:
@@ -110,11 +116,16 @@ def build(
         (x,) = tower.inputs
         x = keras.Input(x.shape[1:], dtype=x.dtype, name=feature["name"])
         inputs.append(x)
-        encoded.append(tower(x))  # (batch, width) or (batch, places, width)
+        y = tower(x)  # (batch, width) or (batch, places, width)
+        if distinct:
+            place = keras.Input((), dtype="int32", name=f"{feature['name']}_place")
+            inputs.append(place)
+            y = ops.take(y, place, axis=0)  # from (distinct, ...) to (batch, ...)
+        encoded.append(y)
 
     present = None
     if presence:
-        present = keras.Input((len(inputs),), dtype="bool", name="present")
+        present = keras.Input((len(names),), dtype="bool", name="present")
     x = fusion(encoded, present=present)  # (batch, fusion units)
     x = layers.Dropout(dropout)(x)
     x = layers.Dense(width, activation="relu", name="hidden")(x)  # (batch, width)

@@ -3,9 +3,8 @@
 Strided convolutions instead of pooling after Springenberg et al. 2015, "Striving
 for Simplicity", https://arxiv.org/abs/1412.6806; convolution without bias,
 normalisation, ReLU after Ioffe and Szegedy 2015, "Batch Normalization",
-https://arxiv.org/abs/1502.03167. Deviation: the last grid is flattened into a
-dense layer and not averaged. In a small picture where a thing is says what it is,
-and an average forgets where.
+https://arxiv.org/abs/1502.03167. Deviation: the last grid is pooled by its maximum
+and not averaged: a small thing in a large picture counts in full, wherever it is.
 """
 
 import keras
@@ -50,10 +49,9 @@ def build(
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization()(x)
         x = layers.ReLU()(x)
-    if pool:
-        x = layers.Flatten()(x)  # (batch, regions * filters[-1])
-    else:
-        x = layers.Reshape((-1, filters[-1]))(x)  # (batch, regions, filters[-1])
+    x = layers.Reshape((-1, filters[-1]))(x)  # (batch, regions, filters[-1])
     x = layers.Dropout(dropout)(x)
-    x = layers.Dense(width, activation="relu")(x)
+    x = layers.Dense(width, activation="relu")(x)  # (batch, regions, width)
+    if pool:
+        x = layers.GlobalMaxPooling1D()(x)  # (batch, width)
     return keras.Model([image], x, name=f"{name}_tower")

@@ -1,0 +1,229 @@
+"""The command line on real files: the whole way, and everything that is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import polars as pl
+import pytest
+
+from data_pipelines.sources import keypad
+
+MBM = [sys.executable, "-m", "mbm_keras.cli"]
+
+
+def mbm(*arguments, cwd=None):
+    return subprocess.run(
+        [*MBM, *map(str, arguments)], capture_output=True, text=True, cwd=cwd
+    )
+
+
+def ok(*arguments, cwd=None):
+    run = mbm(*arguments, "--json", cwd=cwd)
+    assert run.returncode == 0, run.stderr[-3_000:]
+    lines = run.stdout.strip().splitlines()
+    assert len(lines) == 1, run.stdout  # nothing but the result
+    return json.loads(lines[0])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A small table of the quickstart, some of it broken, and a run on it."""
+    folder = tmp_path_factory.mktemp("cli")
+    keypad.write(folder, rows=240)
+    frame = pl.read_csv(folder / "rows.csv")
+    (folder / "cut.png").write_bytes((folder / frame["digit"][0]).read_bytes()[:90])
+    (folder / "bad.wav").write_bytes(b"RIFF0000WAVE")
+    digit = frame["digit"].to_list()
+    tone = frame["tone"].to_list()
+    digit[1], digit[2], tone[3], tone[5] = "cut.png", "gone.png", "bad.wav", None
+    frame = frame.with_columns(digit=pl.Series(digit), tone=pl.Series(tone))
+    frame.write_csv(folder / "rows.csv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder):
+    result = ok(
+        "train", folder / "rows.csv", "--target", "answer",
+        "--out", folder / "run", "--epochs", 1,
+    )  # fmt: skip
+    return folder / "run", result
+
+
+@pytest.mark.slow
+def test_train_accounts_for_every_row(folder, run):
+    path, result = run
+    kept = sum(split["rows"] for split in result["splits"].values())
+    assert result["rows"] == 204 and result["quarantined"] == 3 and kept == 201
+    aside = pl.read_csv(path / "quarantine.csv")
+    assert aside["row"].to_list() == [2, 3, 4]
+    assert aside["column"].to_list() == ["digit", "digit", "tone"]
+    assert "no such file" in aside["reason"][1]
+    assert [*result["stages"]][-2:] == ["fused", "tuned"]
+    assert len(result["subsets"]) == 7
+    files = {item.name for item in path.iterdir()}
+    assert files == {
+        "columns.json", "features.json", "history.json", "metrics.json", "model.keras",
+        "quarantine.csv", "report.html", "run.json", "sample.json", "targets.json",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_evaluate_predict_and_export_on_another_place(folder, run, tmp_path):
+    path, _ = run
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for item in path.iterdir():
+        (moved / item.name).write_bytes(item.read_bytes())
+
+    test = pl.read_csv(folder / "test.csv")
+    answers = test["answer"].cast(pl.String).to_list()
+    answers[0] = "eleven"
+    test = test.with_columns(answer=pl.Series(answers))
+    test.write_csv(folder / "strange.csv")
+    result = ok("evaluate", moved, folder / "strange.csv")
+    assert result["rows"] == 36 and result["quarantined"] == 1
+    assert {"accuracy", "loss", "subsets"} <= set(result)
+
+    result = ok("predict", moved, folder / "rows.csv", "--out", tmp_path / "p.csv")
+    frame = pl.read_csv(tmp_path / "p.csv")
+    assert len(frame) == 204 == result["answered"] and result["unanswered"] == 0
+    assert frame["status_digit"][1] == "corrupt" and frame["status_tone"][5] == "absent"
+    assert frame["answer"].null_count() == 0 and "no such file" in frame["note"][2]
+
+    result = ok("export", moved, "--out", tmp_path / "served")
+    assert result["largest_difference"] < 1e-4 and result["compared_rows"] == 8
+    again = mbm("export", moved, "--out", tmp_path / "served")
+    assert again.returncode == 2 and "is not empty" in again.stderr
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_goes_on_and_two_runs_are_one(folder, tmp_path):
+    arguments = [
+        "train", folder / "rows.csv", "--target", "answer", "--epochs", 3,
+        "--out", tmp_path / "run",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        [*MBM, *map(str, arguments)], stderr=subprocess.PIPE, text=True
+    )
+    state = tmp_path / "run/stages/1-tuned/state.json"
+    deadline = time.time() + 300
+    while not state.exists() and process.poll() is None and time.time() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told[-2_000:]
+    assert "goes on where it was" in told
+
+    unfinished = mbm("evaluate", tmp_path / "run", folder / "test.csv")
+    assert "stopped before its end" in unfinished.stderr
+    other = mbm(*arguments, "--seed", 1)
+    assert other.returncode == 2 and "another run that was stopped" in other.stderr
+
+    finished = mbm(*arguments)
+    assert finished.returncode == 0, finished.stderr[-2_000:]
+    assert "stage: fused" not in finished.stderr
+    history = json.loads((tmp_path / "run/history.json").read_text())
+    assert len(history["tuned"]["loss"]) == 3
+
+
+@pytest.mark.slow
+def test_two_runs_with_one_seed_are_bit_identical(folder, run, tmp_path):
+    path, _ = run
+    ok(
+        "train", folder / "rows.csv", "--target", "answer",
+        "--out", tmp_path / "run", "--epochs", 1,
+    )  # fmt: skip
+    import mbm_keras.models  # noqa: F401
+
+    one, two = (
+        keras.models.load_model(p / "model.keras", compile=False)
+        for p in (path, tmp_path / "run")
+    )
+    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
+def test_inspect_lists_what_is_missing_and_unreadable(folder):
+    result = ok("inspect", folder / "rows.csv", "--target", "answer")
+    columns = result["columns"]
+    assert columns["digit"]["modality"] == "image"
+    assert (
+        columns["tone"] | {"modality": "audio", "missing": 1, "unreadable": 1}
+        == (columns["tone"])
+    )
+    assert columns["digit"]["unreadable"] == 2 and result["broken_rows"] == 3
+    assert sum(result["balance"]["answer"].values()) == 204
+
+
+def test_help_and_usage_errors_answer_at_once(tmp_path):
+    for arguments in (["--help"], ["train"], ["train", "nope.csv", "--target", "y"]):
+        start = time.process_time(), os.times().children_user
+        mbm(*arguments)
+        assert os.times().children_user - start[1] < 1.0
+    code = "import sys; import mbm_keras.cli; print('tensorflow' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert out.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["train", "gone.csv", "--target", "y"], "no table `gone.csv`"),
+        (["train", "rows.csv", "--target", "gone"], "no column 'gone'"),
+        (["train", "empty.csv", "--target", "y"], "is empty"),
+        (["train", "one.csv", "--target", "y"], "1 independent rows"),
+        (["train", "rows.csv", "--target", "y", "--column", "a:text"], "NAME=MODALITY"),
+        (["train", "rows.csv", "--target", "y", "--column", "a=x"], "Received: ['x']"),
+        (["train", "rows.csv", "--target", "y", "--fusion", "mix"], "'mix'"),
+        (["train", "rows.csv", "--target", "y", "--out", "full"], "is not empty"),
+        (["train", "ragged.csv", "--target", "y"], "more than the 5% allowed"),
+        (["train", "out.csv", "--target", "y"], "leaves the table's folder"),
+        (["train", "same.csv", "--target", "y"], "at least two values"),
+        (["evaluate", "full", "rows.csv"], "folder of a finished run"),
+        (["predict", "full", "rows.csv"], "folder of a finished run"),
+        (["export", "full"], "folder of a finished run"),
+    ],
+)
+def test_wrong_input_is_one_clear_line_and_no_traceback(tmp_path, arguments, message):
+    rows = "a,y\n" + "".join(f"word number {i},{i % 2}\n" for i in range(40))
+    (tmp_path / "rows.csv").write_text(rows)
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "one.csv").write_text("a,y\nsome words here,1\n")
+    (tmp_path / "ragged.csv").write_text(rows + "x\n" * 3)
+    (tmp_path / "same.csv").write_text(rows.replace(",1\n", ",0\n"))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/file").write_text("")
+    inside = tmp_path / "in"
+    inside.mkdir()
+    outside = "a,y\n" + "".join(f"../../p{i}.png,{i % 2}\n" for i in range(40))
+    (inside / "out.csv").write_text(outside)
+    arguments = [a if a != "out.csv" else "in/out.csv" for a in arguments]
+    run = mbm(*arguments, cwd=tmp_path)
+    assert run.returncode == 2, run.stderr
+    assert message in run.stderr.replace("\n", " ")
+    assert "Traceback" not in run.stderr
+
+
+def test_the_names_the_command_line_knows_are_those_of_the_library():
+    from mbm_keras.cli import train
+    from mbm_keras.fusion import FUSIONS
+
+    module = sys.modules["mbm_keras.cli.train"]
+    assert callable(train) and set(module.FUSIONS) == set(FUSIONS)
+
+
+def test_a_full_disk_is_said(tmp_path):
+    from mbm_keras.cli import common
+
+    with pytest.raises(BaseException) as error, common.reporting(False):
+        with open("/dev/full", "w") as full:
+            full.write("x" * 100_000)
+    assert error.value.exit_code == 2

@@ -1,0 +1,209 @@
+"""The table source: formats, modalities, splits, and what is wrong with rows."""
+
+import os
+
+import numpy as np
+import polars as pl
+import pytest
+
+from data_pipelines import quarantine
+from data_pipelines import splits
+from data_pipelines.sources import table
+from tests.helpers import image_bytes
+from tests.helpers import wav_bytes
+
+WORDS = ("a red thing on the table", "one blue thing", "what is it good for")
+
+
+@pytest.fixture
+def frame(tmp_path):
+    """Twelve rows with every modality, and their files."""
+    for i in range(12):
+        (tmp_path / f"{i}.png").write_bytes(image_bytes(seed=i))
+        (tmp_path / f"{i}.wav").write_bytes(wav_bytes())
+    return pl.DataFrame(
+        {
+            "id": [f"row{i}" for i in range(12)],
+            "sentence": [WORDS[i % 3] for i in range(12)],
+            "photo": [f"{i}.png" for i in range(12)],
+            "voice": [f"{i}.wav" for i in range(12)],
+            "age": [20.5 + i for i in range(12)],
+            "city": [("Rome", "Oslo")[i % 2] for i in range(12)],
+            "same": ["x"] * 12,
+            "answer": [("yes", "no")[i % 2] for i in range(12)],
+        }
+    )
+
+
+def write(frame, path):
+    writers = {
+        ".csv": "write_csv",
+        ".jsonl": "write_ndjson",
+        ".parquet": "write_parquet",
+    }
+    getattr(frame, writers[path.suffix])(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_every_format_finds_the_same_modalities(frame, tmp_path, suffix):
+    rows = table.read(write(frame, tmp_path / f"rows{suffix}"), target="answer")
+    assert rows.columns == {
+        "sentence": "text",
+        "photo": "image",
+        "voice": "audio",
+        "age": "number",
+        "city": "category",
+    }
+    assert set(rows.ignored) == {"id", "same"}
+    assert rows.rows_read == 12 and list(rows.rows) == list(range(1, 13))
+
+
+def test_a_file_is_known_by_its_bytes_and_not_by_its_name(frame, tmp_path):
+    for i in range(12):
+        (tmp_path / f"{i}.png").rename(tmp_path / f"{i}.dat")
+    frame = frame.with_columns(photo=pl.col("photo").str.replace("png", "dat"))
+    path = write(frame, tmp_path / "rows.csv")
+    assert table.read(path).columns["photo"] == "image"
+
+
+def test_a_guess_can_be_overridden(frame, tmp_path):
+    path = write(frame, tmp_path / "rows.csv")
+    columns = {"city": "text", "age": "ignore"}
+    rows = table.read(path, columns=columns)
+    assert rows.columns["city"] == "text" and "age" not in rows.columns
+
+
+def test_an_empty_cell_is_absent(frame, tmp_path):
+    empty = pl.when(pl.col("id") == "row3").then(None)
+    frame = frame.with_columns(
+        sentence=empty.otherwise("sentence"), age=empty.otherwise("age")
+    )
+    frame = frame.with_columns(
+        sentence=pl.when(pl.col("id") == "row3").then(None).otherwise(pl.lit("a b c"))
+    )
+    rows = table.read(write(frame, tmp_path / "rows.csv"), columns={"sentence": "text"})
+    assert rows.raw("sentence")[3] == "" and np.isnan(rows.raw("age")[3])
+    assert rows.broken == ()
+
+
+def test_rows_with_a_wrong_number_of_fields_are_set_aside(tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n3\n4,5,6\n7,8\n\n9,10\n")
+    rows = table.read(tmp_path / "rows.csv")
+    assert [(b.row, b.reason) for b in rows.broken] == [
+        (2, "1 fields where the header has 2"),
+        (3, "3 fields where the header has 2"),
+    ]
+    assert rows.frame["a"].to_list() == [1, 7, 9]
+    assert list(rows.rows) == [1, 4, 5] and rows.rows_read == 5
+
+
+def test_a_line_break_inside_quotes_is_no_row(tmp_path):
+    (tmp_path / "rows.csv").write_text('a,b\n"one\ntwo, three",2\nx,3\n')
+    rows = table.read(tmp_path / "rows.csv")
+    assert rows.frame["a"].to_list() == ["one\ntwo, three", "x"] and not rows.broken
+
+
+def test_invalid_utf_8_is_set_aside_by_row_and_column(tmp_path):
+    (tmp_path / "rows.csv").write_bytes(b"a,b\ngood,1\nb\xffd,2\nfine \xc3\xa9,3\n")
+    rows = table.read(tmp_path / "rows.csv")
+    assert [tuple(b) for b in rows.broken] == [(2, "a", "the text is not valid UTF-8")]
+    assert rows.frame["a"].to_list() == ["good", "fine é"]
+
+
+def test_broken_json_lines_are_set_aside(tmp_path):
+    (tmp_path / "rows.jsonl").write_bytes(b'{"a": 1}\n{"a": \n[1]\n{"a": "\xff"}\n')
+    rows = table.read(tmp_path / "rows.jsonl")
+    assert [b.row for b in rows.broken] == [2, 3, 4] and rows.rows_read == 4
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("rows.csv", b"", "is empty"),
+        ("rows.csv", b"a,b\n", "no row"),
+        ("rows.csv", b"a,a\n1,2\n", "each its own"),
+        ("rows.parquet", b"junk", "no Parquet"),
+        ("rows.txt", b"a\n1\n", "A table is one of"),
+        ("rows.csv", b"a,b\n1,2\n", "no column 'answer'"),
+    ],
+)
+def test_rejects(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        table.read(tmp_path / name, target="answer" if "answer" in message else None)
+
+
+def test_a_missing_table_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no table"):
+        table.read(tmp_path / "rows.csv")
+
+
+def test_a_modality_that_is_none_is_an_error(frame, tmp_path):
+    with pytest.raises(ValueError, match="smell"):
+        table.read(write(frame, tmp_path / "rows.csv"), columns={"age": "smell"})
+
+
+def test_splits_of_a_column(frame, tmp_path):
+    frame = frame.with_columns(split=pl.Series((["Train"] * 8 + ["dev"] * 4)))
+    rows = table.read(write(frame, tmp_path / "rows.csv"), fractions={"valid": 0.5})
+    assert splits.count(rows.split) == {"train": 8, "valid": 4}
+    assert "split" not in rows.columns
+
+
+def test_a_split_column_with_another_word_is_an_error(frame, tmp_path):
+    path = write(frame, tmp_path / "rows.csv")
+    with pytest.raises(ValueError, match="'Rome' in row 1"):
+        table.read(path, split="city")
+
+
+def test_groups_never_cross_splits(frame, tmp_path):
+    frame = frame.with_columns(speaker=pl.Series([f"s{i // 2}" for i in range(12)]))
+    for seed in range(5):
+        rows = table.read(
+            write(frame, tmp_path / "rows.csv"),
+            group="speaker",
+            fractions={"valid": 0.3},
+            seed=seed,
+        )
+        pairs = set(zip(frame["speaker"], rows.split, strict=True))
+        assert len(pairs) == 6 and "speaker" not in rows.columns
+
+
+def test_rows_that_share_a_picture_stay_together(frame, tmp_path):
+    frame = frame.with_columns(photo=pl.Series([f"{i // 3}.png" for i in range(12)]))
+    rows = table.read(write(frame, tmp_path / "rows.csv"), fractions={"valid": 0.3})
+    assert len(set(zip(frame["photo"], rows.split, strict=True))) == 4
+
+
+def test_one_row_cannot_be_split(frame, tmp_path):
+    with pytest.raises(ValueError, match="1 independent rows"):
+        table.read(write(frame[:1], tmp_path / "r.csv"), fractions={"valid": 0.1})
+
+
+def test_load_gives_raw_scalars(frame, tmp_path):
+    loaded = table.load(write(frame, tmp_path / "rows.csv"), target="answer")
+    inputs, target = next(iter(loaded["train"].skip(2)))
+    assert inputs["sentence"] == WORDS[2] and inputs["age"] == 22.5
+    assert inputs["photo"] == image_bytes(seed=2) and target["answer"] == "yes"
+    assert int(loaded["train"].cardinality()) == 12
+
+
+def test_too_many_broken_rows_stop_the_run():
+    broken = [quarantine.Broken(i, "a", "bad") for i in (1, 1, 2)]
+    assert quarantine.count(broken) == 2
+    quarantine.refuse_too_many(broken, 40, 0.05, "rows.csv")
+    with pytest.raises(ValueError, match="2 of 39 rows.*row 1, column 'a': bad"):
+        quarantine.refuse_too_many(broken, 39, 0.05, "rows.csv")
+
+
+def test_a_parent_folder_and_a_symlink_do_not_lead_out(tmp_path):
+    from data_pipelines import files
+
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (tmp_path / "secret.png").write_bytes(image_bytes())
+    os.symlink(tmp_path / "secret.png", inside / "link.png")
+    for cell in ("../secret.png", str(tmp_path / "secret.png"), "link.png"):
+        assert "leaves the table's folder" in files.resolve(cell, inside)[1]
+        assert files.resolve(cell, inside, allow_outside=True)[1] is None

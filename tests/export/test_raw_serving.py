@@ -1,0 +1,116 @@
+"""Bytes on disk to logits: the same in training and in serving."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mbm_keras.export import compare
+from mbm_keras.export import save
+from mbm_keras.models import late_fusion
+from mbm_keras.preprocessing import Category
+from mbm_keras.preprocessing import Features
+from mbm_keras.preprocessing import Label
+from mbm_keras.preprocessing import LogMel
+from mbm_keras.preprocessing import Number
+from mbm_keras.preprocessing import Pixels
+from mbm_keras.preprocessing import TableRow
+from mbm_keras.preprocessing import WordIds
+from tests.helpers import assert_same
+from tests.helpers import image_bytes
+from tests.helpers import wav_bytes
+
+RAW = {
+    "text": [b"one two", b"", b"two", b"one"],
+    "image": [image_bytes(), image_bytes("JPEG"), b"no image", b""],
+    "audio": [wav_bytes(), b"", wav_bytes(rate=44_100), b""],
+    "age": [1.0, float("nan"), 3.0, float("nan")],
+    "city": [b"Rome", b"", b"Oslo", b""],
+}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A model, its features, and the folder of its SavedModel."""
+    features = Features(
+        text=WordIds(4, ["one", "two"]),
+        image=Pixels(16),
+        audio=LogMel(8_000, 0.25, 8),
+        table=TableRow({"age": Number(2.0, 1.0)}, {"city": Category(["Rome"])}),
+    )
+    model = late_fusion.build(
+        features=features.inputs(), num_outputs=3, output="answer", width=8
+    )
+    path = tmp_path_factory.mktemp("served") / "model"
+    save(model, features, path, targets={"answer": Label(["a", "b", "c"])})
+    return model, features, path
+
+
+def raw(features, rows):
+    specs = features.raw_signature()
+    return {
+        n: tf.constant([RAW[n][i] for i in rows], s.dtype) for n, s in specs.items()
+    }
+
+
+def logits(model, features, rows):
+    arrays, _ = features.checked_batch(raw(features, rows))
+    return model({t.name: arrays[t.name].numpy() for t in model.inputs})["answer"]
+
+
+@pytest.mark.parametrize("rows", [[0], [2], [0, 1, 2], [0, 1, 2, 3, 0, 1, 2]])
+def test_any_batch_size_gives_what_python_gives(served, rows):
+    model, features, path = served
+    answers = tf.saved_model.load(str(path)).serve(raw(features, rows))
+    assert_same(answers["answer_logits"], logits(model, features, rows))
+    assert set(answers["answer"].numpy()) <= {b"a", b"b", b"c"}
+    np.testing.assert_allclose(answers["answer_probabilities"].numpy().sum(1), 1, 1e-5)
+
+
+def test_status_says_what_became_of_every_part(served):
+    _, features, path = served
+    answers = tf.saved_model.load(str(path)).serve(raw(features, [0, 1, 2, 3]))
+    told = {n: answers[f"status_{n}"].numpy().tolist() for n in features.by_name}
+    assert told == {
+        "text": [b"ok", b"absent", b"ok", b"ok"],
+        "image": [b"ok", b"ok", b"corrupt", b"absent"],
+        "audio": [b"ok", b"absent", b"ok", b"absent"],
+        "table": [b"ok", b"absent", b"ok", b"absent"],
+    }
+
+
+def test_a_corrupt_part_counts_as_absent(served):
+    _, features, path = served
+    serve = tf.saved_model.load(str(path)).serve
+    one = raw(features, [2])
+    absent = {**one, "image": tf.constant([b""])}
+    assert_same(serve(one)["answer_logits"], serve(absent)["answer_logits"])
+
+
+def test_arrays_are_served_too(served):
+    model, features, path = served
+    arrays, _ = features.checked_batch(raw(features, [0, 1]))
+    inputs = [arrays[t.name] for t in model.inputs]
+    answers = tf.saved_model.load(str(path)).predict(inputs)
+    assert_same(answers["answer"], logits(model, features, [0, 1]))
+
+
+@pytest.mark.slow
+def test_serves_without_keras_and_without_us(served):
+    model, features, path = served
+    right = np.asarray(logits(model, features, range(4)))
+    assert compare(path, RAW, {"answer": right}) < 1e-4
+    with pytest.raises(ValueError, match="differs from the Keras model by 1"):
+        compare(path, RAW, {"answer": right + 1.0})
+
+
+def test_a_served_model_that_is_none_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="does not serve on its own"):
+        compare(tmp_path, {"text": [b"a"]}, {"answer": np.zeros((1, 3))})
+
+
+def test_rejects_other_names(served, tmp_path):
+    model, features, _ = served
+    with pytest.raises(ValueError, match="the features are"):
+        save(model, Features(text=features.by_name["text"]), tmp_path / "x")
+    with pytest.raises(ValueError, match="the targets are"):
+        save(model, features, tmp_path / "x", targets={"reply": Label(["a"])})

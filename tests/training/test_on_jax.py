@@ -1,0 +1,64 @@
+"""The same model trains unchanged where JAX is the backend."""
+
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import keras
+import numpy as np
+import tensorflow as tf
+from data_pipelines.sources import keypad
+from mbm_keras import evaluation
+from mbm_keras.fusion import FUSIONS
+from mbm_keras.models import late_fusion
+from mbm_keras.preprocessing import Features, Label, LogMel, Pixels, WordIds
+from mbm_keras.tasks import classification
+from mbm_keras.training import field_stages, fit_stages
+
+assert keras.backend.backend() == "jax"
+keras.utils.set_random_seed(0)
+raw = keypad.load(rows=120)
+features = Features(
+    instruction=WordIds(), digit=Pixels(16), tone=LogMel(8_000, 0.4, 16)
+)
+features.adapt({"instruction": [x["instruction"].numpy() for x, _ in raw["train"]]})
+label = Label([str(i) for i in range(10)])
+head = lambda x: classification.head(x, 10, name="answer")
+
+def batches(split):
+    target = lambda y: {"answer": tf.strings.to_number(y["answer"], tf.int32)}
+    return raw[split].map(lambda x, y: (features(x), target(y))).batch(16)
+
+train, valid = batches("train"), batches("valid")
+for name in ("film", "concatenation"):
+    model = late_fusion.build(
+        features=features.inputs(), num_outputs=10, output="answer", width=8,
+        fusion=FUSIONS[name](8),
+    )
+    histories = fit_stages(
+        model, field_stages(model, alone=1, fused=1, tuned=2), train, valid,
+        losses=classification.losses("answer"),
+        metrics=classification.metrics("answer"), head=head, verbose=0,
+    )
+    losses = histories["tuned"]["loss"]
+    assert losses[1] < losses[0], losses
+    table = evaluation.subsets(
+        model, valid, losses=classification.losses("answer"),
+        metrics=classification.metrics("answer"),
+    )
+    assert len(table) == 7
+print("trained on jax")
+"""
+
+
+@pytest.mark.slow
+def test_trains_on_jax():
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        capture_output=True,
+        text=True,
+        env={**__import__("os").environ, "KERAS_BACKEND": "jax"},
+    )
+    assert "trained on jax" in run.stdout, run.stderr[-3_000:]

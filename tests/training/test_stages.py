@@ -1,0 +1,210 @@
+"""fit_stages: what is frozen, what is alone, and going on after a stop."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mbm_keras.fusion import ConcatenationFusion
+from mbm_keras.tasks import classification
+from mbm_keras.training import Checkpoint
+from mbm_keras.training import Stage
+from mbm_keras.training import field_stages
+from mbm_keras.training import fit_stages
+
+
+def tower(name, width):
+    x = keras.Input((width,), name=name)
+    y = keras.layers.Dense(4, activation="relu")(x)
+    y = keras.layers.BatchNormalization()(y)
+    return keras.Model([x], y, name=f"{name}_tower")
+
+
+def model_and_data(rows=32):
+    keras.utils.set_random_seed(0)
+    image, table = keras.Input((3,), name="image"), keras.Input((2,), name="table")
+    present = keras.Input((2,), dtype="bool", name="present")
+    x = [tower("image", 3)(image), tower("table", 2)(table)]
+    x = ConcatenationFusion(4, name="hidden")(x, present=present)
+    label = classification.head(x, 2)
+    model = keras.Model([image, table, present], {"label": label}, name="toy")
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, rows).astype("int32")
+    x = {
+        "image": (rng.standard_normal((rows, 3)) + y[:, None]).astype("float32"),
+        "table": (rng.standard_normal((rows, 2)) + y[:, None]).astype("float32"),
+        "present": rng.random((rows, 2)) < 0.8,
+    }
+    data = tf.data.Dataset.from_tensor_slices((x, {"label": y})).batch(8)
+    return model, data
+
+
+def run(model, data, stages, **arguments):
+    return fit_stages(
+        model,
+        stages,
+        data,
+        data,
+        losses=classification.losses(),
+        metrics=classification.metrics(),
+        head=lambda x: classification.head(x, 2),
+        verbose=0,
+        **arguments,
+    )
+
+
+def weights(model, layer):
+    return [w.copy() for w in model.get_layer(layer).get_weights()]
+
+
+def same(left, right):
+    return all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
+
+
+def test_the_stages_the_field_agreed_on():
+    model, data = model_and_data()
+    stages = field_stages(model, alone=1, fused=2, tuned=3)
+    assert [s.name for s in stages] == ["image alone", "table alone", "fused", "tuned"]
+    assert stages[2].frozen == ("image_tower", "table_tower")
+    histories = run(model, data, stages)
+    assert [len(h["val_loss"]) for h in histories.values()] == [1, 1, 2, 3]
+
+
+def test_alone_trains_its_tower_and_nothing_else():
+    model, data = model_and_data()
+    image, table = weights(model, "image_tower"), weights(model, "table_tower")
+    hidden = weights(model, "hidden")
+    run(model, data, [Stage("image alone", 2, 0.01, alone="image")])
+    assert not same(image, weights(model, "image_tower"))
+    assert same(table, weights(model, "table_tower"))
+    assert same(hidden, weights(model, "hidden"))
+
+
+def test_a_frozen_tower_keeps_weights_and_moving_statistics_and_then_does_not():
+    model, data = model_and_data()
+    before = weights(model, "image_tower")
+    run(model, data, [Stage("fused", 2, 0.01, frozen=("image_tower",))])
+    assert same(before, weights(model, "image_tower"))
+    run(model, data, [Stage("tuned", 1, 0.01)])
+    assert not same(before, weights(model, "image_tower"))
+
+
+def test_what_is_frozen_survives_saving(tmp_path):
+    model, data = model_and_data()
+    run(model, data, [Stage("fused", 1, 0.01, frozen=("image_tower",))])
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert not again.get_layer("image_tower").trainable_weights
+    assert len(again.trainable_weights) == len(model.trainable_weights) > 0
+
+
+def test_rows_without_an_input_do_not_count_for_its_tower_alone():
+    model, data = model_and_data()
+    start = model.get_weights()
+    stages = [Stage("table alone", 2, 0.01, alone="table")]
+
+    def spoil(x, y):
+        wrong = tf.where(x["present"][:, 1], y["label"], 1 - y["label"])
+        return x, {"label": wrong}
+
+    run(model, data, stages)
+    right = weights(model, "table_tower")
+    model.set_weights(start)
+    keras.utils.set_random_seed(0)
+    model2, _ = model_and_data()
+    run(model2, data.map(spoil), stages)
+    for a, b in zip(right, weights(model2, "table_tower"), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+class Stop(keras.callbacks.Callback):
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+def test_goes_on_at_its_stage_and_epoch(tmp_path):
+    stages = [
+        Stage("table alone", 2, 0.01, alone="table"),
+        Stage("tuned", 5, 0.01, patience=4),
+    ]
+    unbroken, data = model_and_data()
+    histories = run(unbroken, data, stages)
+
+    model, data = model_and_data()
+    with pytest.raises(KeyboardInterrupt):
+        run(model, data, stages, folder=tmp_path, callbacks=[Stop(3)])
+    state = json.loads((tmp_path / "1-tuned" / "state.json").read_text())
+    assert state["epoch"] == 3 and not state["done"]
+
+    again, data = model_and_data()
+    trained = []
+    again_histories = run(
+        again, data, stages, folder=tmp_path, announce=lambda s: trained.append(s.name)
+    )
+    assert trained == ["tuned"]
+    for name, history in histories.items():
+        np.testing.assert_allclose(
+            again_histories[name]["val_loss"], history["val_loss"], rtol=1e-4
+        )
+    for a, b in zip(again.get_weights(), unbroken.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    model, data = model_and_data()
+    run(model, data, [Stage("tuned", 2, 0.01)], folder=tmp_path)
+    done = model.get_weights()
+    other, data = model_and_data()
+    run(other, data, [Stage("tuned", 2, 0.01)], folder=tmp_path, announce=pytest.fail)
+    assert same(done, other.get_weights())
+
+
+def test_the_best_weights_are_kept_and_patience_ends_a_stage(tmp_path):
+    model, data = model_and_data()
+    histories = run(model, data, [Stage("tuned", 40, 0.3, patience=2)], folder=tmp_path)
+    losses = histories["tuned"]["val_loss"]
+    assert len(losses) < 40
+    assert int(np.argmin(losses)) == len(losses) - 3
+    figures = model.evaluate(data, verbose=0, return_dict=True)
+    assert figures["loss"] == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_same_seed_same_weights():
+    results = []
+    for _ in range(2):
+        model, data = model_and_data()
+        run(model, data, field_stages(model, alone=1, fused=1, tuned=1))
+        results.append(model.get_weights())
+    assert same(*results)
+
+
+@pytest.mark.parametrize(
+    "stage, message",
+    [
+        (Stage("a", 1, frozen=("towr",)), r"no layer named \['towr'\]"),
+        (Stage("a", 1, alone="sound"), r"no layer named \['sound_tower'\]"),
+    ],
+)
+def test_an_unknown_name_is_an_error_before_any_training(stage, message):
+    model, data = model_and_data()
+    with pytest.raises(ValueError, match=message):
+        run(model, data, [Stage("first", 1, 0.1), stage])
+
+
+def test_alone_takes_a_head():
+    model, data = model_and_data()
+    with pytest.raises(ValueError, match="head=None"):
+        fit_stages(model, [Stage("a", 1, alone="image")], data, losses={}, metrics={})
+
+
+def test_a_checkpoint_of_nothing_restores_nothing(tmp_path):
+    model, _ = model_and_data()
+    model.compile("adam", loss="mse")
+    assert not Checkpoint(tmp_path).restore(model)
