@@ -25,9 +25,8 @@ def show(result, as_json):
         print(json.dumps(result))
         return
     for name, value in result.items():
-        print(
-            f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}"
-        )
+        value = f"{value:.4f}" if isinstance(value, float) else value
+        print(f"{name}: {value}")
 
 
 def child(arguments):

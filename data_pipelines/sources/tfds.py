@@ -33,8 +33,8 @@ def load(name, *, inputs, targets=None, splits=None, data_dir=None):
     if not builder.data_path.exists():
         raise ValueError(
             f"The dataset {name!r} is not prepared in `{builder.data_path}`. Prepare "
-            f"it once with `tfds.builder({name!r}).download_and_prepare()`, its archive "
-            "in the `manual_dir` where the network is out of reach."
+            f"it with `tfds.builder({name!r}).download_and_prepare()`, its archive in "
+            "the `manual_dir` where the network is out of reach."
         )
     features = builder.info.features
     wanted = {**inputs, **(targets or {})}

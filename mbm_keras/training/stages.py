@@ -7,6 +7,7 @@ import tempfile
 
 import keras
 from keras import layers
+from keras import ops
 
 from mbm_keras.training.checkpoint import Checkpoint
 
@@ -187,18 +188,25 @@ def _alone(model, name, head):
     tower = model.get_layer(f"{name}_tower")
     (inner,) = tower.inputs
     x = keras.Input(inner.shape[1:], dtype=inner.dtype, name=name)
+    inputs = [x]
     y = tower(x)  # (batch, width) or (batch, places, width)
     if len(y.shape) == 3:
         y = layers.GlobalAveragePooling1D()(y)
+    if f"{name}_place" in [t.name for t in model.inputs]:
+        # A batch of distinct values: the tower sees each once, the head every row.
+        inputs.append(keras.Input((), dtype="int32", name=f"{name}_place"))
+        y = ops.take(y, inputs[1], axis=0)
     (output,) = model.output
-    part = keras.Model([x], {output: head(y)}, name=f"{name}_alone")
-    place = [t.name for t in model.inputs].index(name)
+    part = keras.Model(inputs, {output: head(y)}, name=f"{name}_alone")
+    names = [t.name for t in model.inputs if not t.name.endswith("_place")]
+    column = names.index(name)
 
     def select(inputs, targets):
+        mine = {t.name: inputs[t.name] for t in part.inputs}
         if "present" not in inputs:
-            return {name: inputs[name]}, targets
+            return mine, targets
         # Rows without this input weigh nothing. No `keras.ops` here: the batch is
         # tf.data's whatever the backend.
-        return {name: inputs[name]}, targets, {output: inputs["present"][:, place]}
+        return mine, targets, {output: inputs["present"][:, column]}
 
     return part, select
