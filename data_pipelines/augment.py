@@ -51,9 +51,7 @@ def pictures(shift=0.1, scale=0.1, degrees=10.0, contrast=0.2):
     return change
 
 
-def spectrograms(
-    shift=0.1, speed=0.15, bins=2, gain=1.0, time_mask=0.15, bin_mask=0.15
-):
+def spectrograms(shift=0.1, speed=0.1, bins=1, gain=1.0, time_mask=0.15, bin_mask=0.1):
     """Moves, stretches and detunes every log-mel spectrogram, and blanks stripes.
 
     The stripes are those of Park et al. 2019, "SpecAugment",

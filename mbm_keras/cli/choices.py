@@ -177,12 +177,12 @@ def stages(model, histories, epochs, learning_rate):
     from mbm_keras.training import Stage
 
     towers = [layer.name for layer in model.layers if layer.name.endswith("_tower")]
-    tuned = Stage("tuned", epochs or 12, learning_rate, patience=4)
+    tuned = Stage("tuned", epochs or 16, learning_rate, patience=4)
     if len(towers) == 1:
         yield [tuned]
         return
     yield [
-        Stage(f"{name} alone", 8, learning_rate, alone=name, patience=2)
+        Stage(f"{name} alone", 6, learning_rate, alone=name, patience=2)
         for name in (tower.removesuffix("_tower") for tower in towers)
     ]
     frozen = tuple(
@@ -190,7 +190,7 @@ def stages(model, histories, epochs, learning_rate):
         for tower in towers
         if learned_something(histories[f"{tower.removesuffix('_tower')} alone"])
     )
-    yield [Stage("fused", 10, learning_rate, frozen=frozen, patience=3), tuned]
+    yield [Stage("fused", 12, learning_rate, frozen=frozen, patience=3), tuned]
 
 
 def learned_something(history):

@@ -10,6 +10,9 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.training.checkpoint import Checkpoint
+from mbm_keras.training.embedded import can_embed
+from mbm_keras.training.embedded import embedded
+from mbm_keras.training.embedded import rest_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +87,9 @@ def fit_stages(
 ):
     """Runs each stage in order.
 
+    A stage whose frozen layers are all towers runs these once over the data and
+    trains the rest on what they gave, random changes of that one pass included.
+
     Args:
         model: A functional `keras.Model` with one output; for stages that train a
             tower alone, with layers `<input>_tower`.
@@ -119,9 +125,7 @@ def fit_stages(
         for number, stage in enumerate(stages):
             for layer in model.layers:
                 layer.trainable = layer.name not in stage.frozen
-            part, select = model, None
-            if stage.alone is not None:
-                part, select = _alone(model, stage.alone, head)
+            part, data = _part(model, stage, head)
             part.compile(
                 keras.optimizers.Adam(_schedule(stage, int(train.cardinality()))),
                 loss=losses,
@@ -139,10 +143,7 @@ def fit_stages(
                 if announce is not None:
                     announce(stage)
                 part.fit(
-                    train.map(select) if select else train,
-                    validation_data=validation.map(select)
-                    if select and validation is not None
-                    else validation,
+                    **data(train, validation),
                     epochs=stage.epochs,
                     initial_epoch=keeper.epoch,
                     callbacks=[*callbacks, keeper],
@@ -181,6 +182,29 @@ def _schedule(stage, steps):
         warmup_target=stage.learning_rate,
         warmup_steps=steps,
     )
+
+
+def _part(model, stage, head):
+    """What a stage trains, and the data of its `fit`."""
+    if stage.alone is not None:
+        part, select = _alone(model, stage.alone, head)
+
+        def data(train, validation):
+            valid = None if validation is None else validation.map(select)
+            return dict(x=train.map(select), validation_data=valid)
+
+        return part, data
+    if can_embed(model, stage.frozen):
+
+        def data(train, validation):
+            x, y, batch_size = embedded(model, stage.frozen, train)
+            valid = None
+            if validation is not None:
+                valid = embedded(model, stage.frozen, validation)[:2]
+            return dict(x=x, y=y, batch_size=batch_size, validation_data=valid)
+
+        return rest_of(model, stage.frozen), data
+    return model, lambda train, validation: dict(x=train, validation_data=validation)
 
 
 def _alone(model, name, head):

@@ -13,6 +13,9 @@ from mbm_keras.training import Checkpoint
 from mbm_keras.training import Stage
 from mbm_keras.training import field_stages
 from mbm_keras.training import fit_stages
+from mbm_keras.training.embedded import can_embed
+from mbm_keras.training.embedded import embedded
+from mbm_keras.training.embedded import rest_of
 
 
 def tower(name, width):
@@ -208,3 +211,15 @@ def test_a_checkpoint_of_nothing_restores_nothing(tmp_path):
     model, _ = model_and_data()
     model.compile("adam", loss="mse")
     assert not Checkpoint(tmp_path).restore(model)
+
+
+def test_the_rest_on_embeddings_is_the_model_on_inputs():
+    model, data = model_and_data()
+    frozen = ("image_tower", "table_tower")
+    assert can_embed(model, frozen) and not can_embed(model, ("hidden",))
+    x, y, batch_size = embedded(model, frozen, data)
+    assert batch_size == 8 and len(y["label"]) == 32
+    rest = rest_of(model, frozen)
+    whole = np.concatenate([np.asarray(model(inputs)["label"]) for inputs, _ in data])
+    np.testing.assert_allclose(np.asarray(rest(x)["label"]), whole, atol=1e-5)
+    assert {id(w) for w in rest.weights} < {id(w) for w in model.weights}
