@@ -158,7 +158,7 @@ def augmentation(features):
     }
 
 
-def stages(model, histories, epochs, learning_rate):
+def stages(model, histories, epochs, learning_rate, chance):
     """The stages: towers alone, then their fusion, then everything.
 
     A generator: what is frozen in the second stage depends on how the first went. A
@@ -170,6 +170,7 @@ def stages(model, histories, epochs, learning_rate):
         histories: By stage name; filled in between.
         epochs: Passes of the last stage, None for a choice.
         learning_rate: Peak step size of Adam.
+        chance: The validation loss of the best constant answer.
 
     Yields:
         Lists of `Stage`.
@@ -177,26 +178,49 @@ def stages(model, histories, epochs, learning_rate):
     from mbm_keras.training import Stage
 
     towers = [layer.name for layer in model.layers if layer.name.endswith("_tower")]
-    tuned = Stage("tuned", epochs or 16, learning_rate, patience=4)
+    # Half the rate: what the towers learned alone is not to be thrown over.
+    tuned = Stage("tuned", epochs or 16, learning_rate / 2, patience=4)
     if len(towers) == 1:
-        yield [tuned]
+        yield [Stage("alone", epochs or 24, learning_rate, patience=6)]
         return
     yield [
-        Stage(f"{name} alone", 6, learning_rate, alone=name, patience=2)
+        Stage(f"{name} alone", 5, learning_rate, alone=name, patience=2)
         for name in (tower.removesuffix("_tower") for tower in towers)
     ]
     frozen = tuple(
         tower
         for tower in towers
-        if learned_something(histories[f"{tower.removesuffix('_tower')} alone"])
+        if learned_something(histories[f"{tower.removesuffix('_tower')} alone"], chance)
     )
-    yield [Stage("fused", 12, learning_rate, frozen=frozen, patience=3), tuned]
+    yield [Stage("fused", 10, learning_rate, frozen=frozen, patience=3), tuned]
 
 
-def learned_something(history):
-    """Whether the validation loss of a tower alone fell by more than a tenth."""
-    losses = history["val_loss"]
-    return min(losses) < 0.9 * losses[0]
+def learned_something(history, chance):
+    """Whether a tower alone came 5 % below the loss of one who does not look.
+
+    Args:
+        history: Of its stage.
+        chance: The validation loss of the best constant answer, see `chance_loss`.
+    """
+    return min(history["val_loss"]) < 0.95 * chance
+
+
+def chance_loss(meaning, truth):
+    """The loss of the best answer that looks at no input.
+
+    Args:
+        meaning: A `Label`, `Labels` or `Quantity`.
+        truth: Encoded targets of the validation split.
+    """
+    import numpy as np
+
+    if meaning.task == "regression":
+        return float(np.var(truth)) / meaning.scale**2
+    if meaning.task == "classification":
+        share = np.bincount(truth, minlength=meaning.num_outputs) / len(truth)
+        return float(-np.sum(share * np.log(np.maximum(share, 1e-12))))
+    share = np.clip(np.mean(truth, axis=0), 1e-12, 1 - 1e-12)
+    return float(-np.mean(share * np.log(share) + (1 - share) * np.log(1 - share)))
 
 
 def check_splits(samples, table):

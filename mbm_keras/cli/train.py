@@ -154,7 +154,8 @@ def trained(
     )
     valid_batches = samples["valid"].batches(256)
     histories = {}
-    for stages in choices.stages(model, histories, epochs, learning_rate):
+    chance = choices.chance_loss(meaning, samples["valid"].targets[target])
+    for stages in choices.stages(model, histories, epochs, learning_rate, chance):
         histories |= fit_stages(
             model,
             stages,
