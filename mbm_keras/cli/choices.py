@@ -179,7 +179,7 @@ def stages(model, histories, epochs, learning_rate, chance):
 
     towers = [layer.name for layer in model.layers if layer.name.endswith("_tower")]
     # Half the rate: what the towers learned alone is not to be thrown over.
-    tuned = Stage("tuned", epochs or 16, learning_rate / 2, patience=4)
+    tuned = Stage("tuned", epochs or 20, learning_rate / 2, patience=4)
     if len(towers) == 1:
         yield [Stage("alone", epochs or 24, learning_rate, patience=6)]
         return

@@ -1,9 +1,20 @@
 """Pictures of training and evaluation, as matplotlib figures."""
 
+import io
+
+import matplotlib.figure
 import numpy as np
-from matplotlib.figure import Figure
 
 INK, ACCENT, SOFT = "#1f2430", "#2f6fde", "#b9c6dd"
+
+
+class Figure(matplotlib.figure.Figure):
+    """A figure that a notebook shows without pyplot and its global state."""
+
+    def _repr_png_(self):
+        data = io.BytesIO()
+        self.savefig(data, format="png", dpi=110)
+        return data.getvalue()
 
 
 def curves(histories):

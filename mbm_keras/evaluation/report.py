@@ -1,7 +1,6 @@
 """One HTML page that tells how a run went, with its pictures inside."""
 
 import base64
-import io
 import pathlib
 
 import jinja2
@@ -57,6 +56,4 @@ def _best(history):
 
 
 def _png(figure):
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=110)
-    return base64.b64encode(data.getvalue()).decode()
+    return base64.b64encode(figure._repr_png_()).decode()

@@ -60,7 +60,8 @@ def logits(model, features, rows):
 @pytest.mark.parametrize("rows", [[0], [2], [0, 1, 2], [0, 1, 2, 3, 0, 1, 2]])
 def test_any_batch_size_gives_what_python_gives(served, rows):
     model, features, path = served
-    answers = tf.saved_model.load(str(path)).serve(raw(features, rows))
+    loaded = tf.saved_model.load(str(path))
+    answers = loaded.serve(raw(features, rows))
     assert_same(answers["answer_logits"], logits(model, features, rows))
     assert set(answers["answer"].numpy()) <= {b"a", b"b", b"c"}
     np.testing.assert_allclose(answers["answer_probabilities"].numpy().sum(1), 1, 1e-5)
@@ -68,7 +69,8 @@ def test_any_batch_size_gives_what_python_gives(served, rows):
 
 def test_status_says_what_became_of_every_part(served):
     _, features, path = served
-    answers = tf.saved_model.load(str(path)).serve(raw(features, [0, 1, 2, 3]))
+    loaded = tf.saved_model.load(str(path))
+    answers = loaded.serve(raw(features, [0, 1, 2, 3]))
     told = {n: answers[f"status_{n}"].numpy().tolist() for n in features.by_name}
     assert told == {
         "text": [b"ok", b"absent", b"ok", b"ok"],
@@ -80,17 +82,19 @@ def test_status_says_what_became_of_every_part(served):
 
 def test_a_corrupt_part_counts_as_absent(served):
     _, features, path = served
-    serve = tf.saved_model.load(str(path)).serve
+    loaded = tf.saved_model.load(str(path))
     one = raw(features, [2])
     absent = {**one, "image": tf.constant([b""])}
-    assert_same(serve(one)["answer_logits"], serve(absent)["answer_logits"])
+    left, right = loaded.serve(one), loaded.serve(absent)
+    assert_same(left["answer_logits"], right["answer_logits"])
 
 
 def test_arrays_are_served_too(served):
     model, features, path = served
     arrays, _ = features.checked_batch(raw(features, [0, 1]))
     inputs = [arrays[t.name] for t in model.inputs]
-    answers = tf.saved_model.load(str(path)).predict(inputs)
+    loaded = tf.saved_model.load(str(path))
+    answers = loaded.predict(inputs)
     assert_same(answers["answer"], logits(model, features, [0, 1]))
 
 
