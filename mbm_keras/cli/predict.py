@@ -27,6 +27,7 @@ def predict(
 
 def predicted(run, table, out, allow_outside=False):
     """What `mbm predict` does: the result, and the lines a person reads."""
+    import numpy as np
     import polars as pl
 
     from data_pipelines.sources import table as table_source
@@ -47,10 +48,10 @@ def predicted(run, table, out, allow_outside=False):
     if len(samples):
         logits, _ = evaluation.predict(model, samples.batches(256))
         answers = target.decode(logits[name], name)
-        words = answers[name].numpy()
+        words = np.asarray(answers[name]).tolist()
         answered[name] = [w.decode() if isinstance(w, bytes) else w for w in words]
         if f"{name}_probabilities" in answers:
-            best = answers[f"{name}_probabilities"].numpy().max(axis=1)
+            best = np.asarray(answers[f"{name}_probabilities"]).max(axis=1)
             answered["probability"] = best.round(4)
     for part, state in samples.status.items():
         answered[f"status_{part}"] = [("ok", "absent", "corrupt")[s] for s in state]

@@ -163,6 +163,26 @@ def test_inspect_lists_what_is_missing_and_unreadable(folder):
     assert sum(result["balance"]["answer"].values()) == 204
 
 
+@pytest.mark.slow
+def test_a_number_from_text_numbers_and_categories(tmp_path):
+    rng = np.random.default_rng(0)
+    age, rome = rng.random(120) * 50, rng.random(120) < 0.5
+    pl.DataFrame(
+        {
+            "note": [("a very good thing", None)[i % 2] for i in range(120)],
+            "age": [a if a > 5 else None for a in age],
+            "city": [("Rome", "Oslo")[int(r)] for r in rome],
+            "price": age * 10 + 100 * rome + 0.5,
+        }
+    ).write_csv(tmp_path / "rows.csv")
+    rows, run = tmp_path / "rows.csv", tmp_path / "run"
+    result = ok("train", rows, "--target", "price", "--epochs", 1, "--out", run)
+    assert result["task"] == "regression" and set(result["inputs"]) == {"note", "table"}
+    ok("predict", run, rows, "--out", tmp_path / "p.csv")
+    prices = pl.read_csv(tmp_path / "p.csv")["price"]
+    assert prices.is_finite().all() and prices.n_unique() > 100
+
+
 def test_help_and_usage_errors_answer_at_once(tmp_path):
     for arguments in (["--help"], ["train"], ["train", "nope.csv", "--target", "y"]):
         start = time.process_time(), os.times().children_user
