@@ -12,7 +12,7 @@ import common
 def main():
     """Runs `mbm quickstart`, and training once more with the same seed."""
     arguments = common.options(__doc__, seed=(int, 0, "seed of data and training"))
-    rows = "1000" if arguments.quick else "6000"
+    rows = "1000" if arguments.quick else "8000"
     seed = str(arguments.seed)
     mbm = ["-m", "mbm_keras.cli"]
     with tempfile.TemporaryDirectory() as folder:

@@ -17,7 +17,7 @@ from mbm_keras.cli.train import trained
 
 def quickstart(
     out: Annotated[str, typer.Option(help="Folder for all of it.")] = "quickstart",
-    rows: Annotated[int, typer.Option(help="Rows to make.", min=100)] = 6_000,
+    rows: Annotated[int, typer.Option(help="Rows to make.", min=100)] = 8_000,
     seed: Annotated[int, typer.Option(help="Seed of data and training.")] = 0,
     json: common.Json = False,
 ):
