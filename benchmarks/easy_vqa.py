@@ -76,7 +76,6 @@ def ours(folder, epochs, seed):
         num_outputs=label.num_outputs,
         output="answer",
         towers={"image": functools.partial(image_cnn.build, filters=FILTERS)},
-        fusion=None,
         pool=True,
     )
     losses, metrics = classification.losses("answer"), classification.metrics("answer")

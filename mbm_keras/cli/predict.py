@@ -39,6 +39,7 @@ def predicted(run, table, out, allow_outside=False):
     )
     common.load_tensorflow()
     from data_pipelines.decoding import decode
+    from data_pipelines.samples import PARTS
     from mbm_keras import evaluation
 
     model, features, targets, _ = run_folder.load(run)
@@ -54,7 +55,7 @@ def predicted(run, table, out, allow_outside=False):
             best = np.asarray(answers[f"{name}_probabilities"]).max(axis=1)
             answered["probability"] = best.round(4)
     for part, state in samples.status.items():
-        answered[f"status_{part}"] = [("ok", "absent", "corrupt")[s] for s in state]
+        answered[f"status_{part}"] = [PARTS[s] for s in state]
 
     # A row without an answer has its line too, with the reason.
     reasons = {}
