@@ -2,8 +2,9 @@
 
 Source: Kim 2014, "Convolutional Neural Networks for Sentence Classification",
 https://arxiv.org/abs/1408.5882. Deviations: filters of one word stand beside those
-of three, where the paper has three, four and five, so that the tower is a bag of words to begin with; the mean over the
-words for their maximum, which lets a gradient through to every word.
+of three, where the paper has three, four and five, so that the tower is a bag of
+words to begin with; the mean over the words for their maximum, which lets a gradient
+through to every word.
 """
 
 import keras
