@@ -8,7 +8,8 @@ from data_pipelines import files
 from data_pipelines.quarantine import Broken
 from data_pipelines.samples import Samples
 
-OK, ABSENT, CORRUPT = 0, 1, 2
+OK, CORRUPT = 0, 2
+_TOGETHER = 256  # values decoded in one go
 
 
 def decode(table, features, targets=None, *, keep_corrupt=False):
@@ -20,8 +21,8 @@ def decode(table, features, targets=None, *, keep_corrupt=False):
     Args:
         table: What `sources.table.read` gave.
         features: The preprocessors: an object with `by_name`, `columns()`, and
-            `part(name, raw)` that gives one array and what became of it (0 ok,
-            1 absent, 2 corrupt), such as `mbm_keras.preprocessing.Features`.
+            `part(name, raw)` that gives arrays of many raw values and what became of
+            each (0 ok, 1 absent, 2 corrupt), such as `mbm_keras.preprocessing.Features`.
         targets: By target name, an object with `encode(values)` and
             `known(encoded)`, such as `mbm_keras.preprocessing.Label`; None for rows
             without targets.
@@ -112,12 +113,20 @@ def _decode_rows(table, features, name, columns):
 
 
 def _run(raw, part, reader):
-    rows = tf.data.Dataset.from_tensor_slices(raw)
-    if reader is not None:
-        rows = rows.map(reader, tf.data.AUTOTUNE, deterministic=True)
-    rows = rows.map(part, tf.data.AUTOTUNE, deterministic=True).batch(256)
-    batches = list(rows.prefetch(1).as_numpy_iterator())
-    return tuple(np.concatenate(part) for part in zip(*batches, strict=True))
+    """Values and status, some hundred at a time."""
+
+    batches = tf.data.Dataset.from_tensor_slices(raw).batch(_TOGETHER)
+
+    @tf.function(autograph=False, input_signature=[batches.element_spec])
+    def run(raw):
+        if reader is not None:
+            files = tf.data.Dataset.from_tensor_slices(raw)
+            raw = files.map(reader, tf.data.AUTOTUNE).batch(_TOGETHER)
+            raw = raw.get_single_element()
+        return part(raw)
+
+    done = [run(batch) for batch in batches]
+    return tuple(np.concatenate(part) for part in zip(*done, strict=True))
 
 
 def _reader(raw, is_file):

@@ -38,7 +38,7 @@ def exported(run, out):
         name: tf.constant(sample[name], spec.dtype)
         for name, spec in features.raw_signature().items()
     }
-    arrays, _ = features.checked_batch(raw)
+    arrays, _ = features.checked(raw)
     inputs = {tensor.name: np.asarray(arrays[tensor.name]) for tensor in model.inputs}
     expected = model.predict_on_batch(inputs)
     difference = compare(out, sample, expected)

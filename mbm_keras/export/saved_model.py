@@ -60,7 +60,7 @@ def save(model, features, path, *, targets=None):
 
     @tf.function(input_signature=[features.raw_signature()])
     def serve(raw):
-        inputs, status = features.checked_batch(raw)
+        inputs, status = features.checked(raw)
         logits = predict([inputs[name] for name in names])
         answers = {f"{name}_logits": value for name, value in logits.items()}
         for name, target in targets.items():

@@ -8,6 +8,7 @@ import tensorflow as tf
 from mbm_keras.preprocessing.registry import PREPROCESSORS
 
 STATUS = ("ok", "absent", "corrupt")
+OK, ABSENT, CORRUPT = (tf.constant(i, tf.uint8) for i in range(3))
 
 
 class Features(tf.Module):
@@ -59,42 +60,39 @@ class Features(tf.Module):
 
     def __call__(self, raw):
         """Maps raw scalars by column to arrays by input, `present` among them."""
-        return self.checked(raw)[0]
+        arrays, _ = self.checked({name: value[None] for name, value in raw.items()})
+        return {name: array[0] for name, array in arrays.items()}
 
     def checked(self, raw):
-        """Maps one raw example, and says what became of each part of it.
+        """Maps raw examples, and says what became of each part of them.
 
         Args:
-            raw: Raw scalars by column name; absent is `b""`, or NaN for a number.
+            raw: `(batch,)` raw tensors by column name; absent is `b""`, or NaN for a
+                number.
 
         Returns:
-            Arrays by input name with `present` `(n,)` bool among them; an absent or
-            corrupt part is zeros. And `(n,)` uint8, an index into `STATUS`.
+            Arrays `(batch, ...)` by input name with `present` `(batch, n)` bool among
+            them; an absent or corrupt part is zeros. And `(batch, n)` uint8, an index
+            into `STATUS`.
         """
         arrays, status = {}, []
         for name, f in self.by_name.items():
             part = raw if isinstance(f.raw, dict) else raw[name]
             arrays[name], state = self.part(name, part)
             status.append(state)
-        status = tf.stack(status)
+        status = tf.stack(status, axis=1)
         arrays["present"] = status == 0
         return arrays, status
 
     def part(self, name, raw):
-        """One input's array, and what became of it: an index into `STATUS`.
+        """One input's array, and what became of it: indices into `STATUS`.
 
         Args:
             name: Name of the input.
-            raw: Its raw scalar, or for a table the dict of them.
+            raw: Its `(batch,)` raw values, or for a table the dict of them.
         """
-        return checked_part(self.by_name[name], raw)
-
-    def checked_batch(self, raw):
-        """`checked` for a dict of `(batch,)` raw tensors, examples in parallel."""
-        rows = tf.data.Dataset.from_tensor_slices(raw)
-        rows = rows.map(self.checked, tf.data.AUTOTUNE, deterministic=True)
-        size = tf.shape(next(iter(raw.values())), out_type=tf.int64)[0]
-        return rows.batch(tf.maximum(size, 1)).get_single_element()
+        f = self.by_name[name]
+        return _table_part(f, raw) if isinstance(f.raw, dict) else _part(f, raw)
 
     def raw_signature(self):
         """Batched TensorSpecs of the raw columns, by name."""
@@ -136,36 +134,48 @@ class Features(tf.Module):
         return cls(**by_name)
 
 
-def checked_part(preprocessor, raw):
-    """One part of an example, and what became of it.
+def _table_part(preprocessor, raw):
+    raw = {name: raw[name] for name in preprocessor.raw}
+    here = [
+        tf.math.is_finite(column) if column.dtype == tf.float32 else column != ""
+        for column in raw.values()
+    ]
+    status = tf.where(tf.reduce_any(here, axis=0), OK, ABSENT)
+    rows = tf.data.Dataset.from_tensor_slices(raw)
+    rows = rows.map(preprocessor, tf.data.AUTOTUNE)
+    return _whole(rows, status).get_single_element(), status
 
-    Args:
-        preprocessor: One of `PREPROCESSORS`.
-        raw: Its raw scalar, or dict of them.
 
-    Returns:
-        The array, zeros if the part is absent or corrupt; and a scalar uint8, an
-        index into `STATUS`.
-    """
-    if isinstance(preprocessor.raw, dict):
-        parts = [
-            tf.math.is_finite(raw[name])
-            if spec.dtype == tf.float32
-            else raw[name] != ""
-            for name, spec in preprocessor.raw.items()
-        ]
-        here = tf.reduce_any(parts)
-        return preprocessor(raw), tf.where(here, tf.uint8.as_numpy_dtype(0), 1)
+def _part(preprocessor, raw):
+    """A part of one column, where an example may fail."""
+    examples = tf.data.Dataset.from_tensor_slices(raw)
+    nothing = tf.zeros(preprocessor.array.shape, preprocessor.array.dtype)
 
-    # A graph has no try: a dataset of one element that may fail, and behind it what
-    # stands in if it does. An absent part is not even tried.
-    spec = preprocessor.array
-    tried = (
-        tf.data.Dataset.from_tensors(raw)
-        .filter(lambda raw: raw != "")
-        .map(lambda raw: (preprocessor(raw), tf.constant(0, tf.uint8)))
-        .ignore_errors()
-    )
-    failed = tf.where(raw == "", tf.constant(1, tf.uint8), tf.constant(2, tf.uint8))
-    instead = tf.data.Dataset.from_tensors((tf.zeros(spec.shape, spec.dtype), failed))
-    return tried.concatenate(instead).take(1).get_single_element()
+    @tf.function(autograph=False, input_signature=[preprocessor.raw])
+    def one(raw):
+        # An absent part is not even tried.
+        absent = raw == ""
+        array = tf.cond(absent, lambda: nothing, lambda: preprocessor(raw))
+        return array, tf.where(absent, ABSENT, OK)
+
+    def guarded(raw):
+        tried = tf.data.Dataset.from_tensors(raw).map(one)
+        instead = tf.data.Dataset.from_tensors((nothing, CORRUPT))
+        return _first(tried, instead)
+
+    # All of them at once is three times as fast as each with a guard of its own, which
+    # only a batch with a corrupt example needs.
+    together = _whole(examples.map(one, tf.data.AUTOTUNE), raw)
+    apart = _whole(examples.map(guarded, tf.data.AUTOTUNE), raw)
+    return _first(together, apart)
+
+
+def _whole(rows, like):
+    """All rows as one batch; nothing where one of them fails."""
+    size = tf.shape(like, out_type=tf.int64)[0]
+    return rows.batch(size, drop_remainder=True)
+
+
+def _first(tried, instead):
+    """A graph has no try: a dataset that may fail, and behind it what stands in."""
+    return tried.ignore_errors().concatenate(instead).take(1).get_single_element()

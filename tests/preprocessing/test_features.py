@@ -45,7 +45,7 @@ def raw(features):
 
 
 def test_says_what_became_of_every_part(features, raw):
-    arrays, status = features.checked_batch(raw)
+    arrays, status = features.checked(raw)
     np.testing.assert_array_equal(
         status, [[0, 0, 0, 0], [1, 0, 2, 1], [2, 1, 0, 0], [0, 2, 1, 1]]
     )
@@ -54,14 +54,14 @@ def test_says_what_became_of_every_part(features, raw):
 
 
 def test_a_bad_neighbour_changes_nothing(features, raw):
-    together, _ = features.checked_batch(raw)
-    alone, _ = features.checked_batch({name: x[:1] for name, x in raw.items()})
+    together, _ = features.checked(raw)
+    alone, _ = features.checked({name: x[:1] for name, x in raw.items()})
     for name in alone:
         assert_same(together[name][:1], alone[name])
 
 
 def test_a_table_row_is_numbers_flags_and_ids(features, raw):
-    arrays, _ = features.checked_batch(raw)
+    arrays, _ = features.checked(raw)
     np.testing.assert_allclose(
         arrays["table"], [[-1, 1, 2], [0, 0, 0], [1, 1, 1], [0, 0, 0]]
     )
@@ -73,7 +73,7 @@ def test_comes_back_from_disk_as_plain_json(features, raw, tmp_path):
     again = Features.load(tmp_path / "features.json")
     assert again.inputs() == features.inputs()
     for left, right in zip(
-        features.checked_batch(raw), again.checked_batch(raw), strict=True
+        features.checked(raw), again.checked(raw), strict=True
     ):
         assert_same(left, right)
 
