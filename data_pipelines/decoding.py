@@ -21,8 +21,9 @@ def decode(table, features, targets=None, *, keep_corrupt=False):
     Args:
         table: What `sources.table.read` gave.
         features: The preprocessors: an object with `by_name`, `columns()`, and
-            `part(name, raw)` that gives arrays of many raw values and what became of
-            each (0 ok, 1 absent, 2 corrupt), such as `mbm_keras.preprocessing.Features`.
+            `part(name, raw)` that gives an array of many raw values and what became
+            of each (0 ok, 1 absent, 2 corrupt), such as
+            `mbm_keras.preprocessing.Features`.
         targets: By target name, an object with `encode(values)` and
             `known(encoded)`, such as `mbm_keras.preprocessing.Label`; None for rows
             without targets.
@@ -114,7 +115,6 @@ def _decode_rows(table, features, name, columns):
 
 def _run(raw, part, reader):
     """Values and status, some hundred at a time."""
-
     batches = tf.data.Dataset.from_tensor_slices(raw).batch(_TOGETHER)
 
     @tf.function(autograph=False, input_signature=[batches.element_spec])

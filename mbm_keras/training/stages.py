@@ -6,6 +6,7 @@ import pathlib
 import tempfile
 
 import keras
+import numpy as np
 from keras import layers
 from keras import ops
 
@@ -140,6 +141,7 @@ def fit_stages(
             )
             keeper.restore(part)
             if not keeper.done:
+                _build(part, train.element_spec[1])
                 if announce is not None:
                     announce(stage)
                 part.fit(
@@ -182,6 +184,23 @@ def _schedule(stage, steps):
         warmup_target=stage.learning_rate,
         warmup_steps=steps,
     )
+
+
+def _build(part, targets):
+    """Makes the variables of optimiser and metrics now, not in the first step.
+
+    A TensorFlow function that makes variables is traced twice, which takes seconds.
+    """
+    part.optimizer.build(part.trainable_variables)
+    zeros = [
+        {
+            name: np.zeros((1, *t.shape[1:]), keras.backend.standardize_dtype(t.dtype))
+            for name, t in tensors.items()
+        }
+        for tensors in (targets, part.output)
+    ]
+    part.compute_metrics(None, *zeros)
+    part.reset_metrics()
 
 
 def _part(model, stage, head):

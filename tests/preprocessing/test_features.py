@@ -60,6 +60,16 @@ def test_a_bad_neighbour_changes_nothing(features, raw):
         assert_same(together[name][:1], alone[name])
 
 
+def test_one_by_one_and_batches_in_a_pipeline_are_the_same(features, raw):
+    rows = tf.data.Dataset.from_tensor_slices(raw)
+    together, _ = features.checked(raw)
+    for one in (rows.map(features).batch(4), rows.batch(4).map(features.checked)):
+        batch = one.get_single_element()
+        batch = batch[0] if isinstance(batch, tuple) else batch
+        for name in together:
+            assert_same(together[name], batch[name])
+
+
 def test_a_table_row_is_numbers_flags_and_ids(features, raw):
     arrays, _ = features.checked(raw)
     np.testing.assert_allclose(
@@ -72,9 +82,7 @@ def test_comes_back_from_disk_as_plain_json(features, raw, tmp_path):
     json.loads((tmp_path / "features.json").read_text())
     again = Features.load(tmp_path / "features.json")
     assert again.inputs() == features.inputs()
-    for left, right in zip(
-        features.checked(raw), again.checked(raw), strict=True
-    ):
+    for left, right in zip(features.checked(raw), again.checked(raw), strict=True):
         assert_same(left, right)
 
 
