@@ -125,6 +125,8 @@ def _run(raw, part, reader):
             raw = raw.get_single_element()
         return part(raw)
 
+    # Of the one shape there is, or TensorFlow warns that every column makes another.
+    run = run.get_concrete_function()
     done = [run(batch) for batch in batches]
     return tuple(np.concatenate(part) for part in zip(*done, strict=True))
 

@@ -58,6 +58,7 @@ class Samples:
         augment=None,
         together=None,
         distinct=False,
+        only=None,
     ):
         """Batches for `fit`, `evaluate` and `predict`.
 
@@ -74,6 +75,8 @@ class Samples:
             distinct: True to give a value that several rows of a batch share once.
                 The input then has one entry per distinct value of the batch, and
                 `<name>_place` `(batch,)` int32 says which of them a row has.
+            only: Names of the inputs to make; None for all. The others change neither
+                order nor seeds.
 
         Returns:
             A `tf.data.Dataset` of `(inputs, targets)`, both by name. The inputs
@@ -84,16 +87,18 @@ class Samples:
         targets = {name: tf.constant(target) for name, target in self.targets.items()}
         present = tf.constant(self.present())
         augment = dict(augment or {})
+        wanted = list(values) if only is None else only
 
         def gather(rows, seeds):
             inputs = {}
-            for name, value in values.items():
+            for name in wanted:
                 place = tf.gather(places[name], rows)
                 if distinct:
                     place, inputs[f"{name}_place"] = tf.unique(place)
-                inputs[name] = tf.gather(value, place)
+                inputs[name] = tf.gather(values[name], place)
             for i, (name, change) in enumerate(augment.items()):
-                inputs[name] = change(inputs[name], seeds + i)
+                if name in wanted:
+                    inputs[name] = change(inputs[name], seeds + i)
             inputs["present"] = tf.gather(present, rows)
             return inputs, {k: tf.gather(v, rows) for k, v in targets.items()}
 

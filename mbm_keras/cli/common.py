@@ -81,6 +81,10 @@ def modalities(columns):
 def load_tensorflow():
     """Imports Keras and TensorFlow without their greetings on standard error."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Towers are small and run side by side. To split each of their operations over all
+    # cores as well took a sixth more CPU seconds.
+    threads = max(1, (os.cpu_count() or 2) // 2)
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
     sys.stderr.flush()
     kept, silent = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 2)

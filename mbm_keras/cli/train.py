@@ -1,5 +1,6 @@
 """`mbm train`: a table to a trained model and its report."""
 
+import functools
 import inspect
 import sys
 from typing import Annotated
@@ -146,21 +147,22 @@ def trained(
         width=choices.WIDTH,
         pool=True,
     )
-    train_batches = samples["train"].batches(
+    train_batches = functools.partial(
+        samples["train"].batches,
         batch_size,
         shuffle=True,
         seed=seed,
         augment=choices.augmentation(features) if augment else None,
     )
-    valid_batches = samples["valid"].batches(256)
+    valid_batches = functools.partial(samples["valid"].batches, 256)
     histories = {}
     chance = choices.chance_loss(meaning, samples["valid"].targets[target])
     for stages in choices.stages(model, histories, epochs, learning_rate, chance):
         histories |= fit_stages(
             model,
             stages,
-            train_batches,
-            valid_batches,
+            lambda names: train_batches(only=names),
+            lambda names: valid_batches(only=names),
             losses=losses,
             metrics=metrics,
             head=lambda x: head(x, meaning.num_outputs, name=name),

@@ -95,7 +95,9 @@ def fit_stages(
         model: A functional `keras.Model` with one output; for stages that train a
             tower alone, with layers `<input>_tower`.
         stages: The stages, in order.
-        train: A batched `tf.data.Dataset` of `(inputs by name, targets by name)`.
+        train: A batched `tf.data.Dataset` of `(inputs by name, targets by name)`; or
+            what makes one that lacks the inputs a stage does not look at:
+            `lambda names: samples.batches(64, shuffle=True, only=names)`.
         validation: The same, or None: then nothing stops early.
         losses: As for `compile`.
         metrics: As for `compile`. They are weighted by presence where a tower is
@@ -124,11 +126,12 @@ def fit_stages(
             folder = stack.enter_context(tempfile.TemporaryDirectory())
         histories = {}
         for number, stage in enumerate(stages):
+            train_data, valid_data = (_only(stage, d) for d in (train, validation))
             for layer in model.layers:
                 layer.trainable = layer.name not in stage.frozen
             part, data = _part(model, stage, head)
             part.compile(
-                keras.optimizers.Adam(_schedule(stage, int(train.cardinality()))),
+                keras.optimizers.Adam(_schedule(stage, int(train_data.cardinality()))),
                 loss=losses,
                 weighted_metrics=metrics,
                 jit_compile=jit_compile,
@@ -141,11 +144,11 @@ def fit_stages(
             )
             keeper.restore(part)
             if not keeper.done:
-                _build(part, train.element_spec[1])
+                _build(part, train_data.element_spec[1])
                 if announce is not None:
                     announce(stage)
                 part.fit(
-                    **data(train, validation),
+                    **data(train_data, valid_data),
                     epochs=stage.epochs,
                     initial_epoch=keeper.epoch,
                     callbacks=[*callbacks, keeper],
@@ -173,6 +176,11 @@ def _check(model, stages, head):
                 f"Stage {stage.name!r} trains a tower alone, which takes a `head`. "
                 "Received: head=None."
             )
+
+
+def _only(stage, data):
+    """The dataset of a stage, if there is one."""
+    return data((stage.alone,) if stage.alone else None) if callable(data) else data
 
 
 def _schedule(stage, steps):

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 import soundfile
 
+from data_pipelines import augment
 from data_pipelines.decoding import decode
 from data_pipelines.sources import table
 from mbm_keras.preprocessing import Features
@@ -120,3 +121,12 @@ def test_batches_have_every_row_once_and_depend_on_the_seed(tmp_path):
     assert sorted(sum(first, [])) == list(range(3, 43)) and first != second
     assert texts(samples.batches(16, shuffle=True, seed=1)) == first
     assert texts(samples.batches(16, shuffle=True, seed=2)) != first
+
+    def some(dataset):
+        return [(set(x), x["text"].numpy().tolist()) for x, _ in dataset]
+
+    change = {"photo": lambda x, seed: x, "text": augment.words(0.5)}
+    whole = samples.batches(16, shuffle=True, augment=change)
+    part = samples.batches(16, shuffle=True, augment=change, only=["text"])
+    assert [ids for _, ids in some(part)] == [ids for _, ids in some(whole)]
+    assert all(names == {"text", "present"} for names, _ in some(part))

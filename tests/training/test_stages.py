@@ -45,13 +45,13 @@ def model_and_data(rows=32):
 
 
 def run(model, data, stages, **arguments):
+    arguments = {"metrics": classification.metrics(), **arguments}
     return fit_stages(
         model,
         stages,
         data,
         data,
         losses=classification.losses(),
-        metrics=classification.metrics(),
         head=lambda x: classification.head(x, 2),
         verbose=0,
         **arguments,
@@ -83,6 +83,30 @@ def test_alone_trains_its_tower_and_nothing_else():
     assert not same(image, weights(model, "image_tower"))
     assert same(table, weights(model, "table_tower"))
     assert same(hidden, weights(model, "hidden"))
+
+
+def test_a_stage_asks_for_the_inputs_it_looks_at():
+    model, data = model_and_data()
+    asked = []
+
+    def only(names):
+        asked.append(names)
+        wanted = {"present", *(names or ("image", "table"))}
+        return data.map(lambda x, y: ({k: x[k] for k in wanted}, y))
+
+    run(model, only, [Stage("image alone", 1, alone="image"), Stage("tuned", 1)])
+    assert asked == [("image",), ("image",), None, None]
+
+
+def test_the_first_epoch_counts_nothing_of_an_earlier_stage():
+    model, data = model_and_data()
+    metrics = classification.metrics()
+    # A rate of zero: every epoch of either stage has the same outputs but for dropout,
+    # which the toy has none of.
+    stages = [Stage("image alone", 3, 0.0, alone="image"), Stage("tuned", 3, 0.0)]
+    histories = run(model, data, stages, metrics=metrics)
+    for history in histories.values():
+        assert len(set(history["accuracy"])) == 1, history["accuracy"]
 
 
 def test_a_frozen_tower_keeps_weights_and_moving_statistics_and_then_does_not():
