@@ -152,10 +152,10 @@ def png(image, size=32):
     return data.getvalue()
 
 
-def _tone(key, rng, seconds=0.4):
+def _tone(key, rng, seconds=0.25):
     """The two tones of a telephone key, somewhere in noise, `(samples,)` in [-1, 1]."""
     row, column = (3, 1) if key == 0 else divmod(key - 1, 3)
-    length = int(rng.uniform(0.15, 0.35) * SAMPLE_RATE)
+    length = int(rng.uniform(0.1, 0.2) * SAMPLE_RATE)
     time = np.arange(length) / SAMPLE_RATE
     low, high = 2 * np.pi * rng.random(2)
     tone = np.sin(2 * np.pi * _ROWS[row] * time + low)

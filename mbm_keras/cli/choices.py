@@ -178,13 +178,12 @@ def stages(model, histories, epochs, learning_rate, chance):
     from mbm_keras.training import Stage
 
     towers = [layer.name for layer in model.layers if layer.name.endswith("_tower")]
-    # Half the rate: what the towers learned alone is not to be thrown over.
-    tuned = Stage("tuned", epochs or 20, learning_rate / 2, patience=4)
+    tuned = Stage("tuned", epochs or 20, learning_rate, patience=4)
     if len(towers) == 1:
         yield [Stage("alone", epochs or 24, learning_rate, patience=6)]
         return
     yield [
-        Stage(f"{name} alone", 4, learning_rate, alone=name, patience=2)
+        Stage(f"{name} alone", 5, learning_rate, alone=name, patience=2)
         for name in (tower.removesuffix("_tower") for tower in towers)
     ]
     frozen = tuple(
@@ -192,7 +191,7 @@ def stages(model, histories, epochs, learning_rate, chance):
         for tower in towers
         if learned_something(histories[f"{tower.removesuffix('_tower')} alone"], chance)
     )
-    yield [Stage("fused", 6, learning_rate, frozen=frozen, patience=3), tuned]
+    yield [Stage("fused", 10, learning_rate, frozen=frozen, patience=3), tuned]
 
 
 def learned_something(history, chance):

@@ -58,7 +58,10 @@ def build(
     audio = keras.Input((frames, num_mel_bins), name=name)
     x = layers.BatchNormalization()(audio)  # per mel band
     x = layers.Reshape((frames, num_mel_bins, 1))(x)
-    for channels in filters:  # each pass halves frames and num_mel_bins
+    # The first and largest grid goes without batch normalisation, which costs more than
+    # its convolution; the bands come normalised.
+    x = layers.Conv2D(filters[0], 3, 2, padding="same", activation="relu")(x)
+    for channels in filters[1:]:  # each pass halves frames and num_mel_bins
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization()(x)
         x = layers.ReLU()(x)

@@ -45,7 +45,10 @@ def build(
         )
     image = keras.Input((size, size, 3), dtype="uint8", name=name)
     x = layers.Rescaling(1 / 127.5, offset=-1)(image)
-    for channels in filters:  # each pass halves height and width
+    # The first and largest grid goes without batch normalisation, which costs more than
+    # its convolution; the pixels come scaled.
+    x = layers.Conv2D(filters[0], 3, 2, padding="same", activation="relu")(x)
+    for channels in filters[1:]:  # each pass halves height and width
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization()(x)
         x = layers.ReLU()(x)

@@ -21,7 +21,7 @@ assert keras.backend.backend() == "jax"
 keras.utils.set_random_seed(0)
 raw = keypad.load(rows=80)
 features = Features(
-    instruction=WordIds(), digit=Pixels(16), tone=LogMel(8_000, 0.4, 16)
+    instruction=WordIds(), digit=Pixels(16), tone=LogMel(8_000, 0.25, 16)
 )
 features.adapt({"instruction": [x["instruction"].numpy() for x, _ in raw["train"]]})
 label = Label([str(i) for i in range(10)])
