@@ -63,7 +63,7 @@ def ours(folder, epochs, seed):
     columns = {"question": "text", "image": "image"}
     read = functools.partial(table.read, target="answer", columns=columns)
     # Pictures that nothing is trained on: settings are chosen by them.
-    kept = dict(group="image", fractions={"valid": 0.05}, seed=seed)
+    kept = dict(fractions={"valid": 0.05}, seed=seed)
     train, test = read(f"{folder}/train.csv", **kept), read(f"{folder}/test.csv")
     features = Features(question=WordIds(), image=Pixels(32))
     learned = train.take(train.split == "train")

@@ -34,10 +34,20 @@ def decode(table, features, targets=None, *, keep_corrupt=False):
         The `Samples` of the good rows, whose ids are row numbers; a boolean mask of
         them over the rows of `table`; and a list of `Broken`, what is wrong with the
         others (and with the corrupt parts that were kept).
+
+    Raises:
+        ValueError: If `features` asks for a column that is no input of the table.
     """
+    asked = sum(features.columns().values(), [])
+    lacking = sorted(set(asked) - set(table.columns))
+    if lacking:
+        raise ValueError(
+            f"The features ask for columns {lacking} that are no inputs of "
+            f"`{table.path}`. Its inputs are {sorted(table.columns)}."
+        )
     values, places, status, broken = {}, {}, {}, []
     for name, columns in features.columns().items():
-        if columns == [name] and table.columns.get(name) in ("text", "image", "audio"):
+        if columns == [name] and table.columns[name] in ("text", "image", "audio"):
             part = _decode_distinct(table, features, name)
         else:
             part = _decode_rows(table, features, name, columns)

@@ -108,7 +108,8 @@ def read(
         split: Name of the column with `train`, `valid` and `test`; a column called
             `split` is found.
         group: Name of a column whose values never cross splits, such as a speaker
-            or a patient; no input.
+            or a patient; an input only if `columns` names it, as a picture that
+            several questions are about.
         fractions: Share of rows by split name where no column tells them, such as
             `{"valid": 0.15}`; None leaves all in `"train"`.
         seed: Seed of that draw.
@@ -141,7 +142,9 @@ def read(
     guessed = {
         name: columns.get(name) or modality.guess(frame[name], path.parent)
         for name in frame.columns
-        if name not in (target, split, group) and (only is None or name in only)
+        if name not in (target, split)
+        and (name != group or name in columns)
+        and (only is None or name in only)
     }
     inputs = {name: held for name, held in guessed.items() if held != "ignore"}
     if only is not None:

@@ -79,6 +79,13 @@ def test_a_corrupt_part_can_be_kept_as_absent(tmp_path):
     assert len(broken) == 6
 
 
+def test_a_column_that_is_no_input_is_named(tmp_path):
+    rows, features, _ = make(tmp_path, ROWS, FILES)
+    features.by_name["photograph"] = features.by_name.pop("photo")
+    with pytest.raises(ValueError, match=r"\['photograph'\] that are no inputs"):
+        decode(rows, features)
+
+
 def test_a_shared_picture_is_decoded_once(tmp_path):
     rows, features, targets = make(tmp_path, ROWS[:1] * 7, FILES)
     samples, _, _ = decode(rows, features, targets)

@@ -1,5 +1,6 @@
 """The table source: formats, modalities, splits, and what is wrong with rows."""
 
+import functools
 import os
 
 import numpy as np
@@ -168,6 +169,17 @@ def test_groups_never_cross_splits(frame, tmp_path):
         )
         pairs = set(zip(frame["speaker"], rows.split, strict=True))
         assert len(pairs) == 6 and "speaker" not in rows.columns
+
+
+def test_a_group_is_an_input_if_it_is_said_to_be(tmp_path):
+    rows = pl.DataFrame(
+        {"speaker": ["a", "b"] * 4, "x": [1.0] * 8, "y": ["p", "q"] * 4}
+    )
+    rows.write_csv(tmp_path / "rows.csv")
+    read = functools.partial(table.read, tmp_path / "rows.csv", target="y")
+    assert list(read(group="speaker").columns) == ["x"]
+    said = read(group="speaker", columns={"speaker": "category"})
+    assert said.columns == {"speaker": "category", "x": "number"}
 
 
 def test_rows_that_share_a_picture_stay_together(frame, tmp_path):
