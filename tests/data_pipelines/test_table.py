@@ -172,10 +172,8 @@ def test_groups_never_cross_splits(frame, tmp_path):
 
 
 def test_a_group_is_an_input_if_it_is_said_to_be(tmp_path):
-    rows = pl.DataFrame(
-        {"speaker": ["a", "b"] * 4, "x": [1.0] * 8, "y": ["p", "q"] * 4}
-    )
-    rows.write_csv(tmp_path / "rows.csv")
+    values = {"speaker": ["a", "b"] * 4, "x": [1.5, 2] * 4, "y": ["p", "q"] * 4}
+    pl.DataFrame(values).write_csv(tmp_path / "rows.csv")
     read = functools.partial(table.read, tmp_path / "rows.csv", target="y")
     assert list(read(group="speaker").columns) == ["x"]
     said = read(group="speaker", columns={"speaker": "category"})
