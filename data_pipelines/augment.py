@@ -1,10 +1,13 @@
 """Random changes of a batch that leave its meaning alone.
 
-Each function builds one: it takes a batch of arrays and a seed `(2,)` int64, and
-gives a batch of the same shape and type. The same seed gives the same change.
+Each function builds one: it takes a batch of arrays and keys `(batch,)` int64, see
+`data_pipelines.draw`, and gives a batch of the same shape and type. The same key gives
+the same change, whatever else is in the batch.
 """
 
 import tensorflow as tf
+
+from data_pipelines import draw
 
 
 def pictures(shift=0.1, scale=0.1, degrees=10.0, contrast=0.2):
@@ -19,14 +22,13 @@ def pictures(shift=0.1, scale=0.1, degrees=10.0, contrast=0.2):
         contrast: Largest change of contrast and of brightness, as a share.
 
     Returns:
-        A function of `(batch, height, width, channels)` uint8 and a seed.
+        A function of `(batch, height, width, channels)` uint8 and keys.
     """
 
-    def change(batch, seed):
+    def change(batch, keys):
         shape = tf.shape(batch)
-        n = shape[0]
         height, width = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
-        u = tf.random.stateless_uniform((6, n), seed, -1.0, 1.0)
+        u = tf.unstack(draw.uniform(keys, 6, -1.0, 1.0), axis=1)
         angle, size = u[0] * degrees * 3.14159265 / 180.0, 1.0 + u[1] * scale
         cos, sin = tf.cos(angle) / size, tf.sin(angle) / size
         # Where each output pixel comes from: turned about the centre, then moved.
@@ -66,14 +68,13 @@ def spectrograms(shift=0.1, speed=0.1, bins=1, gain=1.0, time_mask=0.15, bin_mas
         bin_mask: Widest stripe of bands, as a share.
 
     Returns:
-        A function of `(batch, frames, num_mel_bins)` float32 and a seed.
+        A function of `(batch, frames, num_mel_bins)` float32 and keys.
     """
 
-    def change(batch, seed):
+    def change(batch, keys):
         shape = tf.shape(batch)
-        n = shape[0]
         frames, bands = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
-        u = tf.random.stateless_uniform((8, n, 1), seed, -1.0, 1.0)
+        u = tf.split(draw.uniform(keys, 8, -1.0, 1.0), 8, axis=1)  # (batch, 1) each
         t = tf.range(frames)[None]  # (1, frames)
         source = (t - u[0] * shift * frames) * (1.0 + u[1] * speed)
         source = tf.cast(tf.clip_by_value(tf.round(source), 0, frames - 1), tf.int32)
@@ -103,11 +104,11 @@ def words(rate=0.1, unknown=1):
         unknown: Id of the unknown word.
 
     Returns:
-        A function of `(batch, steps)` int32 and a seed.
+        A function of `(batch, steps)` int32 and keys.
     """
 
-    def change(batch, seed):
-        drawn = tf.random.stateless_uniform(tf.shape(batch), seed)
+    def change(batch, keys):
+        drawn = draw.uniform(keys, tf.shape(batch)[1])
         hidden = (drawn < rate) & (batch != 0)
         return tf.where(hidden, tf.constant(unknown, batch.dtype), batch)
 

@@ -5,6 +5,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines import draw
+from data_pipelines.order import Order
+
 PARTS = ("ok", "absent", "corrupt")
 
 
@@ -59,11 +62,13 @@ class Samples:
         together=None,
         distinct=False,
         only=None,
+        epoch=0,
+        worker=(0, 1),
     ):
         """Batches for `fit`, `evaluate` and `predict`.
 
-        The order and the random changes depend on the seed and on how often the
-        dataset was gone through, on nothing else.
+        The order and the random changes of a row depend on the seed, the epoch and the
+        row, on nothing else. Every time the dataset is gone through is an epoch.
 
         Args:
             batch_size: Number of rows per batch; the last may have fewer.
@@ -75,8 +80,11 @@ class Samples:
             distinct: True to give a value that several rows of a batch share once.
                 The input then has one entry per distinct value of the batch, and
                 `<name>_place` `(batch,)` int32 says which of them a row has.
-            only: Names of the inputs to make; None for all. The others change neither
-                order nor seeds.
+            only: Names of the inputs to make; None for all.
+            epoch: Number of the first epoch: a run that was stopped goes on with the
+                data it would have had.
+            worker: Which of how many workers this is; between them they see every row
+                of an epoch once, see `data_pipelines.order.Order`.
 
         Returns:
             A `tf.data.Dataset` of `(inputs, targets)`, both by name. The inputs
@@ -89,42 +97,22 @@ class Samples:
         augment = dict(augment or {})
         wanted = list(values) if only is None else only
 
-        def gather(rows, seeds):
+        def gather(epoch, rows):
             inputs = {}
             for name in wanted:
                 place = tf.gather(places[name], rows)
                 if distinct:
                     place, inputs[f"{name}_place"] = tf.unique(place)
                 inputs[name] = tf.gather(values[name], place)
-            for i, (name, change) in enumerate(augment.items()):
-                if name in wanted:
-                    inputs[name] = change(inputs[name], seeds + i)
+                if name in augment:
+                    # What rows share changes once, else every row on its own.
+                    keys = draw.keys(seed, epoch, place if distinct else rows)
+                    keys += list(augment).index(name)
+                    inputs[name] = augment[name](inputs[name], keys)
             inputs["present"] = tf.gather(present, rows)
             return inputs, {k: tf.gather(v, rows) for k, v in targets.items()}
 
-        rows = self._rows(together, shuffle, seed).batch(batch_size)
-        seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
-        batches = tf.data.Dataset.zip(rows, seeds)
-        # The seeds never end, the rows do: their number is that of the batches.
-        batches = batches.apply(
-            tf.data.experimental.assert_cardinality(-(-len(self) // batch_size))
-        )
-        return batches.map(gather, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
-
-    def _rows(self, together, shuffle, seed):
-        """Row numbers in the order of one epoch."""
-        if together is None:
-            rows = tf.data.Dataset.range(len(self))
-            return _shuffled(rows, len(self), seed) if shuffle else rows
-        place = self.places[together]
-        order = np.argsort(place, kind="stable")
-        _, lengths = np.unique(place, return_counts=True)
-        groups = tf.RaggedTensor.from_row_lengths(order, lengths)
-        rows = tf.data.Dataset.range(len(lengths))
-        if shuffle:
-            rows = _shuffled(rows, len(lengths), seed)
-        return rows.map(lambda i: groups[i]).unbatch()
-
-
-def _shuffled(rows, size, seed):
-    return rows.shuffle(size, seed=seed, reshuffle_each_iteration=True)
+        groups = None if together is None else self.places[together]
+        order = Order(len(self), batch_size, shuffle, seed, groups, worker)
+        batches = order.passes(epoch).map(gather, tf.data.AUTOTUNE, deterministic=True)
+        return batches.prefetch(tf.data.AUTOTUNE)

@@ -161,8 +161,8 @@ def trained(
         histories |= fit_stages(
             model,
             stages,
-            lambda names: train_batches(only=names),
-            lambda names: valid_batches(only=names),
+            train_batches,
+            valid_batches,
             losses=losses,
             metrics=metrics,
             head=lambda x: head(x, meaning.num_outputs, name=name),

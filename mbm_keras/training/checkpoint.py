@@ -9,13 +9,20 @@ import keras
 class Checkpoint(keras.callbacks.Callback):
     """Keeps the best and the latest weights of one stage on disk.
 
-    After every epoch the folder holds `latest.weights.h5` (weights and optimiser),
-    `best.weights.h5` and `state.json`. At the end of training the best weights are
-    those of the model. A folder that was written before is gone on with: give
-    `initial_epoch=checkpoint.epoch` to `fit` after `restore`.
+    After every epoch the folder holds the weights of the latest and of the best epoch,
+    those of the optimiser among them, and `state.json`, which names the files. It is
+    written last and moved into its place: a run that is killed at any moment goes on
+    after the last epoch that it names, and ends with the weights, bit for bit, of one
+    that was not. At the end of training the best weights are those of the model.
+
+        keeper = Checkpoint(folder)
+        model.compile(...)
+        keeper.restore(model)
+        model.fit(data, initial_epoch=keeper.epoch, callbacks=[keeper], ...)
 
     Args:
-        folder: Where to write; made if it is not there.
+        folder: Where to write; made if it is not there. What an earlier process left
+            in it is gone on with.
         monitor: The figure that tells a good epoch, smaller is better.
         patience: Epochs without a better figure before training stops; None for
             never.
@@ -27,64 +34,66 @@ class Checkpoint(keras.callbacks.Callback):
         self.monitor = monitor
         self.patience = patience
         self.epoch, self.best, self.best_epoch = 0, float("inf"), 0
-        self.done, self.history = False, {}
+        self.done, self.history, self.seeds = False, {}, []
+        if self._state.exists():
+            for name, value in json.loads(self._state.read_text()).items():
+                setattr(self, name, value)
 
     def restore(self, model):
-        """Reads what an earlier process left; True if there was anything.
+        """Gives a model what an earlier process left.
 
         Args:
             model: A compiled model; it gets the latest weights, or the best ones if
                 the stage was done.
         """
-        if not self._path("state.json").exists():
-            return False
-        state = json.loads(self._path("state.json").read_text())
-        self.epoch, self.best = state["epoch"], state["best"]
-        self.best_epoch, self.history = state["best_epoch"], state["history"]
-        self.done = state["done"]
+        if self.epoch == 0:
+            return
         model.optimizer.build(model.trainable_variables)
-        model.load_weights(self._path(self._weights(state)))
-        return True
+        model.load_weights(self._weights(self.best_epoch if self.done else self.epoch))
+        for variable, seed in zip(_seeds(model), self.seeds, strict=True):
+            variable.assign(seed)
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {name: float(value) for name, value in (logs or {}).items()}
         self.epoch = epoch + 1
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
-        self.folder.mkdir(parents=True, exist_ok=True)
         if self.monitor not in logs or logs[self.monitor] < self.best:
             self.best, self.best_epoch = logs.get(self.monitor, self.best), self.epoch
-            self._save_weights("best.weights.h5")
         waited = self.epoch - self.best_epoch
         if self.patience is not None and waited >= self.patience:
             self.model.stop_training = True
-        self._save_weights("latest.weights.h5")
+        self.done = self.model.stop_training or self.epoch == self.params["epochs"]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.model.save_weights(self._weights(self.epoch), overwrite=True)
         self._save_state()
 
     def on_train_end(self, logs=None):
-        if self._path("best.weights.h5").exists():
-            self.model.load_weights(self._path("best.weights.h5"))
+        if self.best_epoch:
+            self.model.load_weights(self._weights(self.best_epoch))
         self.done = True
         self._save_state()
 
-    def _weights(self, state):
-        return "best.weights.h5" if state["done"] else "latest.weights.h5"
+    @property
+    def _state(self):
+        return self.folder / "state.json"
 
-    def _path(self, name):
-        return self.folder / name
-
-    def _save_weights(self, name):
-        # Written beside and moved, so that a kill leaves the old file or the new one.
-        self.model.save_weights(self._path(f"new-{name}"), overwrite=True)
-        self._path(f"new-{name}").replace(self._path(name))
+    def _weights(self, epoch):
+        return self.folder / f"epoch-{epoch}.weights.h5"
 
     def _save_state(self):
-        state = {
-            "epoch": self.epoch,
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "done": self.done,
-            "history": self.history,
-        }
-        self._path("new-state.json").write_text(json.dumps(state))
-        self._path("new-state.json").replace(self._path("state.json"))
+        self.seeds = [v.numpy().tolist() for v in _seeds(self.model)]
+        names = ("epoch", "best", "best_epoch", "done", "history", "seeds")
+        new = self.folder / "new-state.json"
+        new.write_text(json.dumps({name: getattr(self, name) for name in names}))
+        new.replace(self._state)
+        wanted = {self._weights(self.epoch), self._weights(self.best_epoch)}
+        for path in self.folder.glob("epoch-*.weights.h5"):
+            if path not in wanted:
+                path.unlink()
+
+
+def _seeds(model):
+    """The states of dropout and the like, which `save_weights` leaves out."""
+    weights = {id(variable) for variable in model.weights}
+    return [v for v in model.non_trainable_variables if id(v) not in weights]

@@ -50,28 +50,52 @@ def rest_of(model, frozen):
     )
 
 
-def embedded(model, frozen, dataset):
-    """One pass over a dataset, with the frozen towers' part of the work done.
+class Embedded(keras.utils.PyDataset):
+    """The batches of a dataset, with the frozen towers' part of the work done.
+
+    The order depends on the epoch alone.
 
     Args:
         model: A functional `keras.Model` with layers `<input>_tower`.
         frozen: Names of the towers to run.
-        dataset: Batches of `(inputs, targets)`, both by name.
-
-    Returns:
-        Inputs and targets by name for `rest_of`, arrays over all rows; and the number
-        of rows in the first batch.
+        dataset: Batches of `(inputs, targets)`, both by name; gone through once.
+        shuffle: True for another order every epoch.
+        epoch: Number of the first epoch.
     """
-    rows, truths = [], []
-    for x, y in dataset:
-        x = {tensor.name: np.asarray(x[tensor.name]) for tensor in model.inputs}
-        for tower in frozen:
-            name = tower.removesuffix("_tower")
-            x[name] = model.get_layer(tower).predict_on_batch(x[name])
-        rows.append(x)
-        truths.append(keras.tree.map_structure(np.asarray, y))
-    inputs, targets = (
-        keras.tree.map_structure(lambda *parts: np.concatenate(parts), *batches)
-        for batches in (rows, truths)
-    )
-    return inputs, targets, len(next(iter(truths[0].values())))
+
+    def __init__(self, model, frozen, dataset, *, shuffle=False, epoch=0):
+        super().__init__()
+        rows, truths = [], []
+        for x, y in dataset:
+            x = {tensor.name: np.asarray(x[tensor.name]) for tensor in model.inputs}
+            for tower in frozen:
+                name = tower.removesuffix("_tower")
+                x[name] = model.get_layer(tower).predict_on_batch(x[name])
+            rows.append(x)
+            truths.append(keras.tree.map_structure(np.asarray, y))
+        self.inputs, self.targets = (
+            keras.tree.map_structure(lambda *parts: np.concatenate(parts), *batches)
+            for batches in (rows, truths)
+        )
+        self.batch_size = len(next(iter(truths[0].values())))
+        self.size = len(next(iter(self.targets.values())))
+        self.shuffle, self.epoch = shuffle, epoch
+        self._order()
+
+    def __len__(self):
+        return -(-self.size // self.batch_size)
+
+    def __getitem__(self, step):
+        """Inputs and targets of a batch, by name, as `rest_of` takes them."""
+        rows = self.order[step * self.batch_size : (step + 1) * self.batch_size]
+        batch = (self.inputs, self.targets)
+        return keras.tree.map_structure(lambda column: column[rows], batch)
+
+    def on_epoch_end(self):
+        self.epoch += 1
+        self._order()
+
+    def _order(self):
+        self.order = np.arange(self.size)
+        if self.shuffle:
+            np.random.default_rng(self.epoch).shuffle(self.order)

@@ -11,8 +11,8 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.training.checkpoint import Checkpoint
+from mbm_keras.training.embedded import Embedded
 from mbm_keras.training.embedded import can_embed
-from mbm_keras.training.embedded import embedded
 from mbm_keras.training.embedded import rest_of
 
 
@@ -96,8 +96,10 @@ def fit_stages(
             tower alone, with layers `<input>_tower`.
         stages: The stages, in order.
         train: A batched `tf.data.Dataset` of `(inputs by name, targets by name)`; or
-            what makes one that lacks the inputs a stage does not look at:
-            `lambda names: samples.batches(64, shuffle=True, only=names)`.
+            what makes one, `functools.partial(samples.batches, 64, shuffle=True)`. It
+            is called with `only`, the inputs a stage looks at or None for all, and
+            `epoch`, the first epoch that it has to make: then a run that was stopped
+            ends with the weights, bit for bit, of one that was not.
         validation: The same, or None: then nothing stops early.
         losses: As for `compile`.
         metrics: As for `compile`. They are weighted by presence where a tower is
@@ -126,31 +128,32 @@ def fit_stages(
             folder = stack.enter_context(tempfile.TemporaryDirectory())
         histories = {}
         for number, stage in enumerate(stages):
-            train_data, valid_data = (_only(stage, d) for d in (train, validation))
             for layer in model.layers:
                 layer.trainable = layer.name not in stage.frozen
-            part, data = _part(model, stage, head)
-            part.compile(
-                keras.optimizers.Adam(_schedule(stage, int(train_data.cardinality()))),
-                loss=losses,
-                weighted_metrics=metrics,
-                jit_compile=jit_compile,
-                steps_per_execution=steps_per_execution,
-            )
             keeper = Checkpoint(
                 pathlib.Path(folder) / f"{number}-{stage.name.replace(' ', '-')}",
                 monitor="val_loss" if validation is not None else "loss",
                 patience=stage.patience if validation is not None else None,
             )
+            part, data = _part(model, stage, head)
+            batches = _of(train, stage, keeper.epoch)
+            part.compile(
+                keras.optimizers.Adam(_schedule(stage, int(batches.cardinality()))),
+                loss=losses,
+                weighted_metrics=metrics,
+                jit_compile=jit_compile,
+                steps_per_execution=steps_per_execution,
+            )
             keeper.restore(part)
             if not keeper.done:
-                _build(part, train_data.element_spec[1])
+                _build(part, batches.element_spec[1])
                 if announce is not None:
                     announce(stage)
                 part.fit(
-                    **data(train_data, valid_data),
+                    **data(train, validation, keeper.epoch),
                     epochs=stage.epochs,
                     initial_epoch=keeper.epoch,
+                    shuffle=False,  # the data is, its own way
                     callbacks=[*callbacks, keeper],
                     verbose=verbose,
                 )
@@ -178,9 +181,11 @@ def _check(model, stages, head):
             )
 
 
-def _only(stage, data):
-    """The dataset of a stage, if there is one."""
-    return data((stage.alone,) if stage.alone else None) if callable(data) else data
+def _of(data, stage, epoch=0):
+    """The dataset of a stage."""
+    if callable(data):
+        return data(only=(stage.alone,) if stage.alone else None, epoch=epoch)
+    return data
 
 
 def _schedule(stage, steps):
@@ -216,22 +221,31 @@ def _part(model, stage, head):
     if stage.alone is not None:
         part, select = _alone(model, stage.alone, head)
 
-        def data(train, validation):
-            valid = None if validation is None else validation.map(select)
-            return dict(x=train.map(select), validation_data=valid)
+        def data(train, validation, epoch):
+            valid = _of(validation, stage)
+            return dict(
+                x=_of(train, stage, epoch).map(select),
+                validation_data=None if valid is None else valid.map(select),
+            )
 
         return part, data
     if can_embed(model, stage.frozen):
 
-        def data(train, validation):
-            x, y, batch_size = embedded(model, stage.frozen, train)
-            valid = None
-            if validation is not None:
-                valid = embedded(model, stage.frozen, validation)[:2]
-            return dict(x=x, y=y, batch_size=batch_size, validation_data=valid)
+        def data(train, validation, epoch):
+            valid = _of(validation, stage)
+            if valid is not None:
+                valid = Embedded(model, stage.frozen, valid)
+            # The towers saw the first epoch, whichever one this goes on with.
+            train = _of(train, stage)
+            train = Embedded(model, stage.frozen, train, shuffle=True, epoch=epoch)
+            return dict(x=train, validation_data=valid)
 
         return rest_of(model, stage.frozen), data
-    return model, lambda train, validation: dict(x=train, validation_data=validation)
+
+    def data(train, validation, epoch):
+        return dict(x=_of(train, stage, epoch), validation_data=_of(validation, stage))
+
+    return model, data
 
 
 def _alone(model, name, head):
