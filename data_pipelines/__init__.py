@@ -9,8 +9,10 @@ import importlib
 
 _HOME = {
     "Samples": "data_pipelines.samples",
+    "align": "data_pipelines.align",
     "augment": "data_pipelines.augment",
     "decode": "data_pipelines.decoding",
+    "Order": "data_pipelines.order",
     "sources": "data_pipelines.sources",
     "zip_aligned": "data_pipelines.aligned",
 }

@@ -124,7 +124,7 @@ def read(
             asked for.
     """
     path = pathlib.Path(path)
-    frame, rows, broken = _read_frame(path)
+    frame, rows, broken = read_frame(path)
     columns = dict(columns or {})
     for name in [target, split, group, *columns, *(only or ())]:
         if name is not None and name not in frame.columns:
@@ -262,7 +262,7 @@ def _plain(number):
     return str(int(number)) if float(number).is_integer() else str(number)
 
 
-def _read_frame(path):
+def read_frame(path):
     """The readable rows of a file, their numbers, and the broken ones."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no table `{path}`.")

@@ -1,0 +1,159 @@
+"""Rows of several tables that belong together, found by their key."""
+
+import dataclasses
+import functools
+import pathlib
+
+import polars as pl
+
+from data_pipelines.sources import table as table_source
+
+HOW = ("inner", "left", "outer")
+_NAMED = 10  # keys named in an error
+
+
+@dataclasses.dataclass(frozen=True)
+class Joined:
+    """Tables joined by key, and what became of each row.
+
+    Args:
+        frame: The key and the columns of all tables, a row per key, in the order in
+            which the keys first appear. A cell of a table that lacks the key is null.
+        keys: Number of different keys in all tables together.
+        matched: How many of them every table has.
+        rows: By table, how many rows it has.
+        missing: By table, how many of the keys it lacks.
+        without_key: By table, how many of its rows have no key; they are in no row of
+            `frame`.
+        broken: By table, the `Broken` rows of its file, which are in `rows` no more.
+        dropped: How many keys `how` leaves out of `frame`.
+    """
+
+    frame: pl.DataFrame
+    keys: int
+    matched: int
+    rows: dict
+    missing: dict
+    without_key: dict
+    broken: dict
+    dropped: int
+
+    def write(self, path):
+        """Writes the frame for `data_pipelines.sources.table.read`.
+
+        Args:
+            path: A `.csv`, `.jsonl` or `.parquet` file. Cells stay as they are: a
+                file they name is looked for from the folder of this one.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: If it ends otherwise.
+        """
+        suffix = pathlib.Path(path).suffix
+        writers = {
+            ".csv": self.frame.write_csv,
+            ".jsonl": self.frame.write_ndjson,
+            ".parquet": self.frame.write_parquet,
+        }
+        if suffix not in writers:
+            raise ValueError(f"A table is one of {sorted(writers)}. Received: {path}.")
+        writers[suffix](path)
+        return path
+
+
+def by_key(tables, key, how="inner"):
+    """Joins tables that hold one row per key, each in an order of its own.
+
+    Args:
+        tables: By name, a polars frame or the path of a CSV, JSONL or Parquet file.
+        key: Name of the column that all of them have.
+        how: `"inner"` for the keys that every table has, `"left"` for those of the
+            first, `"outer"` for all.
+
+    Returns:
+        A `Joined`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a table lacks the key's column, has a key twice, two tables
+            share another column, or their keys are of different types.
+    """
+    if how not in HOW:
+        raise ValueError(f"`how` is one of {list(HOW)}. Received: {how!r}.")
+    if len(tables) < 2:
+        raise ValueError(f"There is nothing to join. Received: {sorted(tables)}.")
+    read = {name: _frame(table) for name, table in tables.items()}
+    frames = {name: frame for name, (frame, _) in read.items()}
+    broken = {name: tuple(items) for name, (_, items) in read.items()}
+    _check(frames, key)
+    rows = {name: len(frame) for name, frame in frames.items()}
+    frames = {name: frame.drop_nulls(key) for name, frame in frames.items()}
+    without_key = {name: rows[name] - len(frame) for name, frame in frames.items()}
+    for name, frame in frames.items():
+        _check_unique(name, frame[key])
+
+    marks = {name: f"\0{name}" for name in frames}  # a name no table can have
+    marked = [f.with_columns(pl.lit(True).alias(marks[n])) for n, f in frames.items()]
+    join = functools.partial(
+        pl.DataFrame.join,
+        on=key,
+        how="full",
+        coalesce=True,
+        maintain_order="left_right",
+    )
+    frame = functools.reduce(join, marked)
+    missing = {name: frame[mark].null_count() for name, mark in marks.items()}
+    everywhere = pl.all_horizontal(
+        pl.col(mark).is_not_null() for mark in marks.values()
+    )
+    matched = int(frame.select(everywhere.sum()).item())
+    keys = len(frame)
+    if how != "outer":
+        first = next(iter(marks.values()))
+        kept = everywhere if how == "inner" else pl.col(first).is_not_null()
+        frame = frame.filter(kept)
+    frame = frame.drop(marks.values())
+    dropped = keys - len(frame)
+    return Joined(frame, keys, matched, rows, missing, without_key, broken, dropped)
+
+
+def _frame(table):
+    """The rows of a table, and the rows that cannot be read."""
+    if isinstance(table, pl.DataFrame):
+        return table, []
+    frame, _, broken = table_source.read_frame(pathlib.Path(table))
+    return frame, broken
+
+
+def _check(frames, key):
+    owner = {}
+    for name, frame in frames.items():
+        if key not in frame.columns:
+            raise ValueError(
+                f"Table {name!r} has no column {key!r}. Its columns are "
+                f"{frame.columns}."
+            )
+        for column in set(frame.columns) - {key}:
+            if column in owner:
+                raise ValueError(
+                    f"Tables {owner[column]!r} and {name!r} both have a column "
+                    f"{column!r}: rename one of them."
+                )
+            owner[column] = name
+    types = {name: frame.schema[key] for name, frame in frames.items()}
+    if len(set(types.values())) > 1:
+        said = {name: str(kind) for name, kind in types.items()}
+        raise ValueError(f"The keys {key!r} must be of one type. Received: {said}.")
+
+
+def _check_unique(name, keys):
+    if keys.n_unique() == len(keys):
+        return
+    twice = keys.filter(keys.is_duplicated()).unique(maintain_order=True)
+    more = f" and {len(twice) - _NAMED} more" if len(twice) > _NAMED else ""
+    raise ValueError(
+        f"Table {name!r} must have a key once. Twice or more: "
+        f"{twice.head(_NAMED).to_list()}{more}."
+    )
