@@ -1,7 +1,6 @@
 """Rows of several tables that belong together, found by their key."""
 
 import dataclasses
-import functools
 import pathlib
 
 import polars as pl
@@ -87,6 +86,7 @@ def by_key(tables, key, how="inner"):
     read = {name: _frame(table) for name, table in tables.items()}
     frames = {name: frame for name, (frame, _) in read.items()}
     broken = {name: tuple(items) for name, (_, items) in read.items()}
+    del read  # or no table's memory is free before the end
     _check(frames, key)
     rows = {name: len(frame) for name, frame in frames.items()}
     frames = {name: frame.drop_nulls(key) for name, frame in frames.items()}
@@ -94,29 +94,36 @@ def by_key(tables, key, how="inner"):
     for name, frame in frames.items():
         _check_unique(name, frame[key])
 
-    marks = {name: f"\0{name}" for name in frames}  # a name no table can have
-    marked = [f.with_columns(pl.lit(True).alias(marks[n])) for n, f in frames.items()]
-    join = functools.partial(
-        pl.DataFrame.join,
-        on=key,
-        how="full",
-        coalesce=True,
-        maintain_order="left_right",
-    )
-    frame = functools.reduce(join, marked)
-    missing = {name: frame[mark].null_count() for name, mark in marks.items()}
-    everywhere = pl.all_horizontal(
-        pl.col(mark).is_not_null() for mark in marks.values()
-    )
-    matched = int(frame.select(everywhere.sum()).item())
-    keys = len(frame)
-    if how != "outer":
-        first = next(iter(marks.values()))
-        kept = everywhere if how == "inner" else pl.col(first).is_not_null()
-        frame = frame.filter(kept)
-    frame = frame.drop(marks.values())
+    union = pl.concat([frame[key] for frame in frames.values()])
+    if how == "outer":
+        wanted = union.unique(maintain_order=True)
+        keys = len(wanted)
+    else:
+        wanted, keys = next(iter(frames.values()))[key], union.n_unique()
+    del union
+    # A key is in a table once, so those that a table lacks are all but its rows.
+    missing = {name: keys - len(frame) for name, frame in frames.items()}
+
+    places = wanted.to_frame()
+    for name, frame in frames.items():  # keys and row numbers alone are joined
+        numbered = frame.select(key).with_row_index(_at(name))
+        places = places.join(numbered, on=key, how="left", maintain_order="left")
+    here = pl.all_horizontal(pl.col(_at(name)).is_not_null() for name in frames)
+    matched = int(places.select(here.sum()).item())
+    if how == "inner":
+        places = places.filter(here)
+    columns = [places[key]]
+    for name in list(frames):  # the cells are fetched once, at the end
+        frame = frames.pop(name).drop(key)
+        columns += frame.select(pl.all().gather(places[_at(name)])).get_columns()
+    frame = pl.DataFrame(columns)
     dropped = keys - len(frame)
     return Joined(frame, keys, matched, rows, missing, without_key, broken, dropped)
+
+
+def _at(name):
+    """The column of a table's row numbers: a name that no table can have."""
+    return f"\0{name}"
 
 
 def _frame(table):
