@@ -31,6 +31,52 @@ class Samples:
     targets: dict
     ids: np.ndarray
 
+    @classmethod
+    def of(cls, inputs, targets=None, *, present=None, ids=None):
+        """Samples of arrays that are in memory.
+
+        Args:
+            inputs: Arrays by input name, `(rows, ...)`.
+            targets: Arrays by target name, `(rows, ...)`.
+            present: By input name `(rows,)` bool, for inputs that not all rows have.
+            ids: What names a row, `(rows,)`; None for its number.
+
+        Returns:
+            `Samples`.
+
+        Raises:
+            ValueError: If there is no input, two arrays have not as many rows, or
+                `present` names another input.
+        """
+        inputs = {name: np.asarray(array) for name, array in inputs.items()}
+        targets = {name: np.asarray(array) for name, array in (targets or {}).items()}
+        present = {
+            name: np.asarray(here, bool) for name, here in (present or {}).items()
+        }
+        parts = {"inputs": inputs, "targets": targets, "present": present}
+        rows = {
+            f"{part}[{name!r}]": len(array)
+            for part, arrays in parts.items()
+            for name, array in arrays.items()
+        }
+        if not inputs or len(set(rows.values())) > 1 or not set(present) <= set(inputs):
+            raise ValueError(
+                "Samples take at least one input, as many rows of everything, and "
+                f"presence of inputs alone. Received: {rows}."
+            )
+        size = len(next(iter(inputs.values())))
+        everything = np.ones(size, bool)
+        return cls(
+            values=inputs,
+            places={name: np.arange(size) for name in inputs},
+            status={
+                name: np.where(present.get(name, everything), 0, 1).astype("uint8")
+                for name in inputs
+            },
+            targets=targets,
+            ids=np.arange(size) if ids is None else np.asarray(ids),
+        )
+
     def __len__(self):
         return len(self.ids)
 

@@ -31,13 +31,7 @@ values = {
     "text": rng.integers(1, 20, (n, 5)).astype("int32"),
     "image": pictures.astype("uint8"),
 }
-samples = Samples(
-    values=values,
-    places={name: np.arange(n) for name in values},
-    status={name: np.zeros(n, "uint8") for name in values},
-    targets={"label": labels},
-    ids=np.arange(n),
-)
+samples = Samples.of(values, {"label": labels})
 features = late_fusion.PRESETS["tiny"]["features"][:2]
 model = late_fusion.build(features=features, num_outputs=3, width=8, dropout=0.5)
 batches = functools.partial(
