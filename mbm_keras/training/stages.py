@@ -120,7 +120,8 @@ def fit_stages(
 
     Raises:
         ValueError: If a stage names a layer or an input the model does not have, or
-            trains a tower alone and there is no head.
+            trains a tower alone and there is no head; if the number of batches is
+            not known.
     """
     _check(model, stages, head)
     with contextlib.ExitStack() as stack:
@@ -138,7 +139,7 @@ def fit_stages(
             part, data = _part(model, stage, head)
             batches = _of(train, stage, keeper.epoch)
             part.compile(
-                keras.optimizers.Adam(_schedule(stage, int(batches.cardinality()))),
+                keras.optimizers.Adam(_schedule(stage, _steps(batches))),
                 loss=losses,
                 weighted_metrics=metrics,
                 jit_compile=jit_compile,
@@ -186,6 +187,17 @@ def _of(data, stage, epoch=0):
     if callable(data):
         return data(only=(stage.alone,) if stage.alone else None, epoch=epoch)
     return data
+
+
+def _steps(batches):
+    steps = int(batches.cardinality())
+    if steps < 1:
+        raise ValueError(
+            "The training data must have a known number of batches, by which the "
+            "learning rate falls: apply `tf.data.experimental.assert_cardinality`. "
+            f"Received a dataset of {steps} (-1 is infinite, -2 is unknown)."
+        )
+    return steps
 
 
 def _schedule(stage, steps):

@@ -257,6 +257,12 @@ def test_an_unknown_name_is_an_error_before_any_training(stage, message):
         run(model, data, [Stage("first", 1, 0.1), stage])
 
 
+def test_data_of_unknown_length_is_an_error_that_says_what_to_do():
+    model, data = model_and_data()
+    with pytest.raises(ValueError, match="assert_cardinality.*-2"):
+        run(model, data.filter(lambda x, y: True), [Stage("a", 1)])
+
+
 def test_alone_takes_a_head():
     model, data = model_and_data()
     with pytest.raises(ValueError, match="head=None"):
