@@ -3,7 +3,8 @@
 The peer is a line-by-line rewrite of the public example's small network: two
 convolutions with pooling, a bag of words, a product of the two, eight epochs. Both
 run in this one run, each in a Python of its own, reading the same files, one thread to
-an operation as `mbm` has it on two cores; the seconds include imports and decoding. Needs `easy-vqa.tar.gz` in `$MBM_DATA_DIR`.
+an operation as `mbm` has it on two cores; the seconds include imports and decoding.
+Needs `easy-vqa.tar.gz` in `$MBM_DATA_DIR`.
 
 Published: the example's author reports 93.8 % for the small network and 99.5 % for
 the large one.
