@@ -161,7 +161,13 @@ def _reason(preprocessor, raw, is_file):
     try:
         preprocessor(tf.constant(files.read(raw) if is_file else raw))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason
-        lines = str(getattr(error, "message", None) or error).splitlines()
+        said = str(getattr(error, "message", None) or error)
+        # What a check of ours says comes in parts, a line each: b'too long:' and 12.
+        _, ours, parts = said.partition("Summarized data: ")
+        if ours:
+            lines = [" ".join(line.strip("b'") for line in parts.splitlines())]
+        else:
+            lines = said.splitlines()
         message = next((line for line in reversed(lines) if line.strip()), "")
         message = message.split(" [Op:")[0].split("}} ")[-1]
         return f"cannot be decoded: {message or type(error).__name__}"

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from mbm_keras.preprocessing.image_header import pixels_told
 from mbm_keras.preprocessing.wav import riff_form
 
 
@@ -14,23 +15,34 @@ class Pixels(tf.Module):
 
     Args:
         size: Height and width of the output, in pixels.
+        max_pixels: The most that an image may have. It is refused by its header: a
+            small file can unpack to more than the memory holds.
 
     Returns:
         From a scalar string of bytes, `(size, size, 3)` uint8 in [0, 255].
 
     Raises:
-        tf.errors.InvalidArgumentError: If the bytes are no whole image of these.
+        tf.errors.InvalidArgumentError: If the bytes are no whole image of these, or
+            it is too large.
     """
 
     modality = "image"
     raw = tf.TensorSpec((), tf.string)
 
-    def __init__(self, size):
+    def __init__(self, size, max_pixels=50_000_000):
         super().__init__(name="pixels")
         self.size = size
+        self.max_pixels = max_pixels
         self.array = tf.TensorSpec((size, size, 3), tf.uint8)
 
     def __call__(self, encoded):
+        told = pixels_told(encoded)
+        small = tf.debugging.Assert(
+            told <= self.max_pixels,
+            ["more pixels than allowed:", told, self.max_pixels],
+        )
+        with tf.control_dependencies([small]):
+            encoded = tf.identity(encoded)
         image = tf.cond(
             riff_form(encoded) == b"WEBP",
             lambda: tf.image.decode_webp(encoded)[0],
@@ -47,7 +59,7 @@ class Pixels(tf.Module):
         return {"size": self.size}
 
     def config(self):
-        return {"size": self.size}
+        return {"size": self.size, "max_pixels": self.max_pixels}
 
 
 def _rgb(image):

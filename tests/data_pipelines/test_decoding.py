@@ -79,6 +79,21 @@ def test_a_corrupt_part_can_be_kept_as_absent(tmp_path):
     assert len(broken) == 6
 
 
+def test_the_reason_is_a_sentence_with_its_numbers(tmp_path):
+    bomb = bytearray(image_bytes())
+    bomb[16:24] = (60_000).to_bytes(4, "big") * 2
+    files = {"bomb.png": bytes(bomb), "cut.wav": wav_bytes()[:-100], **FILES}
+    both = [
+        ("hello", "bomb.png", "good.wav", "no"),
+        ("hi", "good.png", "cut.wav", "no"),
+    ]
+    _, _, broken = decode(*make(tmp_path, both, files))
+    assert [item.reason for item in broken] == [
+        "cannot be decoded: more pixels than allowed: 3600000000 50000000",
+        "cannot be decoded: WAV file ends early: bytes 4000 3900",
+    ]
+
+
 def test_a_column_that_is_no_input_is_named(tmp_path):
     rows, features, _ = make(tmp_path, ROWS, FILES)
     features.by_name["photograph"] = features.by_name.pop("photo")

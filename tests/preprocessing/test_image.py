@@ -8,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from mbm_keras.preprocessing import Pixels
+from mbm_keras.preprocessing.image_header import pixels_told
 from tests.helpers import image_bytes
 
 
@@ -46,3 +47,41 @@ def test_one_pixel_fills_the_square():
 def test_what_is_no_whole_image_is_refused(data):
     with pytest.raises(tf.errors.InvalidArgumentError):
         Pixels(4)(tf.constant(data))
+
+
+@pytest.mark.parametrize(
+    "kind, mode, options",
+    [
+        ("PNG", "RGB", {}), ("JPEG", "L", {}), ("JPEG", "RGB", {"progressive": True}),
+        ("GIF", "P", {}), ("BMP", "RGB", {}), ("WEBP", "RGB", {}),
+        ("WEBP", "RGB", {"lossless": True}), ("WEBP", "RGBA", {}),
+        ("WEBP", "RGBA", {"lossless": True}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [(300, 7), (1, 1)])
+def test_the_header_tells_the_size(kind, mode, options, size):
+    data = image_bytes(kind, mode, size=size, **options)
+    assert int(pixels_told(tf.constant(data))) == size[0] * size[1]
+
+
+def test_a_bmp_whose_rows_go_down_is_as_large():
+    data = bytearray(image_bytes("BMP", size=(12, 10)))
+    data[22:26] = (-10).to_bytes(4, "little", signed=True)
+    assert int(pixels_told(tf.constant(bytes(data)))) == 120
+
+
+@pytest.mark.parametrize("data", [b"", b"B", b"no image", b"RIFF"])
+def test_what_has_no_header_has_no_pixels(data):
+    assert int(pixels_told(tf.constant(data))) == 0
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused_by_its_header():
+    data = bytearray(image_bytes("PNG"))
+    data[16:24] = (60_000).to_bytes(4, "big") * 2  # 10 gigabytes as RGB
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more pixels than"):
+        Pixels(4)(tf.constant(bytes(data)))
+    exact = Pixels(4, max_pixels=120)
+    exact(tf.constant(image_bytes(size=(12, 10))))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"allowed:'\n132\n120"):
+        exact(tf.constant(image_bytes(size=(12, 11))))
+    assert exact.config() == {"size": 4, "max_pixels": 120}

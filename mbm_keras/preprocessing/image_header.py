@@ -1,0 +1,64 @@
+"""How large an image says it is, before it is decoded."""
+
+import tensorflow as tf
+
+from mbm_keras.preprocessing.wav import riff_form
+
+_BYTES = 32  # as far as the sizes go in all formats but JPEG
+
+
+def pixels_told(encoded):
+    """Number of pixels that the header tells; of an animation, in one frame.
+
+    A picture of a few kilobytes may tell, and unpack to, gigabytes.
+
+    Args:
+        encoded: A scalar string: JPEG, PNG, GIF, BMP or WebP.
+
+    Returns:
+        A scalar int64; 0 for bytes that are none of these.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If a JPEG has no frame header.
+    """
+    header = tf.strings.substr(tf.strings.join([encoded, b"\0" * _BYTES]), 0, _BYTES)
+    values = tf.cast(tf.io.decode_raw(header, tf.uint8), tf.int64)  # (32,)
+
+    def starts(with_):
+        return tf.strings.substr(header, 0, len(with_)) == with_
+
+    def little(start, size):
+        return sum(values[start + i] * 256**i for i in range(size))
+
+    def big(start, size):
+        return sum(values[start + i] * 256 ** (size - 1 - i) for i in range(size))
+
+    def jpeg():
+        shape = tf.io.extract_jpeg_shape(encoded, tf.int64)
+        return shape[0] * shape[1]
+
+    def bmp():
+        # A height below zero only says that the rows go down.
+        height = little(22, 4)
+        return little(18, 4) * tf.minimum(height, 2**32 - height)
+
+    def webp():
+        kind = tf.strings.substr(header, 12, 4)
+        simple = (little(26, 2) % 2**14) * (little(28, 2) % 2**14)
+        bits = little(21, 4)
+        lossless = (bits % 2**14 + 1) * (bits // 2**14 % 2**14 + 1)
+        extended = (little(24, 3) + 1) * (little(27, 3) + 1)
+        return tf.where(
+            kind == b"VP8L", lossless, tf.where(kind == b"VP8X", extended, simple)
+        )
+
+    known = [
+        (starts(b"\xff\xd8\xff"), jpeg),
+        (starts(b"\x89PNG"), lambda: big(16, 4) * big(20, 4)),
+        (starts(b"GIF8"), lambda: little(6, 2) * little(8, 2)),
+        (starts(b"BM"), bmp),
+        (riff_form(header) == b"WEBP", webp),
+        (tf.constant(True), lambda: tf.constant(0, tf.int64)),
+    ]
+    first = tf.argmax(tf.stack([match for match, _ in known]), output_type=tf.int32)
+    return tf.switch_case(first, [told for _, told in known])
