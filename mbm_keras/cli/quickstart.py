@@ -37,8 +37,8 @@ def _quickstart(out, rows, seed):
     summary, lines = {"table": table, "test": test}, []
     for name, command in {
         f"inspect {table} --target answer": lambda: inspected(table, "answer"),
-        f"train {table} --target answer --epochs 9 --out {run}": lambda: trained(
-            **defaults(table=table, target="answer", out=run, seed=seed, epochs=9)
+        f"train {table} --target answer --epochs 8 --out {run}": lambda: trained(
+            **defaults(table=table, target="answer", out=run, seed=seed, epochs=8)
         ),
         f"evaluate {run} {test}": lambda: evaluated(run, test),
         f"predict {run} {test} --out {out / 'predictions.csv'}": lambda: predicted(
