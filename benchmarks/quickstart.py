@@ -8,6 +8,8 @@ import tempfile
 
 import common
 
+from mbm_keras.cli.quickstart import EPOCHS
+
 
 def main():
     """Runs `mbm quickstart`, and training once more with the same seed."""
@@ -21,7 +23,8 @@ def main():
         run = common.child([*command, "--out", out])
         again = f"{folder}/again"
         train = [*mbm, "train", f"{out}/rows.csv", "--target", "answer", "--json"]
-        common.child([*train, "--seed", seed, "--out", again])
+        epochs = str(EPOCHS)
+        common.child([*train, "--epochs", epochs, "--seed", seed, "--out", again])
         equal = same_weights(f"{out}/run/model.keras", f"{again}/model.keras")
     subsets = run["evaluate"]["subsets"]
     single = [row["accuracy"] for row in subsets if len(row["inputs"]) == 1]

@@ -14,6 +14,8 @@ from mbm_keras.cli.predict import predicted
 from mbm_keras.cli.train import defaults
 from mbm_keras.cli.train import trained
 
+EPOCHS = 8  # of the last stage: what fits into three minutes on two cores
+
 
 def quickstart(
     out: Annotated[str, typer.Option(help="Folder for all of it.")] = "quickstart",
@@ -37,8 +39,8 @@ def _quickstart(out, rows, seed):
     summary, lines = {"table": table, "test": test}, []
     for name, command in {
         f"inspect {table} --target answer": lambda: inspected(table, "answer"),
-        f"train {table} --target answer --epochs 8 --out {run}": lambda: trained(
-            **defaults(table=table, target="answer", out=run, seed=seed, epochs=8)
+        f"train {table} --target answer --epochs {EPOCHS} --out {run}": lambda: trained(
+            **defaults(table=table, target="answer", out=run, seed=seed, epochs=EPOCHS)
         ),
         f"evaluate {run} {test}": lambda: evaluated(run, test),
         f"predict {run} {test} --out {out / 'predictions.csv'}": lambda: predicted(
