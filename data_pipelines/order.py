@@ -85,7 +85,7 @@ class Order:
         """
         counter = tf.Variable(epoch - 1, dtype=tf.int64)
         now = tf.data.Dataset.from_tensors(0).map(lambda _: counter.assign_add(1))
-        batches = now.flat_map(lambda e: self.epoch(e).map(lambda rows: (e, rows)))
+        batches = now.flat_map(self._numbered)
         return batches.apply(tf.data.experimental.assert_cardinality(self.steps))
 
     def stream(self, epoch=0, step=0):
@@ -98,13 +98,12 @@ class Order:
         Returns:
             As `passes`.
         """
-
-        def numbered(epoch, step):
-            return self.epoch(epoch, step).map(lambda rows: (epoch, rows))
-
-        first = numbered(tf.constant(epoch, tf.int64), step)
-        later = tf.data.Dataset.counter(epoch + 1).flat_map(lambda e: numbered(e, 0))
+        first = self._numbered(tf.constant(epoch, tf.int64), step)
+        later = tf.data.Dataset.counter(epoch + 1).flat_map(self._numbered)
         return first.concatenate(later)
+
+    def _numbered(self, epoch, step=0):
+        return self.epoch(epoch, step).map(lambda rows: (epoch, rows))
 
     def _lookup(self, epoch):
         """A function from places in an epoch to row numbers."""
