@@ -33,7 +33,20 @@ def keys(seed, epoch, rows):
     return _mix(key + tf.cast(rows, tf.int64))
 
 
-def uniform(keys, count, low=0.0, high=1.0, stream=0):
+def other(keys, stream):
+    """Other keys for the same rows: one stream per thing that is changed by chance.
+
+    Args:
+        keys: `(batch,)` int64.
+        stream: A number; 0 gives the keys as they are.
+
+    Returns:
+        `(batch,)` int64.
+    """
+    return keys + tf.constant(stream, tf.int64)  # `uniform` mixes them
+
+
+def uniform(keys, count, low=0.0, high=1.0):
     """`count` numbers for every key.
 
     Args:
@@ -41,14 +54,14 @@ def uniform(keys, count, low=0.0, high=1.0, stream=0):
         count: How many, a Python int or a scalar.
         low: Least value.
         high: Upper bound, not reached.
-        stream: Another stream gives other numbers for the same key.
 
     Returns:
         `(batch, count)` float32.
     """
     place = tf.range(1, tf.cast(count, tf.int64) + 1, dtype=tf.int64) * _GAMMA
-    start = _mix(keys + _mix(tf.constant(stream, tf.int64)))
-    bits = _shift(_mix(start[:, None] + place), 40)  # 24, as many as a float32 holds
+    bits = _shift(
+        _mix(_mix(keys)[:, None] + place), 40
+    )  # 24, as many as a float32 holds
     return low + (high - low) * tf.cast(bits, tf.float32) * 2.0**-24
 
 

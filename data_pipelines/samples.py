@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines import augment as augmentation
 from data_pipelines import draw
 from data_pipelines.order import Order
 
@@ -120,7 +121,8 @@ class Samples:
             batch_size: Number of rows per batch; the last may have fewer.
             shuffle: True for another order of the rows every epoch.
             seed: Seed of the order and of `augment`.
-            augment: By input name, a function of `data_pipelines.augment`.
+            augment: By input name, a function of `data_pipelines.augment`, or several
+                in a list, one after the other.
             together: Name of an input: rows that share its value follow each other,
                 as the questions to one picture.
             distinct: True to give a value that several rows of a batch share once.
@@ -140,7 +142,10 @@ class Samples:
         places = {name: tf.constant(place) for name, place in self.places.items()}
         targets = {name: tf.constant(target) for name, target in self.targets.items()}
         present = tf.constant(self.present())
-        augment = dict(augment or {})
+        augment = {
+            name: change if callable(change) else augmentation.chain(*change)
+            for name, change in (augment or {}).items()
+        }
         wanted = list(values) if only is None else only
 
         def gather(epoch, rows):
@@ -153,7 +158,7 @@ class Samples:
                 if name in augment:
                     # What rows share changes once, else every row on its own.
                     keys = draw.keys(seed, epoch, place if distinct else rows)
-                    keys += list(augment).index(name)
+                    keys = draw.other(keys, list(augment).index(name))
                     inputs[name] = augment[name](inputs[name], keys)
             inputs["present"] = tf.gather(present, rows)
             return inputs, {k: tf.gather(v, rows) for k, v in targets.items()}

@@ -27,21 +27,21 @@ def exported(run, out):
     import numpy as np
     import tensorflow as tf
 
-    from mbm_keras.export import compare
-    from mbm_keras.export import save
+    from mbm_keras import export
 
-    model, features, targets, sample = run_folder.load(run)
-    save(model, features, out, targets=targets)
-
-    # The same rows through Python, and through the SavedModel in a bare process.
-    raw = {
-        name: tf.constant(sample[name], spec.dtype)
-        for name, spec in features.raw_signature().items()
-    }
-    arrays, _ = features.checked(raw)
-    inputs = {tensor.name: np.asarray(arrays[tensor.name]) for tensor in model.inputs}
-    expected = model.predict_on_batch(inputs)
-    difference = compare(out, sample, expected)
+    # The same rows through Python, and through the SavedModel in a bare process, which
+    # imports TensorFlow while the SavedModel is written.
+    with export.alone() as process:
+        model, features, targets, sample = run_folder.load(run)
+        export.save(model, features, out, targets=targets)
+        raw = {
+            name: tf.constant(sample[name], spec.dtype)
+            for name, spec in features.raw_signature().items()
+        }
+        arrays, _ = features.checked(raw)
+        inputs = {t.name: np.asarray(arrays[t.name]) for t in model.inputs}
+        expected = model.predict_on_batch(inputs)
+        difference = export.compare(out, sample, expected, process)
     rows = len(next(iter(sample.values())))
     summary = {
         "out": str(out),

@@ -167,6 +167,8 @@ def trained(
             metrics=metrics,
             head=lambda x: head(x, meaning.num_outputs, name=name),
             folder=folder / "stages",
+            # Steps of small towers take no longer than the way back to Python.
+            steps_per_execution=8,
             verbose=1 if sys.stderr.isatty() else 2,
             announce=lambda stage: typer.echo(f"stage: {stage.name}", err=True),
         )

@@ -1,12 +1,12 @@
 """SavedModel that takes raw strings, image bytes, WAV bytes and numbers."""
 
 import base64
+import contextlib
 import json
 import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 
 import keras
 import numpy as np
@@ -75,16 +75,40 @@ def save(model, features, path, *, targets=None):
     archive.write_out(str(path), verbose=False)
 
 
-def compare(path, raw, expected, *, tolerance=1e-4):
+@contextlib.contextmanager
+def alone():
+    """A fresh Python that can import neither Keras nor this package, for `compare`.
+
+    It imports TensorFlow, which takes seconds, while the caller goes on. It ends with
+    the block.
+    """
+    script = pathlib.Path(__file__).with_name("serve_alone.py")
+    with subprocess.Popen(
+        # -P: without the script's own folder on the path, hence without our package.
+        [sys.executable, "-P", str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # nothing where it has answered
+
+
+def compare(path, raw, expected, process, *, tolerance=1e-4):
     """Serves rows where neither Keras nor this package can be imported.
 
-    A fresh Python loads the SavedModel and answers the rows together and the first
-    of them alone.
+    The process loads the SavedModel and answers the rows together and the first of
+    them alone.
 
     Args:
         path: Folder that `save` wrote.
         raw: Raw columns by name: lists of bytes, strings or floats, `(rows,)` each.
         expected: Logits by output name, `(rows, outputs)`, from the Keras model.
+        process: What `alone` gave; it answers once.
         tolerance: Largest difference allowed.
 
     Returns:
@@ -94,23 +118,14 @@ def compare(path, raw, expected, *, tolerance=1e-4):
         ValueError: If an answer differs by more, or the SavedModel does not load
             or answer.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        rows = pathlib.Path(folder) / "rows.json"
-        rows.write_text(json.dumps({name: _plain(v) for name, v in raw.items()}))
-        script = pathlib.Path(__file__).with_name("serve_alone.py")
-        # -P: without the script's own folder on the path, hence without our package.
-        run = subprocess.run(
-            [sys.executable, "-P", str(script), str(path), str(rows)],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    columns = {name: _plain(values) for name, values in raw.items()}
+    out, err = process.communicate(json.dumps({"path": str(path), "columns": columns}))
+    if process.returncode:
+        raise ValueError(
+            f"The SavedModel `{path}` does not serve on its own: "
+            f"{err.strip().splitlines()[-1:]}"
         )
-        if run.returncode:
-            raise ValueError(
-                f"The SavedModel `{path}` does not serve on its own: "
-                f"{run.stderr.strip().splitlines()[-1:]}"
-            )
-        served = json.loads(run.stdout)
+    served = json.loads(out)
     worst = 0.0
     for name, logits in expected.items():
         for key, right in (("together", logits), ("alone", logits[:1])):

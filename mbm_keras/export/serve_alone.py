@@ -1,7 +1,7 @@
 """Answers rows with a SavedModel, in a process without Keras and this package.
 
-Run as a script with two arguments, the SavedModel and a JSON file of raw columns; it
-prints one JSON object.
+Run as a script: it reads one JSON object, `path` of the SavedModel and raw `columns`,
+from standard input, and prints one JSON object.
 """
 
 import base64
@@ -21,7 +21,7 @@ class Without:
         return self.finder.find_spec(name, path, target)
 
 
-def main(path, rows):
+def main():
     """Prints the answers to all rows together, and to the first alone."""
     sys.meta_path = [Without(finder) for finder in sys.meta_path]
     import tensorflow as tf
@@ -39,14 +39,13 @@ def main(path, rows):
             k: v.numpy().tolist() for k, v in served.items() if v.dtype != tf.string
         }
 
-    serve = tf.saved_model.load(path).signatures["serve"]
+    asked = json.load(sys.stdin)
+    serve = tf.saved_model.load(asked["path"]).signatures["serve"]
     specs = serve.structured_input_signature[1]
-    with open(rows, encoding="utf-8") as file:
-        columns = json.load(file)
-    raw = {name: tensor(columns[name], spec) for name, spec in specs.items()}
+    raw = {name: tensor(asked["columns"][name], spec) for name, spec in specs.items()}
     first = {name: values[:1] for name, values in raw.items()}
     print(json.dumps({"together": answer(raw), "alone": answer(first)}))  # noqa: T201
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -99,7 +99,7 @@ def test_draws_are_uniform_and_apart():
     chi_square = ((counts - 1_000) ** 2 / 1_000).sum(axis=1)
     assert (chi_square < 160).all()  # 99 degrees of freedom: 1 in 10,000
     others = [
-        draw.uniform(keys, 1, stream=1),
+        draw.uniform(draw.other(keys, 1), 1),
         draw.uniform(draw.keys(1, 0, tf.range(100_000, dtype=tf.int64)), 1),
         draw.uniform(draw.keys(0, 1, tf.range(100_000, dtype=tf.int64)), 1),
         np.roll(drawn[:, :1], 1),

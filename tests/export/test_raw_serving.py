@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mbm_keras.export import alone
 from mbm_keras.export import compare
 from mbm_keras.export import save
 from mbm_keras.models import late_fusion
@@ -102,14 +103,17 @@ def test_arrays_are_served_too(served):
 def test_serves_without_keras_and_without_us(served):
     model, features, path = served
     right = np.asarray(logits(model, features, range(4)))
-    assert compare(path, RAW, {"answer": right}) < 1e-4
-    with pytest.raises(ValueError, match="differs from the Keras model by 1"):
-        compare(path, RAW, {"answer": right + 1.0})
+    with alone() as process:
+        assert compare(path, RAW, {"answer": right}, process) < 1e-4
+    wrong = pytest.raises(ValueError, match="differs from the Keras model by 1")
+    with wrong, alone() as process:
+        compare(path, RAW, {"answer": right + 1.0}, process)
 
 
 def test_a_served_model_that_is_none_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="does not serve on its own"):
-        compare(tmp_path, {"text": [b"a"]}, {"answer": np.zeros((1, 3))})
+    wrong = pytest.raises(ValueError, match="does not serve on its own")
+    with wrong, alone() as process:
+        compare(tmp_path, {"text": [b"a"]}, {"answer": np.zeros((1, 3))}, process)
 
 
 def test_rejects_other_names(served, tmp_path):
