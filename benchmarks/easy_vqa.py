@@ -67,7 +67,7 @@ def ours(folder, epochs, seed):
     # Pictures that nothing is trained on: settings are chosen by them.
     kept = dict(fractions={"valid": 0.05}, seed=seed)
     train, test = read(f"{folder}/train.csv", **kept), read(f"{folder}/test.csv")
-    features = Features(question=WordIds(), image=Pixels(32))
+    features = Features(question=WordIds(), image=Pixels(64))
     learned = train.take(train.split == "train")
     features.adapt({"question": learned.raw("question")})
     label = Label()
@@ -93,13 +93,16 @@ def ours(folder, epochs, seed):
         ROWS,
         shuffle=True,
         seed=seed,
-        augment={"image": augment.pictures(**AUGMENT)},
+        augment={"image": [augment.crops(0.06), augment.flips()]},
         together="image",
         distinct=True,
     )
+    # Trained from the start along with the fusion, the picture's tower stays for six
+    # epochs at what the question alone allows (0.86).
     stages = [
-        Stage("image alone", ALONE, LEARNING_RATE, alone="image"),
-        Stage("all", epochs, LEARNING_RATE),
+        Stage("image alone", ALONE, 4e-3, alone="image"),
+        Stage("fused", FUSED, 4e-3, frozen=("image_tower",)),
+        Stage("tuned", epochs, 2e-3),
     ]
     history = fit_stages(
         model,
@@ -125,7 +128,7 @@ def ours(folder, epochs, seed):
         "valid_accuracy": accuracy["valid"],
         "valid_questions": len(valid),
         "parameters": plain.count_params(),
-        "train_accuracy": history["all"]["accuracy"][-1],
+        "train_accuracy": history["tuned"]["accuracy"][-1],
     }
 
 
@@ -178,8 +181,7 @@ def peer(folder, epochs, seed):
     return {"accuracy": float(accuracy), "parameters": model.count_params()}
 
 
-ROWS, FILTERS, LEARNING_RATE, ALONE = 310, (32, 64, 64), 4e-3, 5
-AUGMENT = dict(shift=0.06, scale=0.1, degrees=5.0, contrast=0.0)
+ROWS, FILTERS, ALONE, FUSED = 310, (16, 32, 32, 64), 4, 3
 
 
 def main():
@@ -194,7 +196,7 @@ def main():
         return
     arguments = common.options(__doc__, seed=(int, 0, "seed of both"))
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-    epochs = {"ours": 3, "peer": 2} if arguments.quick else {"ours": 16, "peer": 8}
+    epochs = {"ours": 2, "peer": 2} if arguments.quick else {"ours": 11, "peer": 8}
     result = {"seed": arguments.seed}
     result |= {"published_small": 0.938, "published_large": 0.995}
     with tempfile.TemporaryDirectory() as folder:

@@ -14,6 +14,7 @@ _HOME = {
     "decode": "data_pipelines.decoding",
     "Order": "data_pipelines.order",
     "sources": "data_pipelines.sources",
+    "windows": "data_pipelines.windows",
     "zip_aligned": "data_pipelines.aligned",
 }
 __all__ = sorted(_HOME)

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-STATUS = ("ok", "absent", "corrupt")
+from mbm_keras.preprocessing.features import STATUS
 
 
 def save(model, features, path, *, targets=None):

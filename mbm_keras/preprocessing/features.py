@@ -66,11 +66,7 @@ class Features(tf.Module):
         Args:
             raw: Raw scalars by column name.
         """
-        arrays, status = {}, []
-        for name, f in self.by_name.items():
-            part = raw if isinstance(f.raw, dict) else raw[name]
-            arrays[name], state = checked_part(f, part)
-            status.append(state)
+        arrays, status = self._by(checked_part, raw)
         arrays["present"] = tf.stack(status) == 0
         return arrays
 
@@ -86,11 +82,7 @@ class Features(tf.Module):
             them; an absent or corrupt part is zeros. And `(batch, n)` uint8, an index
             into `STATUS`.
         """
-        arrays, status = {}, []
-        for name, f in self.by_name.items():
-            part = raw if isinstance(f.raw, dict) else raw[name]
-            arrays[name], state = self.part(name, part)
-            status.append(state)
+        arrays, status = self._by(checked_parts, raw)
         status = tf.stack(status, axis=1)
         arrays["present"] = status == 0
         return arrays, status
@@ -103,6 +95,15 @@ class Features(tf.Module):
             raw: Its `(batch,)` raw values, or for a table the dict of them.
         """
         return checked_parts(self.by_name[name], raw)
+
+    def _by(self, check, raw):
+        """What `check` gives of every input: arrays by name, and a list of states."""
+        arrays, status = {}, []
+        for name, f in self.by_name.items():
+            part = raw if isinstance(f.raw, dict) else raw[name]
+            arrays[name], state = check(f, part)
+            status.append(state)
+        return arrays, status
 
     def raw_signature(self):
         """Batched TensorSpecs of the raw columns, by name."""

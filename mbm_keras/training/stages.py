@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import pathlib
 import tempfile
 
@@ -136,8 +137,9 @@ def fit_stages(
                 monitor="val_loss" if validation is not None else "loss",
                 patience=stage.patience if validation is not None else None,
             )
-            part, data = _part(model, stage, head)
-            batches = _of(train, stage, keeper.epoch)
+            part, data, once = _part(model, stage, head)
+            # What frozen towers see once is the first epoch, wherever a run goes on.
+            batches = _of(train, stage, 0 if once else keeper.epoch)
             part.compile(
                 keras.optimizers.Adam(_schedule(stage, _steps(batches))),
                 loss=losses,
@@ -150,8 +152,10 @@ def fit_stages(
                 _build(part, batches.element_spec[1])
                 if announce is not None:
                     announce(stage)
+                checked = _of(validation, stage)
                 part.fit(
-                    **data(train, validation, keeper.epoch),
+                    data(batches, shuffle=True, epoch=keeper.epoch),
+                    validation_data=None if checked is None else data(checked),
                     epochs=stage.epochs,
                     initial_epoch=keeper.epoch,
                     shuffle=False,  # the data is, its own way
@@ -229,35 +233,14 @@ def _build(part, targets):
 
 
 def _part(model, stage, head):
-    """What a stage trains, and the data of its `fit`."""
+    """What a stage trains, how batches become its own, and if that is done once."""
     if stage.alone is not None:
         part, select = _alone(model, stage.alone, head)
-
-        def data(train, validation, epoch):
-            valid = _of(validation, stage)
-            return dict(
-                x=_of(train, stage, epoch).map(select),
-                validation_data=None if valid is None else valid.map(select),
-            )
-
-        return part, data
+        return part, lambda batches, **_: batches.map(select), False
     if can_embed(model, stage.frozen):
-
-        def data(train, validation, epoch):
-            valid = _of(validation, stage)
-            if valid is not None:
-                valid = Embedded(model, stage.frozen, valid)
-            # The towers saw the first epoch, whichever one this goes on with.
-            train = _of(train, stage)
-            train = Embedded(model, stage.frozen, train, shuffle=True, epoch=epoch)
-            return dict(x=train, validation_data=valid)
-
-        return rest_of(model, stage.frozen), data
-
-    def data(train, validation, epoch):
-        return dict(x=_of(train, stage, epoch), validation_data=_of(validation, stage))
-
-    return model, data
+        rest = rest_of(model, stage.frozen)
+        return rest, functools.partial(Embedded, model, stage.frozen), True
+    return model, lambda batches, **_: batches, False
 
 
 def _alone(model, name, head):

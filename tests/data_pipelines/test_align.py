@@ -28,6 +28,16 @@ def test_joins_and_accounts_for_every_row(how, ids):
         assert frame["id"].drop_nulls().len() + joined.missing[name] == joined.keys
 
 
+@pytest.mark.parametrize("how", align.HOW)
+def test_keys_of_one_hash_are_told_apart(monkeypatch, how):
+    right = align.by_key(TABLES, "id", how)
+    monkeypatch.setattr(pl.Series, "hash", lambda keys: keys.str.len_bytes())
+    joined = align.by_key(TABLES, "id", how)
+    assert joined.frame.equals(right.frame) and joined.missing == right.missing
+    with pytest.raises(ValueError, match=r"'ages'.*: \['a'\]\."):
+        align.by_key({**TABLES, "ages": pl.DataFrame({"id": list("aab")})}, "id", how)
+
+
 def test_a_gap_is_null_and_values_stay_with_their_key():
     frame = align.by_key(TABLES, "id", "outer").frame
     rows = {row["id"]: row for row in frame.iter_rows(named=True)}
