@@ -181,7 +181,7 @@ def peer(folder, epochs, seed):
     return {"accuracy": float(accuracy), "parameters": model.count_params()}
 
 
-ROWS, FILTERS, ALONE, FUSED = 310, (16, 32, 64), 3, 3
+ROWS, FILTERS, ALONE, FUSED = 310, (16, 32, 64), 3, 2
 
 
 def main():

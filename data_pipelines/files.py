@@ -1,5 +1,6 @@
 """What a file is, whether a table may name it, and its bytes."""
 
+import functools
 import io
 import os
 import pathlib
@@ -50,7 +51,7 @@ def resolve(value, root, *, allow_outside=False):
     """
     path = os.path.join(root, value)
     if not allow_outside:
-        inside = os.path.realpath(root)
+        inside = _real(os.fspath(root))
         if os.path.commonpath([inside, os.path.realpath(path)]) != inside:
             return path, f"the path leaves the table's folder: {value}"
     if not os.path.isfile(path):
@@ -58,6 +59,12 @@ def resolve(value, root, *, allow_outside=False):
     if os.path.getsize(path) == 0:
         return path, f"the file is empty: {value}"
     return path, None
+
+
+@functools.lru_cache(maxsize=8)
+def _real(root):
+    """A table's own folder, which is asked for once a cell."""
+    return os.path.realpath(root)
 
 
 def read(path):

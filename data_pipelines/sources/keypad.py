@@ -97,7 +97,8 @@ def write(folder, *, rows=8_000, seed=0):
     for example in examples(rows=rows, seed=seed):
         digit = f"digits/{example['digit_id']:04d}.png"
         tone = f"tones/{example['tone_id']:05d}.wav"
-        (folder / digit).write_bytes(example["digit"])
+        if not (folder / digit).exists():
+            (folder / digit).write_bytes(example["digit"])
         (folder / tone).write_bytes(example["tone"])
         record = {name: example[name] for name in ("instruction", "answer", "split")}
         records.append({**record, "digit": digit, "tone": tone})

@@ -48,9 +48,14 @@ class LogMel(tf.Module):
         self.mel = tf.signal.linear_to_mel_weight_matrix(
             num_mel_bins, self.fft // 2 + 1, sample_rate, 20.0, sample_rate / 2
         )
+        self.piece = tf.TensorSpec((self.samples,), tf.float32)
         self.array = tf.TensorSpec((self.frames, num_mel_bins), tf.float32)
 
     def __call__(self, encoded):
+        return self.together(self.each(encoded)[None])[0]
+
+    def each(self, encoded):
+        """The first of two steps: one sound's samples, `(samples,)` float32."""
         wave, rate = decode_wav(encoded)
         longest = tf.cast(
             tf.math.ceil(self.seconds * tf.cast(rate, tf.float32)), tf.int32
@@ -63,9 +68,13 @@ class LogMel(tf.Module):
         )
         wave = wave[: self.samples]
         wave = tf.pad(wave, [[0, self.samples - tf.shape(wave)[0]]])
-        spectrum = tf.abs(tf.signal.stft(wave, self.window, self.step, self.fft))
+        return tf.ensure_shape(wave, self.piece.shape)
+
+    def together(self, waves):
+        """The second: `(batch, samples)` to `(batch, frames, num_mel_bins)`."""
+        spectrum = tf.abs(tf.signal.stft(waves, self.window, self.step, self.fft))
         energy = tf.square(spectrum) @ self.mel
-        return tf.ensure_shape(tf.math.log(energy + 1e-6), self.array.shape)
+        return tf.ensure_shape(tf.math.log(energy + 1e-6), (None, *self.array.shape))
 
     def adapt(self, values):
         """Learns nothing."""
