@@ -12,8 +12,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mbm_keras.preprocessing.features import STATUS
-
 
 def save(model, features, path, *, targets=None):
     """Writes a SavedModel with two endpoints.
@@ -67,7 +65,7 @@ def save(model, features, path, *, targets=None):
             answers |= target.decode(logits[name], name)
         for i, name in enumerate(features.by_name):
             state = tf.cast(status[:, i], tf.int32)
-            answers[f"status_{name}"] = tf.gather(tf.constant(STATUS), state)
+            answers[f"status_{name}"] = tf.gather(tf.constant(features.states), state)
         return answers
 
     serve.get_concrete_function()

@@ -27,6 +27,8 @@ class Features(tf.Module):
         **by_name: One preprocessor per model input, under that input's name.
     """
 
+    states = STATUS
+
     def __init__(self, **by_name):
         super().__init__(name="features")
         self.by_name = by_name
