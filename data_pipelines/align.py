@@ -99,14 +99,16 @@ def by_key(tables, key, how="inner"):
         if hashes[name].n_unique() < len(frame):
             _check_unique(name, frame[key])
     places, keys, matched = _places(hashes, how)
-    if not _agree(frames, key, places):
+    joined = _keys(frames, key, places)
+    if joined is None:
         exact = {name: frame[key] for name, frame in frames.items()}
         places, keys, matched = _places(exact, how)
+        joined = _keys(frames, key, places)
     del hashes
     # A key is in a table once, so those that a table lacks are all but its rows.
     missing = {name: keys - len(frame) for name, frame in frames.items()}
 
-    columns = [_keys(frames, key, places)]
+    columns = [joined]
     for name in list(frames):  # the cells are fetched once, at the end
         frame = frames.pop(name).drop(key)
         columns += frame.select(pl.all().gather(places[name])).get_columns()
@@ -144,16 +146,11 @@ def _places(keys, how):
 
 
 def _keys(frames, key, places):
-    """The key of every joined row, from the first table that has it."""
+    """The key of every joined row; None if rows of two keys were put together."""
     found = [frame[key].gather(places[name]) for name, frame in frames.items()]
-    return pl.select(pl.coalesce(found)).to_series().rename(key)
-
-
-def _agree(frames, key, places):
-    """Whether the rows that were put together have one key each."""
-    keys = _keys(frames, key, places)
-    found = (frame[key].gather(places[name]) for name, frame in frames.items())
-    return all((mine == keys).all() for mine in found)  # nulls count as equal
+    keys = pl.select(pl.coalesce(found)).to_series()
+    agree = all((mine == keys).all() for mine in found)  # what a table lacks is null
+    return keys.rename(key) if agree else None
 
 
 def _frame(table):

@@ -1,6 +1,7 @@
 """A run folder: all that a trained model needs, readable on another machine."""
 
 import base64
+import functools
 import json
 import pathlib
 
@@ -83,6 +84,8 @@ def finish(folder, histories, summary):
 def load(folder):
     """Reads what `save` wrote.
 
+    Commands that follow each other in one process get the same objects.
+
     Returns:
         The model, its `Features`, its targets by name, and the raw sample rows by
         column.
@@ -90,14 +93,19 @@ def load(folder):
     Raises:
         ValueError: If the folder is no finished run.
     """
+    folder = pathlib.Path(folder)
+    check(folder)
+    return _load(folder.resolve(), (folder / FINISHED).stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1)
+def _load(folder, finished):
     import keras
 
     import mbm_keras.models  # noqa: F401 - our layers become known by being imported
     from mbm_keras.preprocessing import TARGETS
     from mbm_keras.preprocessing import Features
 
-    folder = pathlib.Path(folder)
-    check(folder)
     features = Features.load(folder / "features.json")
     targets = {}
     for name, config in _read(folder / "targets.json").items():
@@ -133,8 +141,6 @@ def columns_of(folder):
 
 def task_of(targets):
     """The one target's name, what it means, its task's losses and metrics."""
-    import functools
-
     from mbm_keras.tasks import TASKS
 
     ((name, target),) = targets.items()
