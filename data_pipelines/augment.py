@@ -58,8 +58,8 @@ def crops(pad=0.1):
 
     After He et al. 2016, "Deep Residual Learning for Image Recognition",
     https://arxiv.org/abs/1512.03385, section 4.2. Deviation: the padding repeats the
-    edge. Nothing is interpolated: edges stay sharp, and it takes a fifth of the time
-    of `pictures`.
+    edge. Nothing is interpolated: edges stay sharp, and it takes a quarter of the
+    time of `pictures`.
 
     Args:
         pad: Largest move along an axis, as a share of the picture.

@@ -59,9 +59,8 @@ def uniform(keys, count, low=0.0, high=1.0):
         `(batch, count)` float32.
     """
     place = tf.range(1, tf.cast(count, tf.int64) + 1, dtype=tf.int64) * _GAMMA
-    bits = _shift(
-        _mix(_mix(keys)[:, None] + place), 40
-    )  # 24, as many as a float32 holds
+    # 24 bits, as many as a float32 holds.
+    bits = _shift(_mix(_mix(keys)[:, None] + place), 40)
     return low + (high - low) * tf.cast(bits, tf.float32) * 2.0**-24
 
 

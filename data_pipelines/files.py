@@ -51,7 +51,7 @@ def resolve(value, root, *, allow_outside=False):
     """
     path = os.path.join(root, value)
     if not allow_outside:
-        inside = _real(os.fspath(root))
+        inside = _real(os.path.abspath(root))  # whatever the working folder was
         if os.path.commonpath([inside, os.path.realpath(path)]) != inside:
             return path, f"the path leaves the table's folder: {value}"
     if not os.path.isfile(path):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from mbm_keras.preprocessing.registry import PREPROCESSORS
 
 STATUS = ("ok", "absent", "corrupt")
-_AT_ONCE = 32  # sounds of ten seconds then take some ten megabytes
+_AT_ONCE = 32  # sounds of ten seconds then take under 100 megabytes
 OK, ABSENT, CORRUPT = (tf.constant(i, tf.uint8) for i in range(3))
 
 

@@ -27,8 +27,8 @@ def decode_wav(encoded):
         tf.errors.InvalidArgumentError: If it is no WAV, one of another coding, or
             one that ends early.
     """
-    # Most files are plain, and one operation reads them: parsed here, piece by piece,
-    # they took five times as long.
+    # Most files are plain, and one operation reads them; parsed here, piece by piece,
+    # they take nearly twice as long.
     return tf.cond(
         _is_plain(encoded), lambda: _decode_plain(encoded), lambda: _decode_any(encoded)
     )
@@ -38,12 +38,10 @@ def _is_plain(encoded):
     """16 bits, two chunks, and nothing behind them."""
     head = tf.strings.substr(tf.strings.join([encoded, b" " * 44]), 0, 44)
     letters = rb"RIFF\C{4}WAVEfmt \x10\x00\x00\x00\x01\x00\C{12}\x10\x00data\C{4}"
-    places = tf.cast(tf.io.decode_raw(head, tf.uint8), tf.int64)
-    channels = places[22] + 256 * places[23]
-    size = tf.reduce_sum(places[40:44] * [1, 2**8, 2**16, 2**24])
+    channels, rate = _integer(head, 22, 2), _integer(head, 24, 4)
+    size = _integer(head, 40, 4)
     whole = tf.cast(tf.strings.length(encoded), tf.int64) == 44 + size
     frames = (channels > 0) & (size % tf.maximum(2 * channels, 1) == 0)
-    rate = tf.reduce_sum(places[24:28] * [1, 2**8, 2**16, 2**24])
     known = (rate > 0) & (rate < 2**31)
     return tf.strings.regex_full_match(head, letters) & whole & frames & known
 
