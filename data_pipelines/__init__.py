@@ -9,10 +9,12 @@ import importlib
 
 _HOME = {
     "Samples": "data_pipelines.samples",
+    "Stream": "data_pipelines.stream",
     "align": "data_pipelines.align",
     "augment": "data_pipelines.augment",
     "decode": "data_pipelines.decoding",
     "Order": "data_pipelines.order",
+    "pack": "data_pipelines.packing",
     "sources": "data_pipelines.sources",
     "windows": "data_pipelines.windows",
     "zip_aligned": "data_pipelines.aligned",

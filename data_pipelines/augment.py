@@ -178,3 +178,16 @@ def chain(*changes):
         return batch
 
     return change
+
+
+def by_name(changes):
+    """One function for every input that changes.
+
+    Args:
+        changes: By input name, a function of this module or several in a list; None
+            for no change.
+    """
+    return {
+        name: change if callable(change) else chain(*change)
+        for name, change in (changes or {}).items()
+    }

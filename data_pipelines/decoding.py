@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 import tensorflow as tf
 
-from data_pipelines import files
+from data_pipelines import stores
 from data_pipelines.quarantine import Broken
 from data_pipelines.samples import Samples
+from data_pipelines.table import FILES
 
 OK, CORRUPT = 0, 2
 _TOGETHER = 256  # values decoded in one go
@@ -38,16 +39,10 @@ def decode(table, features, targets=None, *, keep_corrupt=False):
     Raises:
         ValueError: If `features` asks for a column that is no input of the table.
     """
-    asked = sum(features.columns().values(), [])
-    lacking = sorted(set(asked) - set(table.columns))
-    if lacking:
-        raise ValueError(
-            f"The features ask for columns {lacking} that are no inputs of "
-            f"`{table.path}`. Its inputs are {sorted(table.columns)}."
-        )
+    check_columns(table, features)
     values, places, status, broken = {}, {}, {}, []
     for name, columns in features.columns().items():
-        if columns == [name] and table.columns[name] in ("text", "image", "audio"):
+        if columns == [name] and table.columns[name] in ("text", *FILES):
             part = _decode_distinct(table, features, name)
         else:
             part = _decode_rows(table, features, name, columns)
@@ -66,25 +61,49 @@ def decode(table, features, targets=None, *, keep_corrupt=False):
         broken.append(Broken(int(table.rows[row]), "", "every input is empty"))
     good &= ~nothing
 
-    encoded = {}
+    encoded, known, refused = encode_targets(table, targets)
+    samples = Samples(values, places, status, encoded, table.rows)
+    good &= known
+    return samples.take(good), good, [*broken, *refused]
+
+
+def check_columns(table, features):
+    """Stops where a table lacks a column.
+
+    Raises:
+        ValueError: If `features` asks for a column that is no input of the table.
+    """
+    asked = sum(features.columns().values(), [])
+    lacking = sorted(set(asked) - set(table.columns))
+    if lacking:
+        raise ValueError(
+            f"The features ask for columns {lacking} that are no inputs of "
+            f"`{table.path}`. Its inputs are {sorted(table.columns)}."
+        )
+
+
+def encode_targets(table, targets):
+    """The targets as training takes them.
+
+    Args:
+        table: A `Table`.
+        targets: As for `decode`.
+
+    Returns:
+        Arrays by target name; a boolean mask of the rows whose targets can all be
+        learned from; and a list of `Broken` for the others.
+    """
+    encoded, known, refused = {}, np.ones(len(table.rows), bool), []
     for name, target in (targets or {}).items():
         cells = table.targets()
         encoded[name] = target.encode(cells)
-        for row in np.flatnonzero(~target.known(encoded[name]) | _empty(cells)):
-            good[row] = False
-            broken.append(Broken(int(table.rows[row]), name, _why_not(cells[row])))
-    samples = Samples(values, places, status, encoded, table.rows)
-    return samples.take(good), good, broken
-
-
-def _empty(cells):
-    return np.array([cell is None or cell == "" for cell in cells], bool)
-
-
-def _why_not(cell):
-    if cell is None or cell == "":
-        return "the target is empty"
-    return f"the target {cell!r} is not one that training saw"
+        empty = np.array([cell is None or cell == "" for cell in cells], bool)
+        for row in np.flatnonzero(~target.known(encoded[name]) | empty):
+            known[row] = False
+            why = f"the target {cells[row]!r} is not one that training saw"
+            why = "the target is empty" if empty[row] else why
+            refused.append(Broken(int(table.rows[row]), name, why))
+    return encoded, known, refused
 
 
 def _decode_distinct(table, features, name):
@@ -92,74 +111,69 @@ def _decode_distinct(table, features, name):
     cells = pl.Series("cell", table.raw(name))
     distinct = cells.unique(maintain_order=True)
     index = pl.DataFrame({"cell": distinct}).with_row_index("place")
-    places = cells.to_frame().join(index, on="cell", how="left", maintain_order="left")
+    same = dict(on="cell", how="left", maintain_order="left", nulls_equal=True)
+    places = cells.to_frame().join(index, **same)
     places = places["place"].to_numpy().astype("int64")
 
-    raw, refused = list(distinct), {}
-    is_file = table.columns[name] in ("image", "audio")
+    refused = {}
+    is_file = table.columns[name] in FILES
     if is_file:
-        for i, value in enumerate(distinct):
-            if value:
-                raw[i], reason = files.resolve(
-                    value, table.path.parent, allow_outside=table.allow_outside
-                )
-                if reason:
-                    raw[i], refused[i] = "", reason
 
-    values, state = _run(raw, lambda x: features.part(name, x), _reader(raw, is_file))
-    for i in refused:
-        state[i] = CORRUPT
-    reasons = dict(refused)
-    for i in np.flatnonzero(state == CORRUPT):
-        if i not in refused:
-            reasons[i] = _reason(features.by_name[name], raw[i], is_file)
+        def read(places):
+            data, reasons = stores.read(table.store, name, distinct.gather(places))
+            refused.update({int(places[i]): why for i, why in reasons.items()})
+            return np.array(data, object)
+
+        batches = tf.data.Dataset.range(len(distinct)).batch(_TOGETHER)
+        raw = batches.map(lambda x: _strings(tf.numpy_function(read, [x], tf.string)))
+        raw = raw.prefetch(2)
+    else:
+        raw = tf.data.Dataset.from_tensor_slices(list(distinct)).batch(_TOGETHER)
+    values, state = _run(raw, lambda x: features.part(name, x))
+    state[list(refused)] = CORRUPT
+    reasons = {
+        i: refused.get(i) or reason(table, features, name, distinct[int(i)])
+        for i in np.flatnonzero(state == CORRUPT)
+    }
     return values, places, state, reasons
+
+
+def _strings(tensor):
+    return tf.ensure_shape(tensor, (None,))
 
 
 def _decode_rows(table, features, name, columns):
     """The same for an input of several columns, where every row is its own value."""
     raw = {column: tf.constant(table.raw(column)) for column in columns}
-    values, state = _run(raw, lambda x: features.part(name, x), None)
+    raw = tf.data.Dataset.from_tensor_slices(raw).batch(_TOGETHER)
+    values, state = _run(raw, lambda x: features.part(name, x))
     return values, np.arange(len(state)), state, {}
 
 
-def _run(raw, part, reader):
-    """Values and status, some hundred at a time."""
-    batches = tf.data.Dataset.from_tensor_slices(raw).batch(_TOGETHER)
-
-    @tf.function(autograph=False, input_signature=[batches.element_spec])
-    def run(raw):
-        if reader is not None:
-            files = tf.data.Dataset.from_tensor_slices(raw)
-            raw = files.map(reader, tf.data.AUTOTUNE).batch(_TOGETHER)
-            raw = raw.get_single_element()
-        return part(raw)
-
+def _run(batches, part):
+    """Values and status of everything, a batch at a time."""
+    run = tf.function(part, autograph=False, input_signature=[batches.element_spec])
     # Of the one shape there is, or TensorFlow warns that every column makes another.
     run = run.get_concrete_function()
     done = [run(batch) for batch in batches]
     return tuple(np.concatenate(part) for part in zip(*done, strict=True))
 
 
-def _reader(raw, is_file):
-    if not is_file:
-        return None
-    # TensorFlow reads without Python's lock; only compressed sound needs Python.
-    compressed = any(files.needs_python(path) for path in raw)
+def reason(table, features, name, key):
+    """What is wrong with a corrupt value: it is decoded again, outside a graph.
 
-    def read(path):
-        if compressed:
-            data = tf.numpy_function(files.read, [path], tf.string)
-            return tf.ensure_shape(data, ())
-        return tf.io.read_file(path)
-
-    return lambda path: tf.cond(path == "", lambda: "", lambda: read(path))
-
-
-def _reason(preprocessor, raw, is_file):
-    """Decodes one corrupt value again, outside a graph, for what is wrong with it."""
+    Args:
+        table: A `Table`.
+        features: As for `decode`.
+        name: Name of the column, which is an input of its own.
+        key: Its cell.
+    """
+    if table.columns[name] in FILES:
+        (key,), refused = stores.read(table.store, name, [key])
+        if refused:
+            return refused[0]
     try:
-        preprocessor(tf.constant(files.read(raw) if is_file else raw))
+        features.by_name[name](tf.constant(key))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason
         said = str(getattr(error, "message", None) or error)
         # What a check of ours says comes in parts, a line each: b'too long:' and 12.

@@ -1,9 +1,6 @@
-"""What a file is, whether a table may name it, and its bytes."""
+"""What a file is, by its first bytes, and what a graph can decode of it."""
 
-import functools
 import io
-import os
-import pathlib
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
 AUDIO_SUFFIXES = {".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
@@ -29,6 +26,19 @@ def kind_of(head):
     return None
 
 
+def suffix(data):
+    """How the name of a file with these bytes usually ends, without the dot."""
+    kinds = {
+        b"\xff\xd8": "jpg", b"\x89P": "png", b"GI": "gif", b"BM": "bmp",
+        b"fL": "flac", b"Og": "ogg", b"ID": "mp3",
+    }  # fmt: skip
+    if data[:4] == b"RIFF":
+        return {b"WEBP": "webp", b"WAVE": "wav"}.get(data[8:12], "bin")
+    if kind_of(data) is None:
+        return "bin"
+    return kinds.get(data[:2], "mp3")
+
+
 def look(path):
     """The kind of the file at `path`, None if it is unknown or not there."""
     try:
@@ -38,57 +48,19 @@ def look(path):
         return None
 
 
-def resolve(value, root, *, allow_outside=False):
-    """The path that a table's cell names, and what is wrong with it.
-
-    Args:
-        value: The cell, relative to `root`.
-        root: The table's folder.
-        allow_outside: True to follow a path that leaves the folder.
-
-    Returns:
-        The path as a string, and None or the reason why it is not to be read.
-    """
-    path = os.path.join(root, value)
-    if not allow_outside:
-        inside = _real(os.path.abspath(root))  # whatever the working folder was
-        if os.path.commonpath([inside, os.path.realpath(path)]) != inside:
-            return path, f"the path leaves the table's folder: {value}"
-    if not os.path.isfile(path):
-        return path, f"there is no such file: {value}"
-    if os.path.getsize(path) == 0:
-        return path, f"the file is empty: {value}"
-    return path, None
-
-
-@functools.lru_cache(maxsize=8)
-def _real(root):
-    """A table's own folder, which is asked for once a cell."""
-    return os.path.realpath(root)
-
-
-def read(path):
-    """The bytes of a file; compressed sound comes out as WAV.
+def plain(data):
+    """Bytes that a model's own graph can decode: compressed sound comes out as WAV.
 
     FLAC, OGG and MP3 are decoded here by soundfile, so that everything behind the
     source, the served model too, knows one coding of sound. What soundfile cannot
     decode comes out as it is, for the preprocessor to refuse.
     """
-    if isinstance(path, bytes):
-        path = path.decode()
-    data = pathlib.Path(path).read_bytes()
     if kind_of(data) != "audio" or data[:4] == b"RIFF":
         return data
-    return wav_of(data)
+    return _wav_of(data)
 
 
-def needs_python(path):
-    """Whether a file's name promises sound that `read` must decode."""
-    suffix = os.path.splitext(path)[1].lower()
-    return suffix in AUDIO_SUFFIXES and suffix != ".wav"
-
-
-def wav_of(data):
+def _wav_of(data):
     """FLAC, OGG or MP3 bytes to WAV bytes of 32-bit float."""
     import soundfile
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from data_pipelines import augment as augmentation
 from data_pipelines import draw
 from data_pipelines.order import Order
+from data_pipelines.resumable import Resumable
 
 PARTS = ("ok", "absent", "corrupt")
 
@@ -138,14 +139,45 @@ class Samples:
             A `tf.data.Dataset` of `(inputs, targets)`, both by name. The inputs
             have `present` `(batch, n)` bool among them.
         """
+        groups = None if together is None else self.places[together]
+        order = Order(len(self), batch_size, shuffle, seed, groups, worker)
+        return self._mapped(order.passes(epoch), seed, augment, distinct, only)
+
+    def resumable(
+        self,
+        batch_size,
+        *,
+        shuffle=False,
+        seed=0,
+        augment=None,
+        worker=(0, 1),
+        state=None,
+    ):
+        """All epochs without end, from where an earlier iterator was left.
+
+        Args:
+            batch_size: As for `batches`, and so are the next three.
+            shuffle: True for another order every epoch.
+            seed: Seed of the order and of `augment`.
+            augment: Random changes by input name.
+            worker: Which of how many; there may be another number of them than when
+                the state was taken.
+            state: What `state()` of the earlier iterator gave; None to begin.
+
+        Returns:
+            A `Resumable`.
+        """
+        order = Order(len(self), batch_size, shuffle, seed, None, worker)
+        return Resumable(
+            lambda *at: self._mapped(order.stream(*at), seed, augment), order, state
+        )
+
+    def _mapped(self, batches, seed, augment, distinct=False, only=None):
         values = {name: tf.constant(value) for name, value in self.values.items()}
         places = {name: tf.constant(place) for name, place in self.places.items()}
         targets = {name: tf.constant(target) for name, target in self.targets.items()}
         present = tf.constant(self.present())
-        augment = {
-            name: change if callable(change) else augmentation.chain(*change)
-            for name, change in (augment or {}).items()
-        }
+        augment = augmentation.by_name(augment)
         wanted = list(values) if only is None else only
 
         def gather(epoch, rows):
@@ -163,7 +195,5 @@ class Samples:
             inputs["present"] = tf.gather(present, rows)
             return inputs, {k: tf.gather(v, rows) for k, v in targets.items()}
 
-        groups = None if together is None else self.places[together]
-        order = Order(len(self), batch_size, shuffle, seed, groups, worker)
-        batches = order.passes(epoch).map(gather, tf.data.AUTOTUNE, deterministic=True)
+        batches = batches.map(gather, tf.data.AUTOTUNE, deterministic=True)
         return batches.prefetch(tf.data.AUTOTUNE)

@@ -9,7 +9,56 @@ number.
 from types import ModuleType
 
 from data_pipelines.sources import keypad
+from data_pipelines.sources import shards
 from data_pipelines.sources import table
+from data_pipelines.sources import tar
 from data_pipelines.sources import tfds
+from data_pipelines.table import describe
 
 SOURCES = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}
+
+
+def read(
+    path,
+    *,
+    target=None,
+    columns=None,
+    only=None,
+    split=None,
+    group=None,
+    fractions=None,
+    seed=0,
+    allow_outside=False,
+):
+    """Opens whatever holds rows: a table, a folder of shards, tar shards.
+
+    Args:
+        path: See `table.read`, `shards.open_shards` and `tar.open_tar`.
+        target: As for `table.read`, and so are the others.
+        columns: Modality by column name, where the guess will not do.
+        only: Names of the inputs, in order.
+        split: Name of the column of splits.
+        group: Name of a column whose values never cross splits.
+        fractions: Share of rows by split name, where no column tells them.
+        seed: Seed of that draw.
+        allow_outside: True to follow the paths of a table out of its folder.
+
+    Returns:
+        A `data_pipelines.table.Table`.
+    """
+    if shards.is_one(path):
+        opened = shards.open_shards(path)
+    elif tar.is_one(path):
+        opened = tar.open_tar(path)
+    else:
+        opened = table.open_table(path, allow_outside=allow_outside)
+    return describe(
+        opened,
+        target=target,
+        columns=columns,
+        only=only,
+        split=split,
+        group=group,
+        fractions=fractions,
+        seed=seed,
+    )

@@ -1,7 +1,6 @@
-"""Table source: CSV, JSONL or Parquet, with paths of pictures and sounds."""
+"""Table source: CSV, JSONL or Parquet, with paths of pictures and sounds or bytes."""
 
 import csv
-import dataclasses
 import io
 import json
 import pathlib
@@ -9,80 +8,16 @@ import pathlib
 import numpy as np
 import polars as pl
 
-from data_pipelines import files
 from data_pipelines import modality
 from data_pipelines import splits
+from data_pipelines import stores
 from data_pipelines.quarantine import Broken
+from data_pipelines.stores.paths import Paths
+from data_pipelines.table import FILES
+from data_pipelines.table import Opened
+from data_pipelines.table import describe
 
 FORMATS = (".csv", ".jsonl", ".ndjson", ".parquet")
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """Rows of a table and what its columns hold.
-
-    Args:
-        path: The file.
-        frame: The readable rows, a polars frame as the file has it.
-        rows: Their numbers in the file, the first is 1.
-        columns: Modality by name of the columns that are inputs.
-        ignored: Modality that would be, by name of the columns that are not.
-        target: Name of the target column, None if there is none.
-        split: Split of each row: `"train"`, `"valid"` or `"test"`.
-        broken: What is wrong with the rows that are not in `frame`.
-        allow_outside: True if a path may leave the table's folder.
-    """
-
-    path: pathlib.Path
-    frame: pl.DataFrame
-    rows: np.ndarray
-    columns: dict
-    ignored: dict
-    target: str | None
-    split: np.ndarray
-    broken: tuple
-    allow_outside: bool = False
-
-    @property
-    def rows_read(self):
-        """How many rows the file has, broken ones included."""
-        return len(self.rows) + len({item.row for item in self.broken})
-
-    def of(self, kind):
-        """Names of the columns of one modality."""
-        return [name for name, held in self.columns.items() if held == kind]
-
-    def take(self, keep):
-        """The table without some of its rows.
-
-        Args:
-            keep: `(rows,)` bool.
-        """
-        return dataclasses.replace(
-            self,
-            frame=self.frame.filter(pl.Series(keep)),
-            rows=self.rows[keep],
-            split=self.split[keep],
-        )
-
-    def raw(self, name):
-        """The raw values of a column: strings, paths as they stand, or floats.
-
-        Absent is `""`, or NaN in a column of numbers.
-        """
-        values = self.frame[name]
-        if self.columns.get(name) == "number":
-            return values.cast(pl.Float32, strict=False).fill_null(np.nan).to_numpy()
-        return _strings(values).to_numpy()
-
-    def targets(self):
-        """The target as it stands, None where the cell is empty."""
-        values = self.frame[self.target]
-        if isinstance(values.dtype, pl.List):
-            return values.to_list()
-        if values.dtype.is_float():
-            return [_plain(value) for value in values]
-        return values.cast(pl.String).to_list()
 
 
 def read(
@@ -100,7 +35,8 @@ def read(
     """Reads a table and finds out what its columns hold.
 
     Args:
-        path: A CSV, JSONL or Parquet file. Paths in it are relative to its folder.
+        path: A CSV, JSONL or Parquet file. Paths in it are relative to its folder; a
+            Parquet column may have the bytes of the files instead.
         target: Name of the column to learn, None to leave it open.
         columns: Modality by column name, where the guess will not do: `"text"`,
             `"image"`, `"audio"`, `"number"`, `"category"` or `"ignore"`.
@@ -123,78 +59,65 @@ def read(
         ValueError: If it is of another format, has no row, or lacks a column that is
             asked for.
     """
+    return describe(
+        open_table(path, allow_outside=allow_outside),
+        target=target,
+        columns=columns,
+        only=only,
+        split=split,
+        group=group,
+        fractions=fractions,
+        seed=seed,
+    )
+
+
+def open_table(path, *, allow_outside=False):
+    """Finds the rows of a table, see `read`; gives an `Opened`."""
     path = pathlib.Path(path)
     frame, rows, broken = read_frame(path)
-    columns = dict(columns or {})
-    for name in [target, split, group, *columns, *(only or ())]:
-        if name is not None and name not in frame.columns:
-            raise ValueError(
-                f"`{path}` has no column {name!r}. Its columns are {frame.columns}."
-            )
-    unknown = sorted(set(columns.values()) - set(modality.MODALITIES))
-    if unknown:
-        raise ValueError(
-            f"A column is one of {list(modality.MODALITIES)}. Received: {unknown}."
-        )
-    if split is None and _names_splits(frame):
-        split = "split"
-
-    guessed = {
-        name: columns.get(name) or modality.guess(frame[name], path.parent)
-        for name in frame.columns
-        if name not in (target, split)
-        and (name != group or name in columns)
-        and (only is None or name in only)
-    }
-    inputs = {name: held for name, held in guessed.items() if held != "ignore"}
-    if only is not None:
-        inputs = {name: guessed[name] for name in only}
-    table = Table(
-        path=path,
-        frame=frame,
-        rows=rows,
-        columns=inputs,
-        ignored={n: h for n, h in guessed.items() if n not in inputs},
-        target=target,
-        split=np.full(len(frame), "train"),
-        broken=tuple(broken),
-        allow_outside=allow_outside,
-    )
-    return dataclasses.replace(
-        table, split=_split(table, split, group, fractions, seed)
+    return Opened(
+        path,
+        frame,
+        rows,
+        broken,
+        Paths(path.parent, allow_outside),
+        lambda values: modality.guess(values, path.parent),
     )
 
 
-def load(path, **arguments):
+def load(path, *, target=None):
     """Raw rows by split, with the bytes of the files.
 
     Args:
         path: As for `read`.
-        **arguments: As for `read`; a target is wanted.
+        target: As for `read`.
 
     Returns:
         `{split: tf.data.Dataset}` of `({column: raw scalar}, {target: string})`.
 
     Raises:
-        ValueError: As `read` does, and if a row names a file that is not to be had:
-            `decode` sets such rows aside, this function has nowhere to.
+        ValueError: As `read` does.
+        tf.errors.InvalidArgumentError: When a row comes that names a file that is not
+            to be had: `decode` sets such rows aside, this function has nowhere to.
     """
+    return load_rows(read(path, target=target))
+
+
+def load_rows(table):
+    """Raw rows of a table by split, see `load`."""
     import tensorflow as tf
 
-    table = read(path, **arguments)
-    paths = {
-        name: _paths(table, name) for name in (*table.of("image"), *table.of("audio"))
-    }
-    for name, resolved in paths.items():
-        for row, (_, reason) in zip(table.rows, resolved, strict=True):
-            if reason:
-                raise ValueError(f"`{path}`, row {row}, column {name!r}: {reason}.")
+    raw = {name: table.raw(name) for name in table.columns}
 
-    def value(name, row):
-        if name in paths:
-            path = paths[name][row][0]
-            return files.read(path) if path else b""
-        return table.raw(name)[row]
+    def value(name, place):
+        cell = raw[name][int(place)]
+        if table.columns[name] not in FILES:
+            return cell
+        (data,), reasons = stores.read(table.store, name, [cell])
+        for reason in reasons.values():
+            row = table.rows[place]
+            raise ValueError(f"`{table.path}`, row {row}, {name!r}: {reason}.")
+        return data
 
     targets = [str(t) for t in table.targets()] if table.target else None
 
@@ -202,9 +125,9 @@ def load(path, **arguments):
         places = np.flatnonzero(table.split == split)
 
         def rows():
-            for row in places:
-                inputs = {name: value(name, row) for name in table.columns}
-                yield inputs, ({table.target: targets[row]} if targets else {})
+            for place in places:
+                inputs = {name: value(name, place) for name in table.columns}
+                yield inputs, ({table.target: targets[place]} if targets else {})
 
         specs = {
             name: tf.TensorSpec((), tf.float32 if held == "number" else tf.string)
@@ -215,51 +138,6 @@ def load(path, **arguments):
         return made.apply(tf.data.experimental.assert_cardinality(len(places)))
 
     return {split: dataset(split) for split in splits.count(table.split)}
-
-
-def _paths(table, name):
-    """Path and reason against it, of each row; an absent file has neither."""
-    return [
-        files.resolve(value, table.path.parent, allow_outside=table.allow_outside)
-        if value
-        else ("", None)
-        for value in table.raw(name)
-    ]
-
-
-def _split(table, column, group, fractions, seed):
-    if column is not None:
-        return splits.by_column(table.frame[column])
-    if not fractions:
-        return table.split
-    if group is not None:
-        units = table.frame[group].cast(pl.String).fill_null("").to_numpy()
-    else:
-        shared = [*table.of("image"), *table.of("audio")]
-        units = splits.units_by_files(table.frame, shared)
-    return splits.by_fraction(units, fractions, seed)
-
-
-def _names_splits(frame):
-    if "split" not in frame.columns or frame["split"].dtype != pl.String:
-        return False
-    names = frame["split"].str.strip_chars().str.to_lowercase()
-    return names.is_in(list(splits.NAMES)).all() and names.null_count() == 0
-
-
-def _strings(values):
-    if isinstance(values.dtype, pl.List):
-        values = values.cast(pl.List(pl.String)).list.join(" ")
-    elif values.dtype.is_float():
-        values = pl.Series(values.name, [_plain(v) for v in values], pl.String)
-    return values.cast(pl.String).fill_null("")
-
-
-def _plain(number):
-    """A float as a person writes it: 3 and not 3.0."""
-    if number is None or number != number:
-        return None
-    return str(int(number)) if float(number).is_integer() else str(number)
 
 
 def read_frame(path):

@@ -8,6 +8,7 @@ import typer
 from mbm_keras.cli.evaluate import evaluate
 from mbm_keras.cli.export import export
 from mbm_keras.cli.inspect import inspect
+from mbm_keras.cli.pack import pack
 from mbm_keras.cli.predict import predict
 from mbm_keras.cli.quickstart import quickstart
 from mbm_keras.cli.train import train
@@ -19,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (quickstart, inspect, train, evaluate, predict, export):
+for command in (quickstart, inspect, train, evaluate, predict, export, pack):
     app.command()(command)
 
 

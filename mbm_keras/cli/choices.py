@@ -3,7 +3,8 @@
 The figures behind the reasons are in `benchmarks/RESULTS.md`.
 """
 
-import os
+import contextlib
+import io
 import statistics
 
 WIDTH = 128
@@ -14,7 +15,7 @@ def target_for(table, task=None):
     """What the target means: one label, several labels or a number.
 
     Args:
-        table: A `data_pipelines.sources.table.Table`.
+        table: A `data_pipelines.table.Table`.
         task: `"label"`, `"labels"` or `"number"`; None to find out.
 
     Returns:
@@ -48,7 +49,7 @@ def features_for(table):
     Numbers and categories become one input, `table`.
 
     Args:
-        table: A `data_pipelines.sources.table.Table`.
+        table: A `data_pipelines.table.Table`.
 
     Returns:
         A `Features`, not adapted.
@@ -65,9 +66,9 @@ def features_for(table):
     for name in table.of("text"):
         by_name[name] = WordIds()
     for name in table.of("image"):
-        by_name[name] = Pixels(image_size(_some_paths(table, name)))
+        by_name[name] = Pixels(image_size(_some_files(table, name)))
     for name in table.of("audio"):
-        rate, seconds = audio_size(_some_paths(table, name))
+        rate, seconds = audio_size(_some_files(table, name))
         by_name[name] = LogMel(rate, seconds, num_mel_bins=40 if rate <= 8_000 else 64)
     numbers = {name: Number() for name in table.of("number")}
     categories = {name: Category() for name in table.of("category")}
@@ -77,7 +78,7 @@ def features_for(table):
     return Features(**by_name)
 
 
-def image_size(paths):
+def image_size(files):
     """The side of the square: that of the median picture, 32 to 128, in 16s.
 
     Smaller pictures gain nothing by being blown up; a model that two cores train in
@@ -86,9 +87,9 @@ def image_size(paths):
     from PIL import Image
 
     sides = []
-    for path in paths:
+    for file in files:
         try:
-            with Image.open(path) as picture:
+            with Image.open(file) as picture:
                 sides.append(sum(picture.size) / 2)
         except (OSError, ValueError):
             continue  # the decoder will say what is wrong with it
@@ -96,16 +97,16 @@ def image_size(paths):
     return int(min(128, max(32, 16 * round(side / 16))))
 
 
-def audio_size(paths):
+def audio_size(files):
     """Rate and length: the commonest rate, at most 16 kHz; nineteen sounds in twenty
     fit in whole, ten seconds at most.
     """  # noqa: D205
     import soundfile
 
     rates, seconds = [], []
-    for path in paths:
+    for file in files:
         try:
-            info = soundfile.info(path)
+            info = soundfile.info(file)
         except soundfile.LibsndfileError:
             continue  # the decoder will say what is wrong with it
         rates.append(info.samplerate)
@@ -238,23 +239,16 @@ def check_splits(samples, table):
 
 def sample(table, rows=8, most_bytes=4_000_000):
     """Some raw rows by column, files as their bytes, to prove an export with."""
-    from data_pipelines import files
+    from data_pipelines import stores
+    from data_pipelines.table import FILES
 
     taken = {}
-    for name in table.columns:
+    for name, held in table.columns.items():
         cells = list(table.raw(name)[:rows])
-        if name in table.of("image") + table.of("audio"):
-            paths = [
-                files.resolve(
-                    cell, table.path.parent, allow_outside=table.allow_outside
-                )
-                if cell
-                else ("", "absent")
-                for cell in cells
-            ]
-            cells = [b"" if reason else files.read(path) for path, reason in paths]
+        if held in FILES:
+            cells, _ = stores.read(table.store, name, cells)
             cells = [cell if len(cell) < most_bytes else b"" for cell in cells]
-        elif name in table.of("number"):
+        elif held == "number":
             cells = [float(cell) for cell in cells]
         taken[name] = cells
     return taken
@@ -294,16 +288,11 @@ def lines(summary, metric):
     return told
 
 
-def _some_paths(table, name):
-    from data_pipelines import files
+def _some_files(table, name):
+    """Some hundred files of a column, opened."""
+    from data_pipelines import stores
 
-    cells = [cell for cell in dict.fromkeys(table.raw(name)) if cell]
-    step = max(1, len(cells) // _LOOK)
-    paths = []
-    for cell in cells[::step]:
-        path, reason = files.resolve(
-            cell, os.fspath(table.path.parent), allow_outside=table.allow_outside
-        )
-        if reason is None:
-            paths.append(path)
-    return paths
+    cells = table.raw(name).unique(maintain_order=True).drop_nulls()
+    for cell in cells.gather_every(max(1, len(cells) // _LOOK)):
+        with contextlib.suppress(stores.Unreadable):
+            yield io.BytesIO(table.store.get(name, cell))

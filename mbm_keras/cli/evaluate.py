@@ -25,11 +25,11 @@ def evaluate(
 def evaluated(run, table, max_broken=1.0, allow_outside=False):
     """What `mbm evaluate` does: the result, and the lines a person reads."""
     from data_pipelines import quarantine
-    from data_pipelines.sources import table as table_source
+    from data_pipelines import sources
 
     clock = common.Clock()
     columns, target = run_folder.columns_of(run)
-    rows = table_source.read(
+    rows = sources.read(
         table,
         target=target,
         columns=columns,

@@ -26,10 +26,10 @@ def inspected(table, target, column=None, allow_outside=False):
     import collections
 
     from data_pipelines import quarantine
+    from data_pipelines import sources
     from data_pipelines import splits
-    from data_pipelines.sources import table as table_source
 
-    rows = table_source.read(
+    rows = sources.read(
         table,
         target=target,
         columns=common.modalities(column),

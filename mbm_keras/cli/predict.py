@@ -30,11 +30,11 @@ def predicted(run, table, out, allow_outside=False):
     import numpy as np
     import polars as pl
 
-    from data_pipelines.sources import table as table_source
+    from data_pipelines import sources
 
     clock = common.Clock()
     columns, _ = run_folder.columns_of(run)
-    rows = table_source.read(
+    rows = sources.read(
         table, columns=columns, only=list(columns), allow_outside=allow_outside
     )
     common.load_tensorflow()

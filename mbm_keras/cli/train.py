@@ -72,8 +72,8 @@ def trained(
     import numpy as np
 
     from data_pipelines import quarantine
+    from data_pipelines import sources
     from data_pipelines import splits
-    from data_pipelines.sources import table as table_source
 
     clock = common.Clock()
     run_folder.refuse_full(out, arguments)
@@ -84,7 +84,7 @@ def trained(
 
     # The table, what its columns hold, and who is in which split.
     options = dict(target=target, seed=seed, allow_outside=allow_outside)
-    rows = table_source.read(
+    rows = sources.read(
         table,
         columns=common.modalities(column),
         group=group,
@@ -95,7 +95,7 @@ def trained(
         raise ValueError(f"`{table}` has no input beside {target!r}: {rows.ignored}.")
     tables = {"rows": rows}
     if valid:
-        tables["valid"] = table_source.read(
+        tables["valid"] = sources.read(
             valid, columns=rows.columns, only=list(rows.columns), **options
         )
     broken = [item for part in tables.values() for item in part.broken]

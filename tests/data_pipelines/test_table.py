@@ -9,7 +9,9 @@ import pytest
 
 from data_pipelines import quarantine
 from data_pipelines import splits
+from data_pipelines import stores
 from data_pipelines.sources import table
+from data_pipelines.stores.paths import Paths
 from tests.helpers import image_bytes
 from tests.helpers import wav_bytes
 
@@ -207,13 +209,43 @@ def test_too_many_broken_rows_stop_the_run():
         quarantine.refuse_too_many(broken, 39, 0.05, "rows.csv")
 
 
-def test_a_parent_folder_and_a_symlink_do_not_lead_out(tmp_path):
-    from data_pipelines import files
+def test_nothing_leads_out_of_the_folder(tmp_path, monkeypatch):
+    inside, beside = tmp_path / "inside", tmp_path / "inside-not"
+    inside.mkdir(), beside.mkdir()
+    for place in (inside, beside):
+        (place / "a.png").write_bytes(image_bytes())
+    os.symlink(beside / "a.png", inside / "link.png")
+    os.symlink(beside, inside / "folder")
+    cells = ("../inside-not/a.png", str(beside / "a.png"), "link.png", "folder/a.png")
+    for cell in cells:
+        with pytest.raises(stores.Unreadable, match="leaves the table's folder"):
+            Paths(inside).get("photo", cell)
+        assert Paths(inside, allow_outside=True).get("photo", cell) == image_bytes()
+    for here in (inside, beside):  # a root that is relative is that of the moment
+        monkeypatch.chdir(here)
+        assert Paths("").get("photo", "a.png") == image_bytes()
 
-    inside = tmp_path / "inside"
-    inside.mkdir()
-    (tmp_path / "secret.png").write_bytes(image_bytes())
-    os.symlink(tmp_path / "secret.png", inside / "link.png")
-    for cell in ("../secret.png", str(tmp_path / "secret.png"), "link.png"):
-        assert "leaves the table's folder" in files.resolve(cell, inside)[1]
-        assert files.resolve(cell, inside, allow_outside=True)[1] is None
+
+@pytest.mark.parametrize("cell", ["", ".", "..", "no.png", "a/..", "zero\0.png", "a"])
+def test_what_is_no_file_is_told(tmp_path, cell):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(stores.Unreadable, match="no such file|leaves the table"):
+        Paths(tmp_path).get("photo", cell)
+
+
+def test_a_parquet_column_may_hold_the_bytes(frame, tmp_path):
+    def data(path):
+        return (tmp_path / path).read_bytes()
+
+    inside = frame.with_columns(
+        pl.col("photo").map_elements(data, return_dtype=pl.Binary)
+    )
+    inside = inside.with_columns(
+        photo=pl.when(pl.col("id") == "row3").then(None).otherwise("photo")
+    )
+    rows = table.read(write(inside, tmp_path / "inside.parquet"), target="answer")
+    assert rows.columns["photo"] == "image" and rows.columns["voice"] == "audio"
+    for name, path in {"photo": "2.png", "voice": "2.wav"}.items():
+        (value,), reasons = stores.read(rows.store, name, [rows.raw(name)[2]])
+        assert value == data(path) and not reasons
+    assert stores.read(rows.store, "photo", rows.raw("photo")[3:4])[0] == [b""]

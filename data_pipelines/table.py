@@ -1,0 +1,209 @@
+"""Rows that belong together: what stands in them, and where their files are."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+
+from data_pipelines import modality
+from data_pipelines import splits
+
+FILES = ("image", "audio")  # modalities whose bytes a store has
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Rows of a table and what its columns hold.
+
+    Args:
+        path: The file or folder.
+        frame: The readable rows, a polars frame.
+        rows: Their numbers in the file, the first is 1.
+        columns: Modality by name of the columns that are inputs.
+        ignored: Modality that would be, by name of the columns that are not.
+        target: Name of the target column, None if there is none.
+        split: Split of each row: `"train"`, `"valid"` or `"test"`.
+        broken: What is wrong with the rows that are not in `frame`.
+        store: Where the bytes of pictures and sounds are, see `data_pipelines.stores`.
+    """
+
+    path: pathlib.Path
+    frame: pl.DataFrame
+    rows: np.ndarray
+    columns: dict
+    ignored: dict
+    target: str | None
+    split: np.ndarray
+    broken: tuple
+    store: object
+
+    @property
+    def rows_read(self):
+        """How many rows the file has, broken ones included."""
+        return len(self.rows) + len({item.row for item in self.broken})
+
+    def of(self, kind):
+        """Names of the columns of one modality."""
+        return [name for name, held in self.columns.items() if held == kind]
+
+    def take(self, keep):
+        """The table without some of its rows.
+
+        Args:
+            keep: `(rows,)` bool.
+        """
+        return dataclasses.replace(
+            self,
+            frame=self.frame.filter(pl.Series(keep)),
+            rows=self.rows[keep],
+            split=self.split[keep],
+        )
+
+    def raw(self, name):
+        """The raw values of a column: strings, floats, or what the store goes by.
+
+        Absent is `""`, or NaN in a column of numbers.
+        """
+        values = self.frame[name]
+        if self.columns.get(name) in FILES:
+            return values
+        if self.columns.get(name) == "number":
+            return values.cast(pl.Float32, strict=False).fill_null(np.nan).to_numpy()
+        return _strings(values).to_numpy()
+
+    def targets(self):
+        """The target as it stands, None where the cell is empty."""
+        values = self.frame[self.target]
+        if isinstance(values.dtype, pl.List):
+            return values.to_list()
+        if values.dtype.is_float():
+            return [_plain(value) for value in values]
+        return values.cast(pl.String).to_list()
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """What a source finds before it is said what of it is wanted.
+
+    Args:
+        path: The file or folder.
+        frame: The readable rows, a polars frame.
+        rows: Their numbers, the first is 1.
+        broken: What is wrong with the others.
+        store: Where the bytes of pictures and sounds are.
+        guess: Maps a column, a polars series, to its modality.
+    """
+
+    path: pathlib.Path
+    frame: pl.DataFrame
+    rows: np.ndarray
+    broken: list
+    store: object
+    guess: Callable
+
+
+def describe(
+    opened,
+    *,
+    target=None,
+    columns=None,
+    only=None,
+    split=None,
+    group=None,
+    fractions=None,
+    seed=0,
+):
+    """What is wanted of what a source found.
+
+    Args:
+        opened: An `Opened`.
+        target: As for `data_pipelines.sources.read`, and so are the others.
+        columns: Modality by column name.
+        only: Names of the inputs, in order.
+        split: Name of the column of splits.
+        group: Name of a column whose values never cross splits.
+        fractions: Share of rows by split name.
+        seed: Seed of that draw.
+
+    Returns:
+        A `Table`.
+
+    Raises:
+        ValueError: If a column that is asked for is not there, or a modality is none.
+    """
+    path, frame = opened.path, opened.frame
+    columns = dict(columns or {})
+    for name in [target, split, group, *columns, *(only or ())]:
+        if name is not None and name not in frame.columns:
+            raise ValueError(
+                f"`{path}` has no column {name!r}. Its columns are {frame.columns}."
+            )
+    unknown = sorted(set(columns.values()) - set(modality.MODALITIES))
+    if unknown:
+        raise ValueError(
+            f"A column is one of {list(modality.MODALITIES)}. Received: {unknown}."
+        )
+    if split is None and _names_splits(frame):
+        split = "split"
+
+    guessed = {
+        name: columns.get(name) or opened.guess(frame[name])
+        for name in frame.columns
+        if name not in (target, split)
+        and (name != group or name in columns)
+        and (only is None or name in only)
+    }
+    inputs = {name: held for name, held in guessed.items() if held != "ignore"}
+    if only is not None:
+        inputs = {name: guessed[name] for name in only}
+    table = Table(
+        path=path,
+        frame=frame,
+        rows=opened.rows,
+        columns=inputs,
+        ignored={n: h for n, h in guessed.items() if n not in inputs},
+        target=target,
+        split=np.full(len(frame), "train"),
+        broken=tuple(opened.broken),
+        store=opened.store,
+    )
+    return dataclasses.replace(
+        table, split=_split(table, split, group, fractions, seed)
+    )
+
+
+def _split(table, column, group, fractions, seed):
+    if column is not None:
+        return splits.by_column(table.frame[column])
+    if not fractions:
+        return table.split
+    if group is not None:
+        units = table.frame[group].cast(pl.String).fill_null("").to_numpy()
+    else:
+        shared = [*table.of("image"), *table.of("audio")]
+        units = splits.units_by_files(table.frame, shared)
+    return splits.by_fraction(units, fractions, seed)
+
+
+def _names_splits(frame):
+    if "split" not in frame.columns or frame["split"].dtype != pl.String:
+        return False
+    names = frame["split"].str.strip_chars().str.to_lowercase()
+    return names.is_in(list(splits.NAMES)).all() and names.null_count() == 0
+
+
+def _strings(values):
+    if isinstance(values.dtype, pl.List):
+        values = values.cast(pl.List(pl.String)).list.join(" ")
+    elif values.dtype.is_float():
+        values = pl.Series(values.name, [_plain(v) for v in values], pl.String)
+    return values.cast(pl.String).fill_null("")
+
+
+def _plain(number):
+    """A float as a person writes it: 3 and not 3.0."""
+    if number is None or number != number:
+        return None
+    return str(int(number)) if float(number).is_integer() else str(number)
