@@ -12,6 +12,7 @@ _HOME = {
     "Stream": "data_pipelines.stream",
     "align": "data_pipelines.align",
     "augment": "data_pipelines.augment",
+    "Buckets": "data_pipelines.buckets",
     "decode": "data_pipelines.decoding",
     "Order": "data_pipelines.order",
     "pack": "data_pipelines.packing",

@@ -105,6 +105,7 @@ def spectrograms(shift=0.1, speed=0.1, bins=1, gain=1.0, time_mask=0.15, bin_mas
 
     The stripes are those of Park et al. 2019, "SpecAugment",
     https://arxiv.org/abs/1904.08779, one along each axis, filled with the mean.
+    Frames of zeros are padding, and stay.
 
     Args:
         shift: Largest move in time, as a share of the frames.
@@ -120,16 +121,22 @@ def spectrograms(shift=0.1, speed=0.1, bins=1, gain=1.0, time_mask=0.15, bin_mas
 
     def change(batch, keys):
         shape = tf.shape(batch)
-        frames, bands = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
+        bands = tf.cast(shape[2], tf.float32)
+        here = tf.reduce_any(batch != 0, axis=2)
+        t = tf.range(tf.cast(shape[1], tf.float32))[None]  # (1, frames)
+        # (batch, 1), a sound without padding has all frames
+        frames = tf.reduce_max(tf.where(here, t + 1, 0.0), axis=1, keepdims=True)
+        here = (t < frames)[:, :, None]
         u = tf.split(draw.uniform(keys, 8, -1.0, 1.0), 8, axis=1)  # (batch, 1) each
-        t = tf.range(frames)[None]  # (1, frames)
         source = (t - u[0] * shift * frames) * (1.0 + u[1] * speed)
-        source = tf.cast(tf.clip_by_value(tf.round(source), 0, frames - 1), tf.int32)
-        moved = tf.gather(batch, source, axis=1, batch_dims=1)
+        source = tf.maximum(tf.minimum(tf.round(source), frames - 1), 0)
+        moved = tf.gather(batch, tf.cast(source, tf.int32), axis=1, batch_dims=1)
         b = tf.range(bands)[None]  # (1, bands)
         source = tf.clip_by_value(tf.round(b + u[2] * bins), 0, bands - 1)
         moved = tf.gather(moved, tf.cast(source, tf.int32), axis=2, batch_dims=1)
-        mean = tf.reduce_mean(moved, axis=(1, 2), keepdims=True)
+        moved = tf.where(here, moved, 0.0)
+        mean = tf.reduce_sum(moved, axis=(1, 2), keepdims=True)
+        mean /= tf.maximum(frames, 1)[:, :, None] * bands
 
         def stripe(places, length, widest, start, width):
             width = (width + 1) / 2 * widest * length  # (batch, 1)
@@ -138,7 +145,8 @@ def spectrograms(shift=0.1, speed=0.1, bins=1, gain=1.0, time_mask=0.15, bin_mas
 
         blank = stripe(t, frames, time_mask, u[3], u[4])[:, :, None]
         blank |= stripe(b, bands, bin_mask, u[5], u[6])[:, None, :]
-        return tf.where(blank, mean, moved) + u[7][:, :, None] * gain
+        changed = tf.where(blank, mean, moved) + u[7][:, :, None] * gain
+        return tf.where(here, changed, 0.0)
 
     return change
 

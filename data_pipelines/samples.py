@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from data_pipelines import augment as augmentation
 from data_pipelines import draw
+from data_pipelines.buckets import Buckets
 from data_pipelines.order import Order
 from data_pipelines.resumable import Resumable
 
@@ -110,6 +111,8 @@ class Samples:
         together=None,
         distinct=False,
         only=None,
+        by=None,
+        budget=None,
         epoch=0,
         worker=(0, 1),
     ):
@@ -130,6 +133,11 @@ class Samples:
                 The input then has one entry per distinct value of the batch, and
                 `<name>_place` `(batch,)` int32 says which of them a row has.
             only: Names of the inputs to make; None for all.
+            by: Name of an input with zeros behind its end, as `LogMel` of `variable`
+                length gives it: rows of like length go together, and the batch ends
+                with its longest. None for batches of `batch_size` rows.
+            budget: The most steps of that input in a batch, padding included; None
+                for what `batch_size` rows of mean length have.
             epoch: Number of the first epoch: a run that was stopped goes on with the
                 data it would have had.
             worker: Which of how many workers this is; between them they see every row
@@ -139,6 +147,9 @@ class Samples:
             A `tf.data.Dataset` of `(inputs, targets)`, both by name. The inputs
             have `present` `(batch, n)` bool among them.
         """
+        if by is not None:
+            order = self._buckets(batch_size, shuffle, seed, worker, by, budget)
+            return self._mapped(order.passes(epoch), seed, augment, False, only, by)
         groups = None if together is None else self.places[together]
         order = Order(len(self), batch_size, shuffle, seed, groups, worker)
         return self._mapped(order.passes(epoch), seed, augment, distinct, only)
@@ -172,13 +183,38 @@ class Samples:
             lambda *at: self._mapped(order.stream(*at), seed, augment), order, state
         )
 
-    def _mapped(self, batches, seed, augment, distinct=False, only=None):
+    def lengths(self, name):
+        """How many steps each row of an input has before the zeros behind its end.
+
+        Args:
+            name: Name of the input, `(batch, steps, ...)`.
+
+        Returns:
+            `(rows,)` int64; 0 where it is absent.
+        """
+        value = self.values[name]
+        real = np.any(value != 0, axis=tuple(range(2, value.ndim)))
+        lengths = np.max(real * np.arange(1, real.shape[1] + 1), axis=1, initial=0)
+        return lengths[self.places[name]]
+
+    def _buckets(self, batch_size, shuffle, seed, worker, by, budget):
+        lengths = self.lengths(by)
+        if budget is None:
+            budget = max(1, round(batch_size * float(lengths.mean())))
+        # A batch of short rows has more of them than `batch_size`, up to four times.
+        most = 4 * batch_size
+        return Buckets(
+            len(self), most, shuffle, seed, None, worker, lengths=lengths, budget=budget
+        )
+
+    def _mapped(self, batches, seed, augment, distinct=False, only=None, by=None):
         values = {name: tf.constant(value) for name, value in self.values.items()}
         places = {name: tf.constant(place) for name, place in self.places.items()}
         targets = {name: tf.constant(target) for name, target in self.targets.items()}
         present = tf.constant(self.present())
         augment = augmentation.by_name(augment)
         wanted = list(values) if only is None else only
+        lengths = None if by is None else tf.constant(self.lengths(by))
 
         def gather(epoch, rows):
             inputs = {}
@@ -192,6 +228,9 @@ class Samples:
                     keys = draw.keys(seed, epoch, place if distinct else rows)
                     keys = draw.other(keys, list(augment).index(name))
                     inputs[name] = augment[name](inputs[name], keys)
+                if name == by:
+                    longest = tf.reduce_max(tf.gather(lengths, rows))
+                    inputs[name] = inputs[name][:, : tf.maximum(longest, 1)]
             inputs["present"] = tf.gather(present, rows)
             return inputs, {k: tf.gather(v, rows) for k, v in targets.items()}
 

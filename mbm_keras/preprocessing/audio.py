@@ -13,13 +13,15 @@ class LogMel(tf.Module):
     Args:
         sample_rate: Rate at which the energy is computed, in hertz.
         seconds: Length of the window; longer sound is cut, shorter is padded with
-            silence.
+            silence, or with zeros if `variable`.
         num_mel_bins: Number of mel bands between 20 Hz and `sample_rate / 2`.
         hop: Distance between frames, in seconds. The Hann window is `2.5 * hop`.
+        variable: True for sounds of several lengths: frames that begin behind the end
+            of a sound are zeros, which the audio towers take for padding.
 
     Returns:
         From a scalar string of bytes, `(frames, num_mel_bins)` float32, natural
-        log of the energy in each band. Silence is log(1e-6).
+        log of the energy in each band. Silence is log(1e-6), padding 0.
 
     Raises:
         tf.errors.InvalidArgumentError: If the bytes are no whole WAV file.
@@ -29,12 +31,13 @@ class LogMel(tf.Module):
     modality = "audio"
     raw = tf.TensorSpec((), tf.string)
 
-    def __init__(self, sample_rate, seconds, num_mel_bins=40, hop=0.01):
+    def __init__(self, sample_rate, seconds, num_mel_bins=40, hop=0.01, variable=False):
         super().__init__(name="log_mel")
         self.sample_rate = sample_rate
         self.seconds = seconds
         self.num_mel_bins = num_mel_bins
         self.hop = hop
+        self.variable = variable
         self.samples = round(sample_rate * seconds)
         self.step = round(sample_rate * hop)
         self.window = round(sample_rate * hop * 2.5)
@@ -48,14 +51,15 @@ class LogMel(tf.Module):
         self.mel = tf.signal.linear_to_mel_weight_matrix(
             num_mel_bins, self.fft // 2 + 1, sample_rate, 20.0, sample_rate / 2
         )
-        self.piece = tf.TensorSpec((self.samples,), tf.float32)
+        # A sound, and behind it how many of its samples are its own.
+        self.piece = tf.TensorSpec((self.samples + 1,), tf.float32)
         self.array = tf.TensorSpec((self.frames, num_mel_bins), tf.float32)
 
     def __call__(self, encoded):
         return self.together(self.each(encoded)[None])[0]
 
     def each(self, encoded):
-        """The first of two steps: one sound's samples, `(samples,)` float32."""
+        """The first of two steps: one sound's samples and their number."""
         wave, rate = decode_wav(encoded)
         longest = tf.cast(
             tf.math.ceil(self.seconds * tf.cast(rate, tf.float32)), tf.int32
@@ -67,20 +71,30 @@ class LogMel(tf.Module):
             lambda: resample(wave, rate, self.sample_rate),
         )
         wave = wave[: self.samples]
-        wave = tf.pad(wave, [[0, self.samples - tf.shape(wave)[0]]])
+        length = tf.shape(wave)[0]
+        wave = tf.pad(wave, [[0, self.samples - length]])
+        wave = tf.concat([wave, [tf.cast(length, tf.float32)]], axis=0)
         return tf.ensure_shape(wave, self.piece.shape)
 
     def together(self, waves):
-        """The second: `(batch, samples)` to `(batch, frames, num_mel_bins)`."""
-        spectrum = tf.abs(tf.signal.stft(waves, self.window, self.step, self.fft))
-        energy = tf.square(spectrum) @ self.mel
-        return tf.ensure_shape(tf.math.log(energy + 1e-6), (None, *self.array.shape))
+        """The second: `(batch, samples + 1)` to `(batch, frames, num_mel_bins)`."""
+        waves, lengths = waves[:, :-1], waves[:, -1]
+        spectrum = tf.signal.stft(waves, self.window, self.step, self.fft)
+        power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+        energy = power @ self.mel
+        log_mel = tf.math.log(energy + 1e-6)
+        if self.variable:
+            starts = tf.range(0, self.frames * self.step, self.step)
+            here = tf.cast(starts, tf.float32) < lengths[:, None]
+            log_mel *= tf.cast(here, tf.float32)[:, :, None]
+        return tf.ensure_shape(log_mel, (None, *self.array.shape))
 
     def adapt(self, values):
         """Learns nothing."""
 
     def sizes(self):
-        return {"frames": self.frames, "num_mel_bins": self.num_mel_bins}
+        frames = None if self.variable else self.frames
+        return {"frames": frames, "num_mel_bins": self.num_mel_bins}
 
     def config(self):
         return {
@@ -88,6 +102,7 @@ class LogMel(tf.Module):
             "seconds": self.seconds,
             "num_mel_bins": self.num_mel_bins,
             "hop": self.hop,
+            "variable": self.variable,
         }
 
 

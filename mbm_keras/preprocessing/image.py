@@ -13,6 +13,11 @@ class Pixels(tf.Module):
     transparent is laid on white. The sides are stretched to the square; the
     orientation that a camera notes beside the pixels is not applied.
 
+    What is made smaller is averaged over the area of each new pixel, what is made
+    larger is interpolated linearly. A JPEG of twice the size or more is decoded at a
+    half, a quarter or an eighth, as far as that is not below the square: the average
+    over those pixels, but for rounding, in a fraction of the time.
+
     Args:
         size: Height and width of the output, in pixels.
         max_pixels: The most that an image may have. It is refused by its header: a
@@ -36,21 +41,51 @@ class Pixels(tf.Module):
         self.array = tf.TensorSpec((size, size, 3), tf.uint8)
 
     def __call__(self, encoded):
-        told = pixels_told(encoded)
-        small = tf.debugging.Assert(
-            told <= self.max_pixels,
-            ["more pixels than allowed:", told, self.max_pixels],
+        is_jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
+        image = tf.cond(
+            is_jpeg, lambda: self._jpeg(encoded), lambda: self._other(encoded)
         )
-        with tf.control_dependencies([small]):
-            encoded = tf.identity(encoded)
+        return tf.cast(tf.round(self._resized(image)), tf.uint8)
+
+    def _jpeg(self, encoded):
+        shape = tf.io.extract_jpeg_shape(encoded)[:2]
+        encoded = self._checked(encoded, tf.reduce_prod(tf.cast(shape, tf.int64)))
+        halvings = sum(
+            tf.cast(tf.reduce_min(shape) >= n * self.size, tf.int32) for n in (2, 4, 8)
+        )
+        return tf.switch_case(
+            halvings,
+            [lambda n=n: tf.io.decode_jpeg(encoded, 3, ratio=n) for n in (1, 2, 4, 8)],
+        )
+
+    def _other(self, encoded):
+        encoded = self._checked(encoded, pixels_told(encoded))
         image = tf.cond(
             riff_form(encoded) == b"WEBP",
             lambda: tf.image.decode_webp(encoded)[0],
             lambda: tf.image.decode_image(encoded, 0, expand_animations=False),
         )
-        image = _rgb(image)
-        image = tf.image.resize(image, (self.size, self.size), antialias=True)
-        return tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
+        return _rgb(image)
+
+    def _checked(self, encoded, pixels):
+        small = tf.debugging.Assert(
+            pixels <= self.max_pixels,
+            ["more pixels than allowed:", pixels, self.max_pixels],
+        )
+        with tf.control_dependencies([small]):
+            return tf.identity(encoded)
+
+    def _resized(self, image):
+        square, sides = (self.size, self.size), tf.shape(image)[:2]
+        ways = [
+            lambda: tf.image.resize(image, square, "area"),
+            lambda: tf.image.resize(image, square),
+            # Smaller along one axis and larger along the other.
+            lambda: tf.image.resize(image, square, antialias=True),
+        ]
+        smaller = tf.reduce_all(sides >= self.size)
+        larger = tf.reduce_all(sides <= self.size)
+        return tf.switch_case(tf.where(smaller, 0, tf.where(larger, 1, 2)), ways)
 
     def adapt(self, values):
         """Learns nothing."""

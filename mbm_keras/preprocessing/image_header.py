@@ -1,10 +1,10 @@
-"""How large an image says it is, before it is decoded."""
+"""How large an image that is no JPEG says it is, before it is decoded."""
 
 import tensorflow as tf
 
 from mbm_keras.preprocessing.wav import riff_form
 
-_BYTES = 32  # as far as the sizes go in all formats but JPEG
+_BYTES = 32  # as far as the sizes go
 
 
 def pixels_told(encoded):
@@ -13,13 +13,10 @@ def pixels_told(encoded):
     A picture of a few kilobytes may tell, and unpack to, gigabytes.
 
     Args:
-        encoded: A scalar string: JPEG, PNG, GIF, BMP or WebP.
+        encoded: A scalar string: PNG, GIF, BMP or WebP.
 
     Returns:
         A scalar int64; 0 for bytes that are none of these.
-
-    Raises:
-        tf.errors.InvalidArgumentError: If a JPEG has no frame header.
     """
     header = tf.strings.substr(tf.strings.join([encoded, b"\0" * _BYTES]), 0, _BYTES)
     values = tf.cast(tf.io.decode_raw(header, tf.uint8), tf.int64)  # (32,)
@@ -32,10 +29,6 @@ def pixels_told(encoded):
 
     def big(start, size):
         return sum(values[start + i] * 256 ** (size - 1 - i) for i in range(size))
-
-    def jpeg():
-        shape = tf.io.extract_jpeg_shape(encoded, tf.int64)
-        return shape[0] * shape[1]
 
     def bmp():
         # A height below zero only says that the rows go down.
@@ -53,7 +46,6 @@ def pixels_told(encoded):
         )
 
     known = [
-        (starts(b"\xff\xd8\xff"), jpeg),
         (starts(b"\x89PNG"), lambda: big(16, 4) * big(20, 4)),
         (starts(b"GIF8"), lambda: little(6, 2) * little(8, 2)),
         (starts(b"BM"), bmp),

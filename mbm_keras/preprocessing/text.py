@@ -71,8 +71,25 @@ class WordIds(tf.Module):
         self.array = tf.TensorSpec((self.sequence_length,), tf.int32)
 
     def __call__(self, text):
-        ids = self.lookup(_standardize(text)[None])[0]
-        return tf.ensure_shape(tf.cast(ids, tf.int32), self.array.shape)
+        ids, valid = self.many(text[None])
+        whole = tf.debugging.Assert(valid[0], ["not valid UTF-8:", text])
+        with tf.control_dependencies([whole]):
+            return ids[0]
+
+    def many(self, texts):
+        """Ids of many texts at once, and which of them are valid UTF-8.
+
+        Args:
+            texts: `(batch,)` strings.
+
+        Returns:
+            `(batch, sequence_length)` int32, zeros for what is not valid; and
+            `(batch,)` bool.
+        """
+        ids = tf.cast(self.lookup(_standardize(texts)), tf.int32)
+        valid = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8") == texts
+        ids = tf.where(valid[:, None], ids, 0)
+        return tf.ensure_shape(ids, (None, *self.array.shape)), valid
 
     def sizes(self):
         return {"vocabulary_size": len(self.vocabulary) + 2}
@@ -87,7 +104,5 @@ class WordIds(tf.Module):
 
 
 def _standardize(text):
-    # Lets nothing but valid UTF-8 through; `lower` alone would not look.
-    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="strict")
     text = tf.strings.lower(text, encoding="utf-8")
     return tf.strings.regex_replace(text, r"[\p{P}\p{S}]", " ")

@@ -27,28 +27,38 @@ def decode_wav(encoded):
         tf.errors.InvalidArgumentError: If it is no WAV, one of another coding, or
             one that ends early.
     """
-    # Most files are plain, and one operation reads them; parsed here, piece by piece,
-    # they take nearly twice as long.
+    # Most files are plain: their sizes stand where they usually do.
+    plain, channels, rate = _look(encoded)
     return tf.cond(
-        _is_plain(encoded), lambda: _decode_plain(encoded), lambda: _decode_any(encoded)
+        plain,
+        lambda: _decode_plain(encoded, channels, rate),
+        lambda: _decode_any(encoded),
     )
 
 
-def _is_plain(encoded):
-    """16 bits, two chunks, and nothing behind them."""
+def _look(encoded):
+    """Whether it has 16 bits, two chunks, and nothing behind them; channels and rate.
+
+    They are what they say only where it has.
+    """
     head = tf.strings.substr(tf.strings.join([encoded, b" " * 44]), 0, 44)
     letters = rb"RIFF\C{4}WAVEfmt \x10\x00\x00\x00\x01\x00\C{12}\x10\x00data\C{4}"
-    channels, rate = _integer(head, 22, 2), _integer(head, 24, 4)
-    size = _integer(head, 40, 4)
+    places = tf.cast(tf.io.decode_raw(head, tf.uint8), tf.int64)
+    channels = places[22] + 256 * places[23]
+    powers = tf.constant([1, 2**8, 2**16, 2**24], tf.int64)
+    rate, size = tf.unstack(
+        tf.linalg.matvec(tf.stack([places[24:28], places[40:44]]), powers)
+    )
     whole = tf.cast(tf.strings.length(encoded), tf.int64) == 44 + size
     frames = (channels > 0) & (size % tf.maximum(2 * channels, 1) == 0)
     known = (rate > 0) & (rate < 2**31)
-    return tf.strings.regex_full_match(head, letters) & whole & frames & known
+    plain = tf.strings.regex_full_match(head, letters) & whole & frames & known
+    return plain, tf.cast(channels, tf.int32), tf.cast(rate, tf.int32)
 
 
-def _decode_plain(encoded):
-    channels, rate = tf.audio.decode_wav(encoded)
-    return tf.reduce_mean(channels, axis=1), rate
+def _decode_plain(encoded, channels, rate):
+    wave = _read_16(tf.strings.substr(encoded, 44, -1))
+    return _mono(wave, channels), rate
 
 
 def _decode_any(encoded):
@@ -96,12 +106,16 @@ def _decode_any(encoded):
     wave = tf.switch_case(
         tf.argmax(match, output_type=tf.int32), [lambda f=f: f(data) for f in _READERS]
     )
-    wave = tf.reduce_mean(tf.reshape(wave, (-1, tf.cast(channels, tf.int32))), axis=1)
+    wave = _mono(wave, tf.cast(channels, tf.int32))
     finite = tf.reduce_all(tf.math.is_finite(wave))
     with tf.control_dependencies(
         [tf.debugging.Assert(finite, ["WAV file holds samples that are no numbers"])]
     ):
         return tf.identity(wave), tf.cast(rate, tf.int32)
+
+
+def _mono(wave, channels):
+    return tf.reduce_mean(tf.reshape(wave, (-1, channels)), axis=1)
 
 
 def riff_form(encoded):

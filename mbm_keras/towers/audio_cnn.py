@@ -11,6 +11,13 @@ sound says what it is and its moment does not.
 import keras
 from keras import layers
 
+from mbm_keras.layers import PadSteps
+from mbm_keras.layers import WithMask
+from mbm_keras.layers import clear
+from mbm_keras.layers import frames_mask
+from mbm_keras.layers import halve
+from mbm_keras.layers import over_bands
+
 PRESETS = {
     "tiny": dict(frames=16, num_mel_bins=8, filters=(4, 8), width=8),
     "base": dict(frames=998, num_mel_bins=64, filters=(32, 64, 128, 256), width=256),
@@ -30,7 +37,8 @@ def build(
     """Builds the tower.
 
     Args:
-        frames: Number of spectrogram frames.
+        frames: Number of spectrogram frames; None where it differs from batch to
+            batch: frames of zeros are padding then, and change nothing.
         num_mel_bins: Number of mel bands, as given to
             `mbm_keras.preprocessing.LogMel`.
         filters: Channels of each convolution, in order. Each halves both axes.
@@ -42,32 +50,39 @@ def build(
     Returns:
         A functional `keras.Model`.
         Input `<name>`: `(batch, frames, num_mel_bins)` float32, natural log of mel
-        energy.
+        energy; where `frames` is None, zeros behind the end of a sound.
         Output: `(batch, width)` float32 if `pool`, else `(batch, moments, width)`,
         `moments = ceil(frames / 2 ** len(filters))`.
 
     Raises:
         ValueError: If an axis is too short to be halved so often.
     """
-    if min(frames, num_mel_bins) < 2 ** len(filters):
+    if min(frames or num_mel_bins, num_mel_bins) < 2 ** len(filters):
         raise ValueError(
             f"{len(filters)} convolutions halve each axis {len(filters)} times, so "
             f"`frames` and `num_mel_bins` must be at least {2 ** len(filters)}. "
             f"Received: frames={frames}, num_mel_bins={num_mel_bins}."
         )
     audio = keras.Input((frames, num_mel_bins), name=name)
-    x = layers.BatchNormalization()(audio)  # per mel band
-    x = layers.Reshape((frames, num_mel_bins, 1))(x)
+    x = audio if frames else PadSteps(2 ** len(filters))(audio)
+    mask = None if frames else frames_mask(x)  # (batch, frames)
+    x = clear(layers.BatchNormalization()(x, mask=mask), mask)  # per mel band
+    x = layers.Reshape((-1, num_mel_bins, 1))(x)
     # The first and largest grid goes without batch normalisation, which costs more than
     # its convolution; the bands come normalised.
     x = layers.Conv2D(filters[0], 3, 2, padding="same", activation="relu")(x)
+    mask = halve(mask)
     for channels in filters[1:]:  # each pass halves frames and num_mel_bins
+        x = clear(x, mask)
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
-        x = layers.BatchNormalization()(x)
+        mask = halve(mask)
+        x = layers.BatchNormalization()(x, mask=over_bands(mask, x))
         x = layers.ReLU()(x)
-    x = layers.Reshape((x.shape[1], -1))(x)  # (batch, moments, bands * channels)
+    # (batch, moments, bands * channels)
+    x = layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)
     x = layers.Dropout(dropout)(x)
     x = layers.Dense(width, activation="relu")(x)  # (batch, moments, width)
+    x = x if mask is None else WithMask()([x, mask])
     if pool:
         x = layers.GlobalMaxPooling1D()(x)  # (batch, width)
     return keras.Model([audio], x, name=f"{name}_tower")

@@ -9,6 +9,14 @@ time for two GRUs and the last state.
 import keras
 from keras import layers
 
+from mbm_keras.layers import MaskedMean
+from mbm_keras.layers import PadSteps
+from mbm_keras.layers import WithMask
+from mbm_keras.layers import clear
+from mbm_keras.layers import frames_mask
+from mbm_keras.layers import halve
+from mbm_keras.layers import over_bands
+
 PRESETS = {
     "tiny": dict(frames=16, num_mel_bins=8, filters=(4, 8), width=8),
     "base": dict(frames=998, num_mel_bins=64, filters=(32, 64, 128), width=256),
@@ -28,7 +36,8 @@ def build(
     """Builds the tower.
 
     Args:
-        frames: Number of spectrogram frames.
+        frames: Number of spectrogram frames; None where it differs from batch to
+            batch: frames of zeros are padding then, and change nothing.
         num_mel_bins: Number of mel bands, as given to
             `mbm_keras.preprocessing.LogMel`.
         filters: Channels of each convolution, in order. Each halves both axes.
@@ -40,14 +49,14 @@ def build(
     Returns:
         A functional `keras.Model`.
         Input `<name>`: `(batch, frames, num_mel_bins)` float32, natural log of mel
-        energy.
+        energy; where `frames` is None, zeros behind the end of a sound.
         Output: `(batch, width)` float32 if `pool`, else `(batch, moments, width)`,
         `moments = ceil(frames / 2 ** len(filters))`.
 
     Raises:
         ValueError: If an axis is too short to be halved so often, or `width` is odd.
     """
-    if min(frames, num_mel_bins) < 2 ** len(filters) or width % 2:
+    if min(frames or num_mel_bins, num_mel_bins) < 2 ** len(filters) or width % 2:
         raise ValueError(
             f"{len(filters)} convolutions halve each axis {len(filters)} times, so "
             f"`frames` and `num_mel_bins` must be at least {2 ** len(filters)}, and "
@@ -55,15 +64,21 @@ def build(
             f"frames={frames}, num_mel_bins={num_mel_bins}, width={width}."
         )
     audio = keras.Input((frames, num_mel_bins), name=name)
-    x = layers.BatchNormalization()(audio)  # per mel band
-    x = layers.Reshape((frames, num_mel_bins, 1))(x)
+    x = audio if frames else PadSteps(2 ** len(filters))(audio)
+    mask = None if frames else frames_mask(x)  # (batch, frames)
+    x = layers.BatchNormalization()(x, mask=mask)  # per mel band
+    x = layers.Reshape((-1, num_mel_bins, 1))(x)
     for channels in filters:  # each pass halves frames and num_mel_bins
+        x = clear(x, mask)
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
-        x = layers.BatchNormalization()(x)
+        mask = halve(mask)
+        x = layers.BatchNormalization()(x, mask=over_bands(mask, x))
         x = layers.ReLU()(x)
-    x = layers.Reshape((x.shape[1], -1))(x)  # (batch, moments, bands * channels)
+    # (batch, moments, bands * channels)
+    x = layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)
     x = layers.Dropout(dropout)(x)
+    x = x if mask is None else WithMask()([x, mask])
     x = layers.Bidirectional(layers.GRU(width // 2, return_sequences=True))(x)
     if pool:
-        x = layers.GlobalAveragePooling1D()(x)  # (batch, width)
+        x = MaskedMean()(x)  # (batch, width)
     return keras.Model([audio], x, name=f"{name}_tower")

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from data_pipelines import draw
+from data_pipelines.buckets import Buckets
 from data_pipelines.order import Order
 
 
@@ -114,3 +115,47 @@ def test_a_draw_belongs_to_its_row():
     alone = draw.uniform(draw.keys(1, 2, rows[1:2]), 5, -1, 1).numpy()
     np.testing.assert_array_equal(drawn[1:2], alone)
     assert drawn.min() < 0
+
+
+LENGTHS = np.random.default_rng(0).integers(1, 200, 300)
+
+
+def buckets(**options):
+    return Buckets(300, 64, lengths=LENGTHS, budget=2_000, **options)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_buckets_have_every_row_once_and_keep_the_budget(shuffle):
+    order = buckets(shuffle=shuffle, seed=1)
+    first, second = batches(order.epoch(0)), batches(order.epoch(1))
+    assert len(first) == len(second) == order.steps
+    for epoch in (first, second):
+        assert sorted(sum(epoch, [])) == list(range(300))
+        padded = [len(rows) * LENGTHS[rows].max() for rows in epoch]
+        assert max(padded) <= 2_000
+        assert sum(padded) / LENGTHS.sum() < 1.15
+    assert (first != second) == shuffle
+
+
+def test_buckets_are_entered_anywhere_and_shared_out():
+    order = buckets(shuffle=True, seed=3)
+    unbroken = positions(order.stream().take(2 * order.steps))
+    again = positions(order.stream(1, 4).take(order.steps - 4))
+    assert again == unbroken[order.steps + 4 :]
+    shares = [buckets(shuffle=True, seed=3, worker=(i, 3)) for i in range(3)]
+    parts = [batches(share.epoch(0)) for share in shares]
+    assert len({len(part) for part in parts}) == 1
+    rows = [row for part in parts for batch in part for row in batch]
+    assert sorted(rows) == list(range(300))
+
+
+def test_a_row_longer_than_the_budget_is_a_batch_of_its_own():
+    order = Buckets(3, 8, lengths=np.array([5, 50, 5]), budget=10, buckets=2)
+    assert sorted(batches(order.epoch(0))) == [[0, 2], [1]]
+
+
+def test_buckets_reject():
+    with pytest.raises(ValueError, match="2 lengths"):
+        Buckets(3, 8, lengths=np.array([5, 5]), budget=10)
+    with pytest.raises(ValueError, match="budget=0"):
+        Buckets(2, 8, lengths=np.array([5, 5]))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from data_pipelines import Samples
+from data_pipelines import augment
 
 INPUTS = {"text": np.arange(6).reshape(3, 2), "image": np.zeros((3, 4, 4, 3), "uint8")}
 
@@ -31,3 +32,33 @@ def test_arrays_become_batches():
 def test_rejects(arguments):
     with pytest.raises(ValueError, match="as many rows of everything"):
         Samples.of(**arguments)
+
+
+def test_batches_by_length_end_with_their_longest():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 60, 100)
+    here = np.arange(60) < lengths[:, None]
+    sound = (rng.uniform(1, 2, (100, 60, 3)) * here[:, :, None]).astype("float32")
+    samples = Samples.of({"sound": sound}, {"label": np.arange(100)})
+    assert samples.lengths("sound").tolist() == lengths.tolist()
+    seen, padded = [], 0
+    for x, y in samples.batches(16, shuffle=True, by="sound", budget=400):
+        rows = y["label"].numpy()
+        longest = lengths[rows].max()
+        np.testing.assert_array_equal(x["sound"], sound[rows, :longest])
+        padded += longest * len(rows)
+        seen += rows.tolist()
+    assert sorted(seen) == list(range(100))
+    assert padded / lengths.sum() < 1.2
+
+
+def test_random_changes_leave_the_padding_alone():
+    sound = np.ones((4, 30, 8), "float32")
+    for row, length in enumerate((30, 12, 1, 0)):
+        sound[row, length:] = 0
+    samples = Samples.of({"sound": sound})
+    change = {"sound": augment.spectrograms()}
+    ((x, _),) = samples.batches(4, augment=change)
+    changed = x["sound"].numpy()
+    np.testing.assert_array_equal((changed != 0).any(axis=2), (sound != 0).any(axis=2))
+    assert np.abs(changed - sound).max() > 0.1

@@ -104,3 +104,14 @@ def test_shorter_is_padded_with_silence_and_longer_is_cut():
 def test_rejects_a_window_shorter_than_a_frame():
     with pytest.raises(ValueError, match="seconds=0.01"):
         LogMel(8_000, 0.01)
+
+
+def test_of_variable_length_the_padding_is_zeros():
+    fixed, variable = LogMel(8_000, 0.5, 8), LogMel(8_000, 0.5, 8, variable=True)
+    waves = [wav_bytes(seconds=s) for s in (0.1, 0.2505, 0.5, 0.8)]
+    for data, frames in zip(waves, (10, 26, 48, 48), strict=True):
+        x = variable(tf.constant(data)).numpy()
+        np.testing.assert_array_equal(x[:frames], fixed(tf.constant(data))[:frames])
+        assert not x[frames:].any() and x[frames - 1].any()
+    assert variable.sizes()["frames"] is None
+    assert LogMel(**variable.config()).variable

@@ -116,3 +116,41 @@ def test_a_frozen_application_stays_frozen_after_loading(tmp_path):
 def test_rejects(name, arguments, message):
     with pytest.raises(ValueError, match=message):
         tiny(name, **arguments)
+
+
+def sounds(*lengths, frames):
+    """Spectrograms of several lengths, zeros behind their ends."""
+    x = np.random.default_rng(0).normal(size=(len(lengths), frames, 8))
+    here = np.arange(frames) < np.array(lengths)[:, None]
+    return (x * here[:, :, None]).astype("float32")
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("pool", [False, True])
+@pytest.mark.parametrize("name", ["audio_cnn", "audio_crnn"])
+def test_padding_never_counts_in_sound(name, pool, training):
+    long = sounds(9, 13, 16, frames=40)
+    outputs, statistics = [], []
+    for padded in (long[:, :16], long[:, :19], long):
+        tower = tiny(name, frames=None, pool=pool)
+        y = tower(padded, training=training)
+        outputs.append(np.asarray(y if pool else y[:, :4]))
+        statistics.append([np.asarray(v) for v in tower.non_trainable_variables])
+        if not pool:
+            mask = np.asarray(y._keras_mask)
+            assert mask.sum(axis=1).tolist() == [3, 4, 4]
+            assert not np.asarray(y)[~mask].any()
+    for other in (1, 2):
+        assert_same(outputs[0], outputs[other])
+        assert_same(statistics[0], statistics[other])
+
+
+@pytest.mark.parametrize("name", ["audio_cnn", "audio_crnn"])
+def test_sounds_of_several_lengths_train_and_come_back_from_disk(name, tmp_path):
+    tower = tiny(name, frames=None)
+    x = {"audio": sounds(9, 13, 20, 24, frames=24)}
+    assert every_weight_gets_a_gradient(tower, x) == []
+    tower.save(tmp_path / "tower.keras")
+    again = keras.models.load_model(tmp_path / "tower.keras")
+    assert_same(tower(x), again(x))
+    assert np.isfinite(np.asarray(again({"audio": np.zeros((2, 24, 8))}))).all()

@@ -1,0 +1,140 @@
+"""100,000 samples with 1,000 broken files of 12 kinds: which are found, and as what.
+
+Every row has a text, a picture and a sound of its own. Goal: all 1,000 listed with the
+right reason, the other 99,000 delivered.
+"""
+
+import collections
+import io
+import os
+import pathlib
+import struct
+import tempfile
+import time
+
+import common
+import numpy as np
+
+
+def encode(kind, **more):
+    """A small picture or sound."""
+    import soundfile
+    from PIL import Image
+
+    data = io.BytesIO()
+    rng = np.random.default_rng(0)
+    if kind in ("JPEG", "PNG", "WEBP"):
+        pixels = rng.integers(0, 256, (16, 16, 3), "uint8")
+        Image.fromarray(pixels).save(data, kind)
+    else:
+        wave = rng.uniform(-0.5, 0.5, 800)
+        soundfile.write(data, more.get("wave", wave), 8_000, format=kind, **more["how"])
+    return data.getvalue()
+
+
+def broken_kinds(folder):
+    """By name: the column, its content or None for no file, and what is to be told."""
+    jpg, png = encode("JPEG"), encode("PNG")
+    wav = encode("WAV", how={"subtype": "PCM_16"})
+    bomb = bytearray(png)
+    bomb[16:24] = struct.pack(">II", 60_000, 60_000)
+    nan = encode("WAV", wave=np.full(800, np.nan), how={"subtype": "FLOAT"})
+    law = encode("WAV", how={"subtype": "ULAW"})
+    outside = os.path.join(os.path.dirname(folder), "outside.png")
+    pathlib.Path(outside).write_bytes(png)
+    link = ("link", outside)
+    return {
+        "missing": ("photo", None, "there is no such file"),
+        "empty": ("voice", b"", "the file is empty"),
+        "truncated JPEG": ("photo", jpg[:-60], "JPEG"),
+        "truncated PNG": ("photo", png[:-60], "PNG"),
+        "text for a picture": ("photo", b"<html>not found</html>", "Unknown image"),
+        "decompression bomb": ("photo", bytes(bomb), "more pixels than allowed"),
+        "symlink out of the folder": ("photo", link, "leaves the table's folder"),
+        "WAV without its header": ("voice", wav[44:], "not a WAV file"),
+        "truncated WAV": ("voice", wav[:-60], "WAV file ends early"),
+        "WAV of another coding": ("voice", law, "coding is not read"),
+        "WAV of no numbers": ("voice", nan, "no numbers"),
+        "invalid UTF-8": ("text", b"caf\xe9 au lait", "not valid UTF-8"),
+    }
+
+
+def make(folder, rows, broken):
+    """Writes the files and `rows.csv`; returns the kind of each broken row."""
+    rng = np.random.default_rng(0)
+    files = {"photo": encode("JPEG"), "voice": encode("WAV", how={"subtype": "PCM_16"})}
+    suffix = {"photo": "jpg", "voice": "wav"}
+    kinds = broken_kinds(folder)
+    which = rng.choice(rows, broken, replace=False)
+    wrong = {int(row): list(kinds)[i % len(kinds)] for i, row in enumerate(which)}
+    with open(f"{folder}/rows.csv", "wb") as table:
+        table.write(b"text,photo,voice,answer\n")
+        for row in range(rows):
+            cells = {
+                "text": f"word{row % 97} word{row % 89}".encode(),
+                **{name: f"{row}.{end}".encode() for name, end in suffix.items()},
+            }
+            column, content, _ = kinds[wrong[row]] if row in wrong else ("", b"", "")
+            for name, end in suffix.items():
+                path = f"{folder}/{row}.{end}"
+                if name != column:
+                    pathlib.Path(path).write_bytes(files[name])
+                elif isinstance(content, tuple):
+                    os.symlink(content[1], path)
+                elif content is not None:
+                    pathlib.Path(path).write_bytes(content)
+            if column == "text":
+                cells["text"] = content
+            answer = b"yes" if row % 2 else b"no"
+            table.write(b",".join([*cells.values(), answer]) + b"\n")
+    return wrong, kinds
+
+
+def main():
+    """Streams an epoch, and compares what was set aside with what was broken."""
+    arguments = common.options(__doc__)
+    rows, broken = (5_000, 240) if arguments.quick else (100_000, 1_000)
+    from data_pipelines import Stream
+    from data_pipelines import sources
+    from mbm_keras.preprocessing import Features
+    from mbm_keras.preprocessing import Label
+    from mbm_keras.preprocessing import LogMel
+    from mbm_keras.preprocessing import Pixels
+    from mbm_keras.preprocessing import WordIds
+
+    with tempfile.TemporaryDirectory() as outer:
+        folder = os.path.join(outer, "table")
+        os.mkdir(folder)
+        wrong, kinds = make(folder, rows, broken)
+        start = time.process_time()
+        columns = {"text": "text", "photo": "image", "voice": "audio"}
+        table = sources.read(f"{folder}/rows.csv", target="answer", columns=columns)
+        words = WordIds(4, [f"word{i}" for i in range(97)])
+        features = Features(text=words, photo=Pixels(16), voice=LogMel(8_000, 0.1, 8))
+        stream = Stream(table, features, {"answer": Label(["no", "yes"])})
+        delivered = sum(len(y["answer"]) for _, y in stream.batches(256, shuffle=True))
+        told = {item.row: item for item in [*table.broken, *stream.broken]}
+        seconds = time.process_time() - start
+    right = collections.Counter()
+    for row, kind in wrong.items():
+        column, _, reason = kinds[kind]
+        item = told.get(row + 1)
+        if item and item.column == column and reason in item.reason:
+            right[kind] += 1
+        elif item:
+            print(f"{kind}: told as {item.column}: {item.reason}")
+    result = {
+        "rows": rows,
+        "broken": broken,
+        "listed": len(told),
+        "listed with the right reason": sum(right.values()),
+        "delivered": delivered,
+        "delivered and listed": delivered + len(told),
+        **{f"right: {kind}": right[kind] for kind in kinds},
+        "cpu_seconds": round(seconds, 1),
+    }
+    common.show(result, arguments.json)
+
+
+if __name__ == "__main__":
+    main()

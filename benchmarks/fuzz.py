@@ -1,0 +1,224 @@
+"""Mutated files of every kind that is read: no crash, no hang, no silent loss.
+
+Pictures and sounds go through the preprocessors, tables and shards through their
+sources and stores, in processes of their own: one that dies, hangs or silently loses a
+row is counted. Goals: 100,000 files, and zero of each.
+"""
+
+import collections
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+import common
+import numpy as np
+
+# Each kind, and how many of it in a whole run and at a time.
+KINDS = {
+    **{kind: (9_000, 1_500) for kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP")},
+    **{kind: (9_000, 1_500) for kind in ("WAV", "FLAC", "OGG", "MP3")},
+    **{kind: (3_000, 1_000) for kind in ("csv", "jsonl", "parquet")},
+    **{kind: (4_000, 1_000) for kind in ("tar", "tfrecord", "array_record")},
+}
+SECONDS = 600  # for one process, which takes a tenth of it
+
+
+def seeds_of(kind, folder):
+    """A few whole files of a kind, by path in `folder`; shards are folders of files."""
+    import polars as pl
+    import soundfile
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    folder = pathlib.Path(folder)
+    if kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP"):
+        for i, mode in enumerate(("RGB", "L", "P" if kind == "GIF" else "RGB")):
+            pixels = rng.integers(0, 256, (24, 20, 3), "uint8")
+            Image.fromarray(pixels).convert(mode).save(folder / f"{i}", kind)
+    elif kind in ("WAV", "FLAC", "OGG", "MP3"):
+        for i, channels in enumerate((1, 2)):
+            wave = rng.uniform(-0.5, 0.5, (4_000, channels))
+            soundfile.write(folder / f"{i}", wave, 16_000, format=kind)
+    else:
+        frame = pl.DataFrame(
+            {
+                "text": ["red thing", 'a "quoted, one"', "naïve café", None],
+                "age": [1.5, None, 3.0, 4.0],
+                "answer": ["yes", "no", "yes", "no"],
+            }
+        )
+        if kind == "csv":
+            frame.write_csv(folder / "rows.csv")
+        elif kind == "jsonl":
+            frame.write_ndjson(folder / "rows.jsonl")
+        elif kind == "parquet":
+            frame.write_parquet(folder / "rows.parquet")
+        else:
+            from data_pipelines import pack
+            from data_pipelines import sources
+
+            table = folder.parent / "table"
+            table.mkdir()
+            for i in range(4):
+                pixels = rng.integers(0, 256, (8, 8, 3), "uint8")
+                Image.fromarray(pixels).save(table / f"{i}.png")
+            photos = [f"{i}.png" for i in range(4)]
+            frame.with_columns(photo=pl.Series(photos)).write_csv(table / "rows.csv")
+            columns = {"photo": "image", "text": "text"}
+            rows = sources.read(table / "rows.csv", target="answer", columns=columns)
+            pack(rows, folder / "shards", kind=kind)
+
+
+def mutate(data, rng):
+    """Changes bytes, cuts, doubles or inserts, once or a few times."""
+    data = bytearray(data)
+    for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
+        if not data:
+            break
+        at, size = rng.randrange(len(data)), rng.choice((1, 1, 2, 4, 64, 1_000))
+        # The beginning has the sizes and offsets: half of the changes go there.
+        at = at % 64 if rng.random() < 0.5 and len(data) > 64 else at
+        how = rng.randrange(6)
+        if how == 0:
+            data[at] ^= 1 << rng.randrange(8)
+        elif how == 1:
+            data[at : at + size] = rng.randbytes(len(data[at : at + size]))
+        elif how == 2:
+            del data[at : at + size if rng.random() < 0.5 else None]
+        elif how == 3:
+            data[at:at] = data[at : at + size]
+        elif how == 4:
+            data[at:at] = rng.randbytes(size)
+        else:
+            extremes = (b"\xff" * 4, b"\0" * 4, b"\x7f\xff\xff\xff")
+            data[at : at + 4] = rng.choice(extremes)
+    return bytes(data)
+
+
+def child(kind, first, count, folder):
+    """Reads `count` mutations: prints how many were read, refused and lost."""
+    import faulthandler
+
+    faulthandler.enable()
+    seeds = {}
+    for path in sorted(pathlib.Path(folder).rglob("*")):
+        if path.is_file():
+            seeds[path.relative_to(folder)] = path.read_bytes()
+    mutated = []
+    for number in range(first, first + count):
+        rng = random.Random(f"{kind} {number}")
+        name = rng.choice(sorted(seeds))
+        mutated.append((name, mutate(seeds[name], rng)))
+    if kind.isupper():
+        print(json.dumps(_values(kind, mutated)))
+    else:
+        print(json.dumps(_tables(seeds, mutated)))
+
+
+def _values(kind, mutated):
+    import tensorflow as tf
+
+    from data_pipelines import files
+    from mbm_keras.preprocessing import Features
+    from mbm_keras.preprocessing import LogMel
+    from mbm_keras.preprocessing import Pixels
+
+    image = kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP")
+    features = Features(x=Pixels(8) if image else LogMel(8_000, 0.2, 8))
+    part = tf.function(
+        lambda raw: features.part("x", raw), [tf.TensorSpec((None,), tf.string)]
+    )
+    seen = collections.Counter()
+    for start in range(0, len(mutated), 50):
+        raw = [files.plain(data) for _, data in mutated[start : start + 50]]
+        arrays, states = part(tf.constant(raw))
+        for array, state in zip(arrays.numpy(), states.numpy(), strict=True):
+            seen[("read", "absent", "refused")[state]] += 1
+            if not np.isfinite(array).all() or (state == 2 and array.any()):
+                seen["wrong"] += 1
+    return dict(seen)
+
+
+def _tables(seeds, mutated):
+    from data_pipelines import sources
+    from data_pipelines import stores
+
+    seen = collections.Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in mutated:
+            for path, whole in seeds.items():
+                path = pathlib.Path(folder) / path
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(data if path.relative_to(folder) == name else whole)
+            where = pathlib.Path(folder) / ("shards" if len(seeds) > 1 else name)
+            try:
+                table = sources.read(where)
+            except ValueError:
+                seen["refused"] += 1
+                continue
+            except Exception as error:  # noqa: BLE001 - that is what is looked for
+                seen["wrong"] += 1
+                print(name, type(error).__name__, error, file=sys.stderr)
+                continue
+            seen["read"] += 1
+            told = {item.row for item in table.broken}
+            if len(table.rows) + len(told) != table.rows_read:
+                seen["wrong"] += 1
+            for column in table.of("image"):
+                values, reasons = stores.read(table.store, column, table.raw(column))
+                for place, value in enumerate(values):
+                    cell = table.raw(column)[place]
+                    if not value and place not in reasons and cell is not None:
+                        seen["wrong"] += 1
+    return dict(seen)
+
+
+def main():
+    """Runs the children, and adds up what they saw."""
+    if sys.argv[1:2] == ["child"]:
+        kind, first, count, folder = sys.argv[2:]
+        return child(kind, int(first), int(count), folder)
+    arguments = common.options(__doc__)
+    totals, start = collections.Counter(), time.time()
+    for kind, (whole, at_once) in KINDS.items():
+        count = at_once // 5 if arguments.quick else whole
+        at_once = min(count, at_once)
+        with tempfile.TemporaryDirectory() as outer:
+            folder = os.path.join(outer, "seeds")
+            os.mkdir(folder)
+            seeds_of(kind, folder)
+            for first in range(0, count, at_once):
+                totals.update(_run(kind, first, at_once, folder))
+        print(kind, dict(totals), file=sys.stderr)
+    result = {
+        "files": sum(totals[name] for name in ("read", "absent", "refused")),
+        "read": totals["read"],
+        "refused with a reason": totals["refused"],
+        "empty, so absent": totals["absent"],
+        "wrong: lost, not a number, or another kind of error": totals["wrong"],
+        "crashes": totals["crashes"],
+        "hangs": totals["hangs"],
+        "seconds": round(time.time() - start),
+    }
+    common.show(result, arguments.json)
+
+
+def _run(kind, first, count, folder):
+    command = [sys.executable, __file__, "child", kind, str(first), str(count), folder]
+    try:
+        run = subprocess.run(command, stdout=-1, timeout=SECONDS, text=True)
+    except subprocess.TimeoutExpired:
+        return {"hangs": 1}
+    if run.returncode:
+        print(f"{kind} {first}: ended with {run.returncode}", file=sys.stderr)
+        return {"crashes": 1}
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    main()
