@@ -1,7 +1,7 @@
 """The second epoch from the cache against the first, which decodes.
 
-The rows of `decoding.py`: a sentence, a JPEG of 500 x 375 to 224, a second of sound. Each
-epoch in a fresh process behind its first batch. Goal: 20 times faster.
+The rows of `decoding.py`: a sentence, a JPEG of 500 x 375 to 224, a second of sound.
+Each epoch in a fresh process behind its first batch. Goal: 20 times faster.
 """
 
 import json

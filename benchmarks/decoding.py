@@ -71,7 +71,7 @@ def pack(folder):
         pack_table(table, f"{folder}/{kind}", kind=kind, shard_bytes=16_000_000)
 
 
-def ours(folder, source):
+def ours(folder, source, cache=None):
     """Batches of `Stream`."""
     from data_pipelines import Stream
     from data_pipelines import sources
@@ -88,9 +88,8 @@ def ours(folder, source):
         voice=LogMel(RATE, 1.0, BINS),
     )
     table = sources.read(path, columns=columns, only=list(columns))
-    return (
-        inputs for inputs, _ in Stream(table, features).batches(BATCH, shuffle=True)
-    )
+    stream = Stream(table, features, cache=cache)
+    return (inputs for inputs, _ in stream.batches(BATCH, shuffle=True))
 
 
 def mel_matrix():
