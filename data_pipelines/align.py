@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+import numpy as np
 import polars as pl
 
 from data_pipelines.sources import table as table_source
@@ -145,6 +146,84 @@ def _places(keys, how):
     return places.filter(here) if how == "inner" else places, count, matched
 
 
+@dataclasses.dataclass(frozen=True)
+class Paired:
+    """Rows of several tables put together because they say the same.
+
+    Args:
+        frame: The rows of the first table with a partner from each of the others.
+        rows: By table, how many rows it has.
+        without_partner: By table, how many rows of the first found none in it.
+        unused: By table, how many of its rows are in no row of `frame`.
+    """
+
+    frame: pl.DataFrame
+    rows: dict
+    without_partner: dict
+    unused: dict
+
+
+def by_label(frames, label, *, split="split", seed=0):
+    """Pairs rows of one label: a written digit and a spoken one make AV-MNIST.
+
+    Every row of the first table gets a partner from each of the others, of its own
+    label and its own split. Partners are drawn by the seed, and each comes as often as
+    any other of its kind, give or take one.
+
+    Args:
+        frames: By name, a polars frame with the columns `label` and `split`, such as
+            `data_pipelines.sources.tfds.frame` gives it. Other columns have names of
+            their own.
+        label: Name of the column of labels.
+        split: Name of the column of splits; None where there is none.
+        seed: Seed of the draw.
+
+    Returns:
+        A `Paired`.
+
+    Raises:
+        ValueError: If a frame lacks a column, or two have one of a name.
+    """
+    shared = [label] if split is None else [label, split]
+    for name, frame in frames.items():
+        lacking = sorted(set(shared) - set(frame.columns))
+        if lacking:
+            raise ValueError(
+                f"Table {name!r} has no column {lacking}. Its columns are "
+                f"{frame.columns}."
+            )
+    _check_names({n: frame.drop(shared) for n, frame in frames.items()})
+    first, *others = frames
+    kinds = {
+        name: frame.select(pl.concat_str(pl.col(shared), separator="\0"))
+        .to_series()
+        .to_numpy()
+        for name, frame in frames.items()
+    }
+    rng = np.random.default_rng(seed)
+    here = np.ones(len(frames[first]), bool)
+    partners, without = {}, {}
+    for name in others:
+        partner = np.full(len(here), -1)
+        for kind in np.unique(kinds[first].astype(str)):
+            mine = np.flatnonzero(kinds[first] == kind)
+            theirs = rng.permutation(np.flatnonzero(kinds[name] == kind))
+            if len(theirs):
+                partner[mine] = np.resize(theirs, len(mine))
+        partners[name] = partner
+        without[name] = int((partner < 0).sum())
+        here &= partner >= 0
+    parts = [frames[first].filter(pl.Series(here))]
+    parts += [frames[name].drop(shared)[partners[name][here]] for name in others]
+    unused = {n: len(frames[n]) - len(set(partners[n][here])) for n in others}
+    return Paired(
+        pl.concat(parts, how="horizontal"),
+        {name: len(frame) for name, frame in frames.items()},
+        without,
+        {first: int((~here).sum()), **unused},
+    )
+
+
 def _keys(frames, key, places):
     """The key of every joined row; None if rows of two keys were put together."""
     found = [frame[key].gather(places[name]) for name, frame in frames.items()]
@@ -162,24 +241,29 @@ def _frame(table):
 
 
 def _check(frames, key):
-    owner = {}
     for name, frame in frames.items():
         if key not in frame.columns:
             raise ValueError(
                 f"Table {name!r} has no column {key!r}. Its columns are "
                 f"{frame.columns}."
             )
-        for column in set(frame.columns) - {key}:
+    _check_names({name: frame.drop(key) for name, frame in frames.items()})
+    types = {name: frame.schema[key] for name, frame in frames.items()}
+    if len(set(types.values())) > 1:
+        said = {name: str(kind) for name, kind in types.items()}
+        raise ValueError(f"The keys {key!r} must be of one type. Received: {said}.")
+
+
+def _check_names(frames):
+    owner = {}
+    for name, frame in frames.items():
+        for column in frame.columns:
             if column in owner:
                 raise ValueError(
                     f"Tables {owner[column]!r} and {name!r} both have a column "
                     f"{column!r}: rename one of them."
                 )
             owner[column] = name
-    types = {name: frame.schema[key] for name, frame in frames.items()}
-    if len(set(types.values())) > 1:
-        said = {name: str(kind) for name, kind in types.items()}
-        raise ValueError(f"The keys {key!r} must be of one type. Received: {said}.")
 
 
 def _check_unique(name, keys):

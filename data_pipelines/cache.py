@@ -6,6 +6,7 @@ import os
 import pathlib
 
 import numpy as np
+import tensorflow as tf
 
 _UNKNOWN = 255
 
@@ -39,13 +40,18 @@ class Cache:
         Args:
             name: Name of the input.
             rows: `(batch,)` row numbers.
-            decode: Maps `(n,)` row numbers to arrays `(n, ...)` and states `(n,)`.
+            decode: Maps `(n,)` row numbers to tensors `(n, ...)` and states `(n,)`.
+
+        Returns:
+            A tensor `(batch, ...)`, and `(batch,)` uint8.
         """
         kept = self._kept(name)
         new = rows[kept.states[rows] == _UNKNOWN]
         if len(new):
             kept.put(new, *decode(new))
-        return kept.values[rows], kept.states[rows]
+        # Handed over and not copied, which would take as long again.
+        values = tf.experimental.dlpack.from_dlpack(kept.values[rows].__dlpack__())
+        return values, kept.states[rows]
 
     def _kept(self, name):
         if name not in self._open:

@@ -1,8 +1,10 @@
 """Table source: CSV, JSONL or Parquet, with paths of pictures and sounds or bytes."""
 
 import csv
+import functools
 import io
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -12,6 +14,7 @@ from data_pipelines import modality
 from data_pipelines import splits
 from data_pipelines import stores
 from data_pipelines.quarantine import Broken
+from data_pipelines.stores.cells import Cells
 from data_pipelines.stores.paths import Paths
 from data_pipelines.table import FILES
 from data_pipelines.table import Opened
@@ -66,6 +69,30 @@ def read(
         only=only,
         split=split,
         group=group,
+        fractions=fractions,
+        seed=seed,
+    )
+
+
+def of(frame, *, target=None, columns=None, fractions=None, seed=0):
+    """A table of what is in memory, pictures and sounds as bytes in their cells.
+
+    Args:
+        frame: A polars frame; a column `split` tells the splits.
+        target: As for `read`, and so are the others.
+        columns: Modality by column name.
+        fractions: Share of rows by split name.
+        seed: Seed of that draw.
+
+    Returns:
+        A `Table`.
+    """
+    rows = np.arange(1, len(frame) + 1)
+    guess = functools.partial(modality.guess, root=os.devnull)
+    return describe(
+        Opened(pathlib.Path("memory"), frame, rows, [], Cells(), guess),
+        target=target,
+        columns=columns,
         fractions=fractions,
         seed=seed,
     )

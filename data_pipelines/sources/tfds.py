@@ -1,5 +1,7 @@
 """Any dataset of tensorflow-datasets, by name."""
 
+import pathlib
+
 import data_pipelines.builders
 
 
@@ -28,14 +30,7 @@ def load(name, *, inputs, targets=None, splits=None, data_dir=None):
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    data_pipelines.builders.register()
-    builder = tfds.builder(name, data_dir=data_dir)
-    if not builder.data_path.exists():
-        raise ValueError(
-            f"The dataset {name!r} is not prepared in `{builder.data_path}`. Prepare "
-            f"it with `tfds.builder({name!r}).download_and_prepare()`, its archive in "
-            "the `manual_dir` where the network is out of reach."
-        )
+    builder = _prepared(name, data_dir)
     features = builder.info.features
     wanted = {**inputs, **(targets or {})}
     missing = sorted(set(wanted.values()) - set(features))
@@ -71,3 +66,93 @@ def load(name, *, inputs, targets=None, splits=None, data_dir=None):
         split: builder.as_dataset(split=part, decoders=raw).map(row)
         for split, part in splits.items()
     }
+
+
+def frame(name, *, inputs, targets=None, splits=None, data_dir=None):
+    """A prepared dataset as a table in memory, to join with others.
+
+    Args:
+        name: As for `load`, and so are the others.
+        inputs: Feature of the dataset by name of the column.
+        targets: Feature by name of the column.
+        splits: Split of the dataset by split name.
+        data_dir: Folder of prepared datasets.
+
+    Returns:
+        A polars frame with a column per input and target, pictures and sounds as
+        bytes, labels as their names; and `split`. See `data_pipelines.align.by_label`,
+        `by_key`, and `data_pipelines.sources.table.of`.
+
+    Raises:
+        ValueError: As `load` does.
+    """
+    import polars as pl
+
+    wanted = dict(inputs=inputs, targets=targets, splits=splits, data_dir=data_dir)
+    loaded = load(name, **wanted)
+    features = _prepared(name, data_dir).info.features
+    said = {
+        column: features[feature].int2str
+        for column, feature in {**inputs, **(targets or {})}.items()
+        if hasattr(features[feature], "int2str")
+    }
+    parts = []
+    for split, rows in loaded.items():
+        columns = {column: [] for column in {**inputs, **(targets or {})}}
+        for values, truth in rows.as_numpy_iterator():
+            for column, value in {**values, **truth}.items():
+                value = said[column](int(value)) if column in said else value
+                columns[column].append(value)
+        part = pl.DataFrame(columns).with_columns(split=pl.lit(split))
+        parts.append(part)
+    texts = [
+        column
+        for column, feature in {**inputs, **(targets or {})}.items()
+        if type(features[feature]).__name__ == "Text"
+    ]
+    return pl.concat(parts).with_columns(pl.col(texts).cast(pl.String))
+
+
+def prepare(name, archives, data_dir=None):
+    """Prepares a dataset from archives that are at hand, without the network.
+
+    Args:
+        name: Name of the dataset, such as `"spoken_digit"`.
+        archives: Folder of the files that tensorflow-datasets would download.
+        data_dir: Folder of prepared datasets; None for tensorflow-datasets's own.
+
+    Raises:
+        ValueError: If one of the files is not there, at once and not after minutes of
+            trying to download it.
+    """
+    import tensorflow_datasets as tfds
+
+    data_pipelines.builders.register()
+    builder = tfds.builder(name, data_dir=data_dir)
+    if builder.data_path.exists():
+        return
+    folder = pathlib.Path(archives)
+    missing = {
+        url: info.filename
+        for url, info in builder.url_infos.items()
+        if info.filename and not (folder / info.filename).is_file()
+    }
+    if missing:
+        told = "; ".join(f"`{file}` from {url}" for url, file in missing.items())
+        raise ValueError(f"To prepare {name!r}, put into `{folder}`: {told}.")
+    config = tfds.download.DownloadConfig(manual_dir=str(folder))
+    builder.download_and_prepare(download_config=config)
+
+
+def _prepared(name, data_dir):
+    import tensorflow_datasets as tfds
+
+    data_pipelines.builders.register()
+    builder = tfds.builder(name, data_dir=data_dir)
+    if not builder.data_path.exists():
+        raise ValueError(
+            f"The dataset {name!r} is not prepared in `{builder.data_path}`. Prepare "
+            f"it with `data_pipelines.sources.tfds.prepare({name!r}, archives)`, where "
+            "`archives` is the folder of what it would download."
+        )
+    return builder

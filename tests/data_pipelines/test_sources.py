@@ -3,15 +3,24 @@
 import io
 
 import numpy as np
+import polars as pl
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
 import data_pipelines.builders
+from data_pipelines import align
+from data_pipelines import sources
+from data_pipelines.decoding import decode
 from data_pipelines.sources import keypad
 from data_pipelines.sources import tfds as tfds_source
+from mbm_keras.preprocessing import Features
+from mbm_keras.preprocessing import Label
+from mbm_keras.preprocessing import LogMel
+from mbm_keras.preprocessing import Pixels
 from mbm_keras.preprocessing.wav import decode_wav
+from tests.helpers import image_bytes
 
 
 def test_keypad_gives_raw_scalars_by_split():
@@ -77,10 +86,8 @@ def test_the_tfds_builder_prepares_offline(tmp_path, monkeypatch):
 
 
 def test_spoken_digits_through_tfds(tmp_path, real_data):
-    builder = tfds.builder("spoken_digit", data_dir=tmp_path)
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=str(real_data))
-    )
+    tfds_source.prepare("spoken_digit", real_data, tmp_path)
+    tfds_source.prepare("spoken_digit", "/nowhere", tmp_path)  # it is
     loaded = tfds_source.load(
         "spoken_digit",
         inputs={"audio": "audio"},
@@ -90,3 +97,35 @@ def test_spoken_digits_through_tfds(tmp_path, real_data):
     inputs, _ = next(iter(loaded["train"]))
     wave, rate = decode_wav(inputs["audio"])
     assert rate == 8_000 and len(wave) > 500
+
+
+def test_without_its_archive_it_says_at_once_what_to_put_where(tmp_path):
+    with pytest.raises(ValueError, match="t10k-images-idx3-ubyte.gz.*from https"):
+        tfds_source.prepare("mnist", tmp_path, tmp_path)
+
+
+def test_written_and_spoken_digits_make_one_table(tmp_path, real_data):
+    tfds_source.prepare("spoken_digit", real_data, tmp_path)
+    spoken = tfds_source.frame(
+        "spoken_digit",
+        inputs={"audio": "audio"},
+        targets={"label": "label"},
+        splits={"train": "train[:80%]", "test": "train[80%:]"},
+        data_dir=tmp_path,
+    )
+    pixels = [image_bytes(seed=i) for i in range(100)]
+    written = pl.DataFrame(
+        {
+            "image": pixels,
+            "label": [str(i % 10) for i in range(100)],
+            "split": ["train"] * 70 + ["test"] * 30,
+        }
+    )
+    paired = align.by_label({"written": written, "spoken": spoken}, "label")
+    rows = sources.table.of(paired.frame, target="label")
+    assert rows.columns == {"image": "image", "audio": "audio"}
+    features = Features(image=Pixels(8), audio=LogMel(8_000, 0.5, 8, variable=True))
+    label = Label([str(i) for i in range(10)])
+    samples, _, broken = decode(rows, features, {"label": label})
+    assert len(samples) == 100 and broken == []
+    assert samples.targets["label"].tolist() == [i % 10 for i in range(100)]
