@@ -16,6 +16,7 @@ _HOME = {
     "decode": "data_pipelines.decoding",
     "Order": "data_pipelines.order",
     "pack": "data_pipelines.packing",
+    "scan": "data_pipelines.scanning",
     "sources": "data_pipelines.sources",
     "windows": "data_pipelines.windows",
     "zip_aligned": "data_pipelines.aligned",

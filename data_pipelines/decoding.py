@@ -108,13 +108,7 @@ def encode_targets(table, targets):
 
 def _decode_distinct(table, features, name):
     """Values, each row's place among them, and status and reason of each value."""
-    cells = pl.Series("cell", table.raw(name))
-    distinct = cells.unique(maintain_order=True)
-    index = pl.DataFrame({"cell": distinct}).with_row_index("place")
-    same = dict(on="cell", how="left", maintain_order="left", nulls_equal=True)
-    places = cells.to_frame().join(index, **same)
-    places = places["place"].to_numpy().astype("int64")
-
+    distinct, places = distinct_of(table.raw(name))
     refused = {}
     is_file = table.columns[name] in FILES
     if is_file:
@@ -136,6 +130,16 @@ def _decode_distinct(table, features, name):
         for i in np.flatnonzero(state == CORRUPT)
     }
     return values, places, state, reasons
+
+
+def distinct_of(cells):
+    """The different values of a column, and which of them each row has."""
+    cells = pl.Series("cell", cells)
+    distinct = cells.unique(maintain_order=True)
+    index = pl.DataFrame({"cell": distinct}).with_row_index("place")
+    same = dict(on="cell", how="left", maintain_order="left", nulls_equal=True)
+    places = cells.to_frame().join(index, **same)["place"]
+    return distinct, places.to_numpy().astype("int64")
 
 
 def _strings(tensor):

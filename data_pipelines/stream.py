@@ -48,7 +48,8 @@ class Stream:
         check_columns(table, features)
         self.table, self.features = table, features
         self.keep_corrupt = keep_corrupt
-        self.targets, good, self._refused = encode_targets(table, targets)
+        targets, good, self._refused = encode_targets(table, targets)
+        self.targets = {name: y[good] for name, y in targets.items()}
         self.rows = np.flatnonzero(good)
         self._corrupt, self._empty = {}, set()
         self._cache = None if cache is None else Cache(cache, table, features)
@@ -69,6 +70,7 @@ class Stream:
         """
         part = copy.copy(self)
         part.rows = self.rows[keep]
+        part.targets = {name: y[keep] for name, y in self.targets.items()}
         return part
 
     @property
@@ -193,8 +195,7 @@ class Stream:
                     inputs[name] = augment[name](inputs[name], keys)
             shape = (None, len(self.features.columns()))
             inputs["present"] = tf.ensure_shape(present, shape)
-            rows = tf.gather(tf.constant(self.rows), index)
-            return inputs, {name: tf.gather(y, rows) for name, y in targets.items()}
+            return inputs, {name: tf.gather(y, index) for name, y in targets.items()}
 
         batches = batches.map(fetch, tf.data.AUTOTUNE, deterministic=True)
         return batches.prefetch(tf.data.AUTOTUNE)

@@ -169,6 +169,8 @@ def load_rows(table):
 
 def read_frame(path):
     """The readable rows of a file, their numbers, and the broken ones."""
+    if path.is_dir():
+        raise ValueError(f"`{path}` is a folder, and there are no shards in it.")
     if not path.is_file():
         raise FileNotFoundError(f"There is no table `{path}`.")
     if path.suffix.lower() not in FORMATS:
@@ -199,6 +201,8 @@ def _read_csv(path):
     except csv.Error as error:
         raise ValueError(f"`{path}` cannot be read as CSV: {error}") from None
     header, records = records[0], [record for record in records[1:] if record]
+    if any(map(_surrogate, header)):
+        raise ValueError(f"`{path}` is no CSV: its header is not valid UTF-8.")
     if len(set(header)) < len(header) or "" in header:
         raise ValueError(
             f"The columns of `{path}` must have names, each its own. "

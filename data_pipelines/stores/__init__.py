@@ -1,8 +1,9 @@
 """Where the bytes of a table's pictures and sounds lie, one file per kind.
 
-A store has one method, `get(name, key)`: the bytes of one cell of column `name`, as
-they are kept. It raises `Unreadable`, with the reason, where there are none to be had.
-`read` is how everybody asks it.
+A store has two methods. `get(name, key)` gives the bytes of one cell of column `name`,
+as they are kept; it raises `Unreadable`, with the reason, where there are none to get.
+`stamp(name, key)` gives a string that changes when the bytes do, without reading them;
+None where there is no such string. `read` is how everybody asks for bytes.
 """
 
 from data_pipelines import files
@@ -39,3 +40,20 @@ def read(store, name, keys):
 def is_absent(key):
     """Whether a cell stands for a file that is not there: None or empty."""
     return key is None or key in ("", b"")
+
+
+def shard_stamp(path, name, key):
+    """The stamp of a part of a shard.
+
+    Args:
+        path: The shard.
+        name: Name of the column.
+        key: The cell: `at` is its place in the shard, `size` that of its bytes.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}: {path.name}"
+        raise Unreadable(reason) from None
+    where = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
+    return f"{where} {name} {key['at']} {key['size']}"

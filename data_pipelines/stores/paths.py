@@ -31,6 +31,14 @@ class Paths:
         except OSError as error:
             raise Unreadable(f"cannot be read: {error.strerror}: {key}") from None
 
+    def stamp(self, name, key):
+        """Path, size and time of change."""
+        if isinstance(key, bytes):
+            return None
+        path = self.find(str(key))
+        status = os.stat(path)
+        return f"{os.path.abspath(path)} {status.st_size} {status.st_mtime_ns}"
+
     def find(self, key):
         """The path of the file that a cell names, if it may be read."""
         path = os.path.join(self.root, key)

@@ -6,6 +6,7 @@ import threading
 import zlib
 
 from data_pipelines.stores import Unreadable
+from data_pipelines.stores import shard_stamp
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Records:
         if key["crc"] is not None and zlib.crc32(data) != key["crc"]:
             raise Unreadable(f"the shard is damaged: {where}")
         return data
+
+    def stamp(self, name, key):
+        """The shard's path, size and time of change, and the place in it."""
+        return shard_stamp(self.files[key["shard"]], name, key)
 
     def _read(self, path, at):
         from array_record.python import array_record_module

@@ -7,6 +7,7 @@ import threading
 import zlib
 
 from data_pipelines.stores import Unreadable
+from data_pipelines.stores import shard_stamp
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Spans:
         if key["crc"] is not None and zlib.crc32(data) != key["crc"]:
             raise Unreadable(f"the shard is damaged: {path.name}, byte {key['at']}")
         return data
+
+    def stamp(self, name, key):
+        """The shard's path, size and time of change, and the place in it."""
+        return shard_stamp(self.files[key["shard"]], name, key)
 
     def _file(self, path):
         with self._lock:

@@ -31,6 +31,15 @@ MaxBroken = Annotated[
 ]
 
 
+Streamed = Annotated[
+    bool | None,
+    typer.Option(
+        "--stream/--no-stream",
+        help="Keep what was decoded on disk, or in memory; else by its size.",
+    ),
+]
+
+
 @contextlib.contextmanager
 def reporting(as_json):
     """Runs a command: what it prints goes to standard error, its result out.
@@ -102,6 +111,37 @@ def load_tensorflow():
 
     # Keras warns that a tf.data dataset is not shuffled by `fit`: ours shuffles.
     warnings.filterwarnings("ignore", message=".*shuffle=True. was passed.*")
+
+
+def decoded(table, features, targets, cache, stream=None):
+    """Decodes a table into memory, or where it is too large for that into a folder.
+
+    Args:
+        table: A `data_pipelines.table.Table`.
+        features: Its preprocessors.
+        targets: What encodes its targets, by name.
+        cache: The folder.
+        stream: True for the folder, False for memory, None to go by the size.
+
+    Returns:
+        `Samples` or a `Stream` of the good rows, a boolean mask of them, and a list
+        of `Broken`.
+    """
+    import numpy as np
+
+    from data_pipelines import Stream
+    from data_pipelines import decode
+
+    if stream is None:
+        arrays = [preprocessor.array for preprocessor in features.by_name.values()]
+        row = sum(spec.shape.num_elements() * spec.dtype.size for spec in arrays)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        stream = row * len(table.rows) > memory / 4
+    if not stream:
+        return decode(table, features, targets)
+    kept = Stream(table, features, targets, cache=cache).scan()
+    good = np.isin(np.arange(len(table.rows)), kept.rows)
+    return kept, good, kept.broken
 
 
 class Clock:

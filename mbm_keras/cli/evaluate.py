@@ -1,6 +1,7 @@
 """`mbm evaluate`: what a trained model can do on a table."""
 
 import pathlib
+import shutil
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from mbm_keras.cli import run_folder
 def evaluate(
     run: Annotated[str, typer.Argument(help="Folder of a finished run.")],
     table: Annotated[str, typer.Argument(help="A table with the target column.")],
+    stream: common.Streamed = None,
     max_broken: common.MaxBroken = 1.0,
     allow_outside: common.AllowOutside = False,
     json: common.Json = False,
@@ -19,10 +21,10 @@ def evaluate(
     """Score a run on a table: loss, metrics, and every subset of the inputs."""
     with common.reporting(json) as result:
         run_folder.check(run)
-        result(*evaluated(run, table, max_broken, allow_outside))
+        result(*evaluated(run, table, max_broken, allow_outside, stream))
 
 
-def evaluated(run, table, max_broken=1.0, allow_outside=False):
+def evaluated(run, table, max_broken=1.0, allow_outside=False, stream=None):
     """What `mbm evaluate` does: the result, and the lines a person reads."""
     from data_pipelines import quarantine
     from data_pipelines import sources
@@ -37,11 +39,11 @@ def evaluated(run, table, max_broken=1.0, allow_outside=False):
         allow_outside=allow_outside,
     )
     common.load_tensorflow()
-    from data_pipelines.decoding import decode
     from mbm_keras import evaluation
 
     model, features, targets, _ = run_folder.load(run)
-    samples, _, wrong = decode(rows, features, targets)
+    cache = pathlib.Path(run) / "cache"
+    samples, _, wrong = common.decoded(rows, features, targets, cache, stream)
     broken = [*rows.broken, *wrong]
     quarantine.refuse_too_many(broken, rows.rows_read, max_broken, table)
     aside = pathlib.Path(run) / f"quarantine-{pathlib.Path(table).stem}.csv"
@@ -53,6 +55,7 @@ def evaluated(run, table, max_broken=1.0, allow_outside=False):
     batches = samples.batches(256)
     figures = evaluation.evaluate(model, batches, losses=losses, metrics=metrics)
     subsets = evaluation.subsets(model, batches, losses=losses, metrics=metrics)
+    shutil.rmtree(cache, ignore_errors=True)
     summary = {
         "table": str(table),
         "rows": rows.rows_read,

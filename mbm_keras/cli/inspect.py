@@ -1,10 +1,14 @@
 """`mbm inspect`: what a table holds, before anything is trained on it."""
 
+import hashlib
+import os
 from typing import Annotated
 
 import typer
 
 from mbm_keras.cli import common
+
+_FEW = 20_000  # files that are decoded unasked: a minute
 
 
 def inspect(
@@ -13,15 +17,22 @@ def inspect(
         str | None, typer.Option(help="The column to learn, for its balance.")
     ] = None,
     column: common.Columns = None,
+    deep: Annotated[
+        bool | None,
+        typer.Option(
+            "--deep/--no-deep",
+            help="Decode every file, or see that it is there; else by their number.",
+        ),
+    ] = None,
     allow_outside: common.AllowOutside = False,
     json: common.Json = False,
 ):
     """List columns, the modality found for each, and what is missing or unreadable."""
     with common.reporting(json) as result:
-        result(*inspected(table, target, column, allow_outside))
+        result(*inspected(table, target, column, deep, allow_outside))
 
 
-def inspected(table, target, column=None, allow_outside=False):
+def inspected(table, target, column=None, deep=None, allow_outside=False):
     """What `mbm inspect` does: the result, and the lines a person reads."""
     import collections
 
@@ -36,14 +47,15 @@ def inspected(table, target, column=None, allow_outside=False):
         allow_outside=allow_outside,
     )
     common.load_tensorflow()
-    from data_pipelines.decoding import decode
+    from data_pipelines.scanning import scan
     from mbm_keras.cli import choices
 
     # Unreadable is what the training's own decoders cannot read.
     features = choices.features_for(rows)
     features.adapt({name: rows.raw(name) for name in choices.learned_columns(rows)})
-    _, _, wrong = decode(rows, features)
-    broken = [*rows.broken, *wrong]
+    files = sum(rows.raw(n).n_unique() for n in rows.of("image") + rows.of("audio"))
+    deep = files <= _FEW if deep is None else deep
+    broken = [*rows.broken, *scan(rows, features, deep=deep, notes=_notes(table))]
     unreadable = collections.Counter(item.column for item in set(broken))
     columns = {}
     for name in rows.frame.columns:
@@ -64,6 +76,7 @@ def inspected(table, target, column=None, allow_outside=False):
     summary = {
         "table": str(table),
         "rows": rows.rows_read,
+        "deep": deep,
         "broken_rows": quarantine.count(broken),
         "splits": splits.count(rows.split),
         "columns": columns,
@@ -79,6 +92,8 @@ def inspected(table, target, column=None, allow_outside=False):
             f"{facts['unreadable']:>12}{facts['distinct']:>10}"
         )
     lines.append(f"{rows.rows_read} rows, {summary['broken_rows']} of them broken")
+    if not deep:
+        lines.append(f"{files} files are there; `--deep` decodes them too")
     for name, counted in balance.items():
         shown = ", ".join(f"{value} {n}" for value, n in counted.items())
         lines.append(f"{name}: {shown}")
@@ -87,3 +102,10 @@ def inspected(table, target, column=None, allow_outside=False):
         for b in sorted(set(broken))[:10]
     ]
     return summary, lines
+
+
+def _notes(table):
+    """Where is kept what was found in the files of a table."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    name = hashlib.sha256(os.path.abspath(table).encode()).hexdigest()[:16]
+    return os.path.join(home, "mbm_keras", f"scan-{name}.parquet")

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import shutil
 import sys
 from typing import Annotated
 
@@ -45,6 +46,7 @@ def train(
         bool, typer.Option(help="Change pictures and sounds a little every epoch.")
     ] = True,
     seed: Annotated[int, typer.Option(help="Seed of all that is drawn.")] = 0,
+    stream: common.Streamed = None,
     max_broken: common.MaxBroken = 0.05,
     allow_outside: common.AllowOutside = False,
     json: common.Json = False,
@@ -65,7 +67,7 @@ def defaults(**chosen):
 
 def trained(
     *, table, target, out, valid, group, column, task, fusion, epochs, batch_size,
-    learning_rate, augment, seed, max_broken, allow_outside
+    learning_rate, augment, seed, stream, max_broken, allow_outside
 ):  # fmt: skip
     """What `mbm train` does: the result, and the lines a person reads."""
     arguments = dict(locals())
@@ -106,7 +108,6 @@ def trained(
     common.load_tensorflow()
     import keras
 
-    from data_pipelines.decoding import decode
     from mbm_keras import evaluation
     from mbm_keras import fusion as fusions
     from mbm_keras.cli import choices
@@ -125,8 +126,9 @@ def trained(
 
     # Every part decoded once; what cannot be is set aside, with its reason.
     samples = {}
-    for part in tables.values():
-        decoded, good, wrong = decode(part, features, targets)
+    for number, part in enumerate(tables.values()):
+        cache = folder / "cache" / str(number)
+        decoded, good, wrong = common.decoded(part, features, targets, cache, stream)
         broken += wrong
         split = part.split[good] if part is rows else np.full(len(decoded), "valid")
         for name in splits.count(split):
@@ -226,5 +228,6 @@ def trained(
         counts=counts,
         labels=getattr(meaning, "vocabulary", None),
     )
+    shutil.rmtree(folder / "cache", ignore_errors=True)
     run_folder.finish(folder, histories, summary)
     return summary, choices.lines(summary, metric)

@@ -30,6 +30,18 @@ def ok(*arguments, cwd=None):
     return json.loads(lines[0])
 
 
+def assert_same_weights(left, right):
+    """The models of two runs have the same weights, bit for bit."""
+    import mbm_keras.models  # noqa: F401
+
+    one, two = (
+        keras.models.load_model(path / "model.keras", compile=False)
+        for path in (left, right)
+    )
+    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A small table of the quickstart, some of it broken, and a run on it."""
@@ -103,6 +115,23 @@ def test_evaluate_predict_and_export_on_another_place(folder, run, tmp_path):
 
 
 @pytest.mark.slow
+def test_packed_and_streamed_it_is_the_same_run(folder, run, tmp_path):
+    shards = tmp_path / "shards"
+    result = ok("pack", folder / "rows.csv", "--out", shards, "--shard-megabytes", 1)
+    assert result["rows"] == 204 and result["quarantined"] == 1
+    inspected = ok("inspect", shards, "--target", "answer")
+    assert inspected["rows"] == 203 and inspected["broken_rows"] == 2
+    result = ok(
+        "train", shards, "--target", "answer", "--stream",
+        "--out", tmp_path / "run", "--epochs", 2,
+    )  # fmt: skip
+    assert result["quarantined"] == 2
+    assert result["splits"] == run[1]["splits"]
+    assert not (tmp_path / "run/cache").exists()
+    assert_same_weights(run[0], tmp_path / "run")
+
+
+@pytest.mark.slow
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(folder, run, tmp_path):
     arguments = [
         "train", folder / "rows.csv", "--target", "answer", "--epochs", 2,
@@ -131,14 +160,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(folder, run, tmp_path):
     history = json.loads((tmp_path / "run/history.json").read_text())
     assert len(history["tuned"]["loss"]) == 2
 
-    import mbm_keras.models  # noqa: F401
-
-    one, two = (
-        keras.models.load_model(path / "model.keras", compile=False)
-        for path in (run[0], tmp_path / "run")
-    )
-    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_same_weights(run[0], tmp_path / "run")
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from data_pipelines import quarantine
+from data_pipelines import sources
 from data_pipelines import splits
 from data_pipelines import stores
 from data_pipelines.sources import table
@@ -126,6 +127,7 @@ def test_broken_json_lines_are_set_aside(tmp_path):
         ("rows.csv", b"", "is empty"),
         ("rows.csv", b"a,b\n", "no row"),
         ("rows.csv", b"a,a\n1,2\n", "each its own"),
+        ("rows.csv", b"a,\xff\n1,2\n", "header is not valid UTF-8"),
         ("rows.parquet", b"junk", "no Parquet"),
         ("rows.txt", b"a\n1\n", "A table is one of"),
         ("rows.csv", b"a,b\n1,2\n", "no column 'answer'"),
@@ -138,6 +140,8 @@ def test_rejects(tmp_path, name, content, message):
 
 
 def test_a_missing_table_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="no shards in it"):
+        sources.read(tmp_path)
     with pytest.raises(FileNotFoundError, match="no table"):
         table.read(tmp_path / "rows.csv")
 
