@@ -261,10 +261,20 @@ class Stream:
         return self._made[key]
 
     def _find_absent(self, name):
-        frame = self.table.frame.select(self.features.columns()[name])
-        empty = pl.all().is_null() | (pl.all().cast(pl.String) == "")
-        absent = frame.select(pl.all_horizontal(empty)).to_series()
-        return np.where(absent, ABSENT, OK).astype(np.uint8)
+        columns = [self._column(column) for column in self.features.columns()[name]]
+        empty = [_is_empty(pl.Series(column)).to_numpy() for column in columns]
+        return np.where(np.all(empty, axis=0), ABSENT, OK).astype(np.uint8)
+
+
+def _is_empty(cells):
+    """Which cells of a column are absent, as `Table.raw` gives it."""
+    if cells.dtype.is_float():
+        return cells.is_nan()
+    if cells.dtype == pl.String:
+        return cells.fill_null("") == ""
+    if cells.dtype == pl.Binary:
+        return cells.fill_null(b"").bin.size() == 0
+    return cells.is_null()
 
 
 def _batched(spec):

@@ -115,20 +115,29 @@ def test_evaluate_predict_and_export_on_another_place(folder, run, tmp_path):
 
 
 @pytest.mark.slow
-def test_packed_and_streamed_it_is_the_same_run(folder, run, tmp_path):
+def test_from_disk_it_is_the_same_run(folder, run, tmp_path):
+    result = ok(
+        "train", folder / "rows.csv", "--target", "answer", "--stream",
+        "--out", tmp_path / "run", "--epochs", 2,
+    )  # fmt: skip
+    assert result["quarantined"] == 3 and result["splits"] == run[1]["splits"]
+    assert not (tmp_path / "run/cache").exists()
+    assert_same_weights(run[0], tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_packed_rows_are_the_rows_they_were(folder, run, tmp_path):
     shards = tmp_path / "shards"
     result = ok("pack", folder / "rows.csv", "--out", shards, "--shard-megabytes", 1)
     assert result["rows"] == 204 and result["quarantined"] == 1
-    inspected = ok("inspect", shards, "--target", "answer")
+    assert result["packed"] == 203
+    inspected = ok("inspect", shards, "--target", "answer", "--deep")
     assert inspected["rows"] == 203 and inspected["broken_rows"] == 2
-    result = ok(
-        "train", shards, "--target", "answer", "--stream",
-        "--out", tmp_path / "run", "--epochs", 2,
-    )  # fmt: skip
-    assert result["quarantined"] == 2
-    assert result["splits"] == run[1]["splits"]
-    assert not (tmp_path / "run/cache").exists()
-    assert_same_weights(run[0], tmp_path / "run")
+    ok("pack", folder / "test.csv", "--out", tmp_path / "tar", "--kind", "tar")
+    one = ok("evaluate", run[0], folder / "test.csv")
+    for more in ([], ["--stream"]):
+        other = ok("evaluate", run[0], tmp_path / "tar", *more)
+        assert other["loss"] == pytest.approx(one["loss"]) and other["rows"] == 36
 
 
 @pytest.mark.slow

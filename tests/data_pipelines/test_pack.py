@@ -58,7 +58,11 @@ def test_what_comes_out_is_what_went_in(made, tmp_path, kind):
     schema = json.loads((tmp_path / "out" / "schema.json").read_text())
     assert len(schema["shards"]) > 2 and schema["rows"] == 39
     options = dict(shuffle=True, seed=1)
-    mine = Stream(packed, features, targets).batches(8, **options)
+    stream = Stream(packed, features, targets)
+    mine = stream.batches(8, **options)
+    part = stream.batches(8, only=["photo"], **options)
+    for (x, _), (y, _) in zip(part, mine, strict=True):
+        np.testing.assert_array_equal(x["present"], y["present"])
     assert_same(
         list(mine), list(decode(kept, features, targets)[0].batches(8, **options))
     )
