@@ -14,6 +14,7 @@ from data_pipelines.cache import Cache
 from data_pipelines.decoding import check_columns
 from data_pipelines.decoding import encode_targets
 from data_pipelines.decoding import reason
+from data_pipelines.gate import GATE
 from data_pipelines.order import Order
 from data_pipelines.quarantine import Broken
 from data_pipelines.resumable import Resumable
@@ -167,7 +168,10 @@ class Stream:
         targets = {name: tf.constant(y) for name, y in self.targets.items()}
 
         def read(index):
-            index = index.numpy()
+            with GATE.passed():
+                return decoded(index.numpy())
+
+        def decoded(index):
             values, status = self._decoded(self.rows[index], made)
             good = self._good(status)
             if not good.any():

@@ -1,6 +1,8 @@
 """Stream: rows decoded when their turn comes, the same as those decoded before."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -147,3 +149,18 @@ def test_a_cache_remembers_what_is_corrupt(tmp_path):
     second = Stream(*made, cache=tmp_path / "c")
     assert_same(arrays(second.batches(10)), arrays(first.batches(10)))
     assert sorted(second.broken) == sorted(first.broken)
+
+
+@pytest.mark.slow
+def test_a_process_ends_while_a_stream_reads_ahead(tmp_path):
+    script = """
+import pathlib, sys
+from data_pipelines import Stream
+from tests.data_pipelines.test_decoding import FILES, make
+rows = [("hello", "good.png", "good.wav", "yes")] * 400
+stream = Stream(*make(pathlib.Path(sys.argv[1]), rows, FILES))
+batches = stream.resumable(4, shuffle=True)
+next(batches)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    assert subprocess.run(command, timeout=120).returncode == 0
