@@ -12,6 +12,7 @@ PyTorch's DataLoader with 0 and 2 workers, Grain, Hugging Face `datasets`, `webd
 They are looked for in the Python that `--peers` names, else left out.
 """
 
+import collections
 import io
 import json
 import os
@@ -148,8 +149,10 @@ def _stack(rows):
 
 def loop(folder):
     """The limit: no batch, no framework."""
+    kept = collections.deque(maxlen=BATCH)  # or memory goes back and forth every row
     for row in _rows(folder):
-        yield {name: array[None] for name, array in _row(folder, row).items()}
+        kept.append(_row(folder, row))
+        yield {name: array[None] for name, array in kept[-1].items()}
 
 
 class Rows:

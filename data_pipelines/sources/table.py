@@ -195,7 +195,12 @@ def _read_parquet(path):
 def _read_csv(path):
     # Polars fills a short row up and refuses the file for a long one, so the fields
     # are counted first; bytes that are no UTF-8 come through as lone surrogates.
-    text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
+    data = path.read_bytes()
+    if _is_regular(data):
+        frame = pl.read_csv(data, infer_schema_length=None)
+        if len(frame) == data.count(b"\n", data.index(b"\n") + 1):
+            return frame, np.arange(1, len(frame) + 1), []
+    text = data.decode("utf-8-sig", errors="surrogateescape")
     try:
         records = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error as error:
@@ -228,6 +233,27 @@ def _read_csv(path):
     csv.writer(lines).writerows([header, *(records[row - 1] for row in good)])
     frame = pl.read_csv(lines.getvalue().encode(), infer_schema_length=None)
     return frame, np.array(good, "int64"), broken
+
+
+def _is_regular(data):
+    """Whether a CSV is plain: a line per row, as many fields in each, valid UTF-8.
+
+    Told from its commas and line ends alone, a hundred times as fast as by parsing.
+    False where there are quotes, which may hold either.
+    """
+    if b'"' in data or b"\r" in data or not data.endswith(b"\n"):
+        return False
+    try:
+        header = data[: data.index(b"\n")].decode("utf-8-sig").split(",")
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    letters = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(letters == ord("\n"))
+    commas = np.flatnonzero(letters == ord(","))
+    fields = np.diff(np.searchsorted(commas, ends), prepend=0)
+    named = len(set(header)) == len(header) and "" not in header
+    return named and len(header) > 1 and bool((fields == len(header) - 1).all())
 
 
 def _read_jsonl(path):

@@ -253,3 +253,21 @@ def test_a_parquet_column_may_hold_the_bytes(frame, tmp_path):
         (value,), reasons = stores.read(rows.store, name, [rows.raw(name)[2]])
         assert value == data(path) and not reasons
     assert stores.read(rows.store, "photo", rows.raw("photo")[3:4])[0] == [b""]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\n1,x\n2,y\n",
+        "a,b\n1,x\n2,y",
+        "a,b\r\n1,x\r\n2,y\r\n",
+        'a,b\n1,"x"\n2,"y"\n',
+        "\ufeffa,b\n1,x\n2,y\n",
+        "a,b\n1,x\n\n2,y\n",
+    ],
+)
+def test_a_plain_csv_and_any_other_are_read_alike(tmp_path, text):
+    (tmp_path / "rows.csv").write_bytes(text.encode())
+    rows = table.read(tmp_path / "rows.csv")
+    assert rows.frame.to_dict(as_series=False) == {"a": [1, 2], "b": ["x", "y"]}
+    assert rows.rows.tolist() == [1, 2] and rows.rows_read == 2
