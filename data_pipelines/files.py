@@ -4,6 +4,8 @@ import io
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
 AUDIO_SUFFIXES = {".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
+# Of all channels together; half an hour of stereo. A small file can promise more.
+MOST_SAMPLES = 200_000_000
 
 
 def kind_of(head):
@@ -54,6 +56,9 @@ def plain(data):
     FLAC, OGG and MP3 are decoded here by soundfile, so that everything behind the
     source, the served model too, knows one coding of sound. What soundfile cannot
     decode comes out as it is, for the preprocessor to refuse.
+
+    Raises:
+        ValueError: If its header promises more than `MOST_SAMPLES`.
     """
     if kind_of(data) != "audio" or data[:4] == b"RIFF":
         return data
@@ -65,7 +70,13 @@ def _wav_of(data):
     import soundfile
 
     try:
-        wave, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(io.BytesIO(data)) as sound:
+            samples, rate = sound.frames * sound.channels, sound.samplerate
+            if samples > MOST_SAMPLES:
+                raise ValueError(
+                    f"more sound than allowed: {samples} samples, not {MOST_SAMPLES}"
+                )
+            wave = sound.read(dtype="float32", always_2d=True)
     except soundfile.LibsndfileError:
         return data
     wav = io.BytesIO()

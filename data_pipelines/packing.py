@@ -167,6 +167,7 @@ def _finish(table, out, plan, indices):
         "kind": plan["kind"],
         "rows": len(frame),
         "columns": dict(table.columns),
+        "index": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "shards": [
             {
                 "file": index["file"],

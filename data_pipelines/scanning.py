@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import tensorflow as tf
 
+from data_pipelines import parquet
 from data_pipelines import stores
 from data_pipelines.decoding import CORRUPT
 from data_pipelines.decoding import distinct_of
@@ -87,10 +88,12 @@ def _reasons(table, features, name, keys, deep, known, found):
 
 def _recall(notes):
     try:
-        frame = pl.read_parquet(notes) if notes is not None else pl.DataFrame()
+        if notes is None or not os.path.exists(notes):
+            return {}
+        frame = parquet.read(notes)
         return dict(zip(frame["stamp"], frame["reason"], strict=True))
-    except (OSError, pl.exceptions.PolarsError):
-        return {}  # there are none yet, or they are damaged: all is looked at again
+    except (OSError, ValueError, pl.exceptions.PolarsError):
+        return {}  # they are damaged: all is looked at again
 
 
 def _remember(notes, known):

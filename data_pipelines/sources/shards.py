@@ -1,11 +1,13 @@
 """Shards that `mbm pack` wrote: a table whose files are in a few large ones."""
 
+import hashlib
 import json
 import pathlib
 
 import polars as pl
 
 from data_pipelines import modality
+from data_pipelines import parquet
 from data_pipelines.packing import FORMATS
 from data_pipelines.packing import ROW
 from data_pipelines.sources.table import load_rows
@@ -33,7 +35,7 @@ def open_shards(path):
     schema = _schema(path)
     files = tuple(path / shard["file"] for shard in schema["shards"])
     known = schema["columns"]
-    frame = _index(path, known, len(files))
+    frame = _index(path, known, len(files), schema["index"])
 
     def guess(values):
         if values.name in known:
@@ -74,7 +76,11 @@ def _schema(path):
     try:
         schema = json.loads((path / "schema.json").read_text(encoding="utf-8"))
         names = [shard["file"] for shard in schema["shards"]]
-        known = schema["version"] == 1 and schema["kind"] in FORMATS
+        known = (
+            schema["version"] == 1
+            and len(schema["index"]) == 64
+            and schema["kind"] in FORMATS
+        )
         held = all(kind in modality.MODALITIES for kind in schema["columns"].values())
         inside = all(pathlib.PurePath(name).name == name for name in names)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -89,11 +95,14 @@ def _schema(path):
     return schema
 
 
-def _index(path, known, shards):
+def _index(path, known, shards, checksum):
     try:
-        frame = pl.read_parquet(path / "index.parquet")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise ValueError(f"`{path}/index.parquet` is damaged: {error}") from None
+        data = (path / "index.parquet").read_bytes()
+    except OSError as error:
+        raise ValueError(f"`{path}/index.parquet`: {error.strerror}.") from None
+    if hashlib.sha256(data).hexdigest() != checksum:
+        raise ValueError(f"`{path}/index.parquet` is damaged: its checksum is wrong.")
+    frame = parquet.read(path / "index.parquet")
     try:
         wrong = frame[ROW].null_count() or frame[ROW].dtype != pl.Int64
         for name in (name for name, kind in known.items() if kind in FILES):

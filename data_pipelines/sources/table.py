@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from data_pipelines import modality
+from data_pipelines import parquet
 from data_pipelines import splits
 from data_pipelines import stores
 from data_pipelines.quarantine import Broken
@@ -185,10 +186,7 @@ def read_frame(path):
 
 
 def _read_parquet(path):
-    try:
-        frame = pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
-        raise ValueError(f"`{path}` is no Parquet file: {error}") from None
+    frame = parquet.read(path)
     return frame, np.arange(1, len(frame) + 1), []
 
 

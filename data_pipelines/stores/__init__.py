@@ -31,7 +31,7 @@ def read(store, name, keys):
         if not is_absent(key):
             try:
                 value = files.plain(store.get(name, key))
-            except Unreadable as error:
+            except (Unreadable, ValueError) as error:
                 reasons[place] = str(error)
         values.append(value)
     return values, reasons

@@ -152,3 +152,14 @@ def test_batches_have_every_row_once_and_depend_on_the_seed(tmp_path):
     part = samples.batches(16, shuffle=True, augment=change, only=["text"])
     assert [ids for _, ids in some(part)] == [ids for _, ids in some(whole)]
     assert all(names == {"text", "present"} for names, _ in some(part))
+
+
+def test_a_sound_that_would_fill_the_memory_is_refused_by_its_header(tmp_path):
+    data = io.BytesIO()
+    soundfile.write(data, np.zeros(2_000), 8_000, format="FLAC")
+    bomb = bytearray(data.getvalue())
+    bomb[21] |= 0x0F  # the length in its header, 36 bits
+    bomb[22:26] = b"\xff" * 4
+    files = {**FILES, "bomb.flac": bytes(bomb)}
+    _, _, broken = decode(*make(tmp_path, [("hello", "", "bomb.flac", "no")], files))
+    assert "more sound than allowed" in broken[0].reason

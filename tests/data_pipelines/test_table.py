@@ -271,3 +271,13 @@ def test_a_plain_csv_and_any_other_are_read_alike(tmp_path, text):
     rows = table.read(tmp_path / "rows.csv")
     assert rows.frame.to_dict(as_series=False) == {"a": [1, 2], "b": ["x", "y"]}
     assert rows.rows.tolist() == [1, 2] and rows.rows_read == 2
+
+
+def test_where_polars_panics_the_file_is_told(tmp_path, monkeypatch):
+    def panic(_):
+        raise pl.exceptions.PanicException("assertion failed")
+
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match="rows.parquet` is no Parquet file"):
+        table.read(tmp_path / "rows.parquet")
