@@ -25,13 +25,11 @@ from data_pipelines import files
 from data_pipelines.quarantine import Broken
 from data_pipelines.stores import Unreadable
 from data_pipelines.stores import is_absent
+from data_pipelines.stores.spans import cells_of
 from data_pipelines.table import FILES
 
 FORMATS = ("tfrecord", "array_record", "tar")
 ROW = "__row__"  # column of the index: the row's number in the table
-_SPAN = pl.Struct(
-    {"shard": pl.Int32, "at": pl.Int64, "size": pl.Int64, "crc": pl.UInt32}
-)
 
 
 def pack(table, out, *, kind="tfrecord", shard_bytes=256_000_000, progress=None):
@@ -150,11 +148,7 @@ def _finish(table, out, plan, indices):
     for name in table.frame.columns:
         if table.columns.get(name) in FILES:
             cells = [span for index in indices for span in index["spans"][name]]
-            fields = list(_SPAN.to_schema())
-            cells = [
-                None if c is None else dict(zip(fields, c, strict=True)) for c in cells
-            ]
-            columns[name] = pl.Series(cells, dtype=_SPAN)
+            columns[name] = cells_of(cells)
         else:
             columns[name] = table.frame[name].gather(places)
     # The rows in the order of the table, and not shard by shard.

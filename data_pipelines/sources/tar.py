@@ -15,14 +15,12 @@ from data_pipelines import modality
 from data_pipelines.quarantine import Broken
 from data_pipelines.sources.table import load_rows
 from data_pipelines.stores.spans import Spans
+from data_pipelines.stores.spans import cells_of
 from data_pipelines.table import Opened
 from data_pipelines.table import describe
 
 KEY = "__key__"
 _TEXT = {"txt": "text", "text": "text", "caption": "text", "cls": "label"}
-_SPAN = pl.Struct(
-    {"shard": pl.Int32, "at": pl.Int64, "size": pl.Int64, "crc": pl.UInt32}
-)
 
 
 def open_tar(path):
@@ -208,10 +206,7 @@ def _frame(samples, kinds):
     for name in names:
         cells = [sample.get(name) for sample in samples]
         if name in kinds:
-            fields = list(_SPAN.to_schema())
-            columns[name] = pl.Series(
-                [c and dict(zip(fields, c, strict=True)) for c in cells], dtype=_SPAN
-            )
+            columns[name] = cells_of(cells)
         else:
             columns[name] = _column(cells)
     return pl.DataFrame(columns), held

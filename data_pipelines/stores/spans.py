@@ -6,8 +6,34 @@ import pathlib
 import threading
 import zlib
 
+import polars as pl
+
 from data_pipelines.stores import Unreadable
 from data_pipelines.stores import shard_stamp
+
+_KEPT_OPEN = 512  # a process may usually have twice as many files open
+
+
+SPAN = pl.Struct(
+    {"shard": pl.Int32, "at": pl.Int64, "size": pl.Int64, "crc": pl.UInt32}
+)
+
+
+def cells_of(spans):
+    """A column of cells.
+
+    Args:
+        spans: A tuple for each row: number of the shard, place in it, size, CRC-32 or
+            None where it is not known; None for a row without the file.
+
+    Returns:
+        A polars series of structs.
+    """
+    fields = list(SPAN.to_schema())
+    cells = [
+        None if span is None else dict(zip(fields, span, strict=True)) for span in spans
+    ]
+    return pl.Series(cells, dtype=SPAN)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +54,7 @@ class Spans:
         """The bytes between two places of a shard."""
         path = self.files[key["shard"]]
         try:
-            data = os.pread(self._file(path), key["size"], key["at"])
+            data = self._read(path, key["size"], key["at"])
         except OSError as error:
             reason = f"cannot be read: {error.strerror}: {path.name}"
             raise Unreadable(reason) from None
@@ -42,8 +68,12 @@ class Spans:
         """The shard's path, size and time of change, and the place in it."""
         return shard_stamp(self.files[key["shard"]], name, key)
 
-    def _file(self, path):
+    def _read(self, path, size, at):
         with self._lock:
-            if path not in self._open:
+            if path not in self._open and len(self._open) < _KEPT_OPEN:
                 self._open[path] = os.open(path, os.O_RDONLY)
-            return self._open[path]
+            file = self._open.get(path)
+        if file is not None:
+            return os.pread(file, size, at)
+        with open(path, "rb", buffering=0) as file:
+            return os.pread(file.fileno(), size, at)

@@ -68,6 +68,16 @@ def test_what_comes_out_is_what_went_in(made, tmp_path, kind):
     )
 
 
+def test_more_shards_than_are_kept_open(made, tmp_path, monkeypatch):
+    rows, _, _ = made
+    pack(rows, tmp_path / "out", shard_bytes=SHARD)
+    packed = sources.read(tmp_path / "out", target="y")
+    expected = read(packed, "photo")
+    monkeypatch.setattr("data_pipelines.stores.spans._KEPT_OPEN", 1)
+    packed = sources.read(tmp_path / "out", target="y")
+    assert read(packed, "photo") == expected and len(packed.store._open) == 1
+
+
 def test_stopped_it_goes_on(made, tmp_path, monkeypatch):
     rows, _, _ = made
     out, whole = tmp_path / "out", tmp_path / "whole"
