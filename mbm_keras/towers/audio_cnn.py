@@ -72,17 +72,18 @@ def build(
     # its convolution; the bands come normalised.
     x = layers.Conv2D(filters[0], 3, 2, padding="same", activation="relu")(x)
     mask = halve(mask)
+    x = clear(x, mask)
     for channels in filters[1:]:  # each pass halves frames and num_mel_bins
-        x = clear(x, mask)
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
         mask = halve(mask)
         x = layers.BatchNormalization()(x, mask=over_bands(mask, x))
-        x = layers.ReLU()(x)
+        x = clear(layers.ReLU()(x), mask)
     # (batch, moments, bands * channels)
     x = layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)
     x = layers.Dropout(dropout)(x)
     x = layers.Dense(width, activation="relu")(x)  # (batch, moments, width)
-    x = x if mask is None else WithMask()([x, mask])
     if pool:
-        x = layers.GlobalMaxPooling1D()(x)  # (batch, width)
+        x = layers.GlobalMaxPooling1D()(clear(x, mask))  # (batch, width)
+    elif mask is not None:
+        x = WithMask()([x, mask])
     return keras.Model([audio], x, name=f"{name}_tower")

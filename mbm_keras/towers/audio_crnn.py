@@ -66,14 +66,13 @@ def build(
     audio = keras.Input((frames, num_mel_bins), name=name)
     x = audio if frames else PadSteps(2 ** len(filters))(audio)
     mask = None if frames else frames_mask(x)  # (batch, frames)
-    x = layers.BatchNormalization()(x, mask=mask)  # per mel band
+    x = clear(layers.BatchNormalization()(x, mask=mask), mask)  # per mel band
     x = layers.Reshape((-1, num_mel_bins, 1))(x)
     for channels in filters:  # each pass halves frames and num_mel_bins
-        x = clear(x, mask)
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
         mask = halve(mask)
         x = layers.BatchNormalization()(x, mask=over_bands(mask, x))
-        x = layers.ReLU()(x)
+        x = clear(layers.ReLU()(x), mask)
     # (batch, moments, bands * channels)
     x = layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)
     x = layers.Dropout(dropout)(x)
