@@ -233,7 +233,9 @@ RUNS = {
 def child(name, folder):
     """One pass: prints CPU and wall time per row, from the first batch on."""
     batches = iter(RUNS[name](folder))
-    next(batches)
+    warm = 0
+    while warm < BATCH:
+        warm += len(np.asarray(next(batches)["photo"]))
     rows, cpu, wall = 0, _cpu(), time.time()
     for batch in batches:
         rows += len(np.asarray(batch["photo"]))
