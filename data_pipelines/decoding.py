@@ -9,7 +9,7 @@ from data_pipelines.quarantine import Broken
 from data_pipelines.samples import Samples
 from data_pipelines.table import FILES
 
-OK, CORRUPT = 0, 2
+OK, ABSENT, CORRUPT = range(3)  # indices into `samples.PARTS`
 _TOGETHER = 256  # values decoded in one go
 
 

@@ -11,6 +11,9 @@ from data_pipelines import augment as augmentation
 from data_pipelines import draw
 from data_pipelines import stores
 from data_pipelines.cache import Cache
+from data_pipelines.decoding import ABSENT
+from data_pipelines.decoding import CORRUPT
+from data_pipelines.decoding import OK
 from data_pipelines.decoding import check_columns
 from data_pipelines.decoding import encode_targets
 from data_pipelines.decoding import reason
@@ -19,8 +22,6 @@ from data_pipelines.order import Order
 from data_pipelines.quarantine import Broken
 from data_pipelines.resumable import Resumable
 from data_pipelines.table import FILES
-
-OK, ABSENT, CORRUPT = 0, 1, 2
 
 
 class Stream:

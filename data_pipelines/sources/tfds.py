@@ -88,17 +88,19 @@ def frame(name, *, inputs, targets=None, splits=None, data_dir=None):
     """
     import polars as pl
 
-    wanted = dict(inputs=inputs, targets=targets, splits=splits, data_dir=data_dir)
-    loaded = load(name, **wanted)
+    loaded = load(
+        name, inputs=inputs, targets=targets, splits=splits, data_dir=data_dir
+    )
+    wanted = {**inputs, **(targets or {})}
     features = _prepared(name, data_dir).info.features
     said = {
         column: features[feature].int2str
-        for column, feature in {**inputs, **(targets or {})}.items()
+        for column, feature in wanted.items()
         if hasattr(features[feature], "int2str")
     }
     parts = []
     for split, rows in loaded.items():
-        columns = {column: [] for column in {**inputs, **(targets or {})}}
+        columns = {column: [] for column in wanted}
         for values, truth in rows.as_numpy_iterator():
             for column, value in {**values, **truth}.items():
                 value = said[column](int(value)) if column in said else value
@@ -107,7 +109,7 @@ def frame(name, *, inputs, targets=None, splits=None, data_dir=None):
         parts.append(part)
     texts = [
         column
-        for column, feature in {**inputs, **(targets or {})}.items()
+        for column, feature in wanted.items()
         if type(features[feature]).__name__ == "Text"
     ]
     return pl.concat(parts).with_columns(pl.col(texts).cast(pl.String))
