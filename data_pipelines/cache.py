@@ -57,7 +57,7 @@ class Cache:
 
     def _kept(self, name):
         if name not in self._open:
-            columns = self.features.columns()[name]
+            columns = [self.table.home(n) for n in self.features.columns()[name]]
             made_by = {
                 "by": type(self.features.by_name[name]).__name__,
                 **self.features.by_name[name].config(),

@@ -4,7 +4,6 @@ import numpy as np
 import polars as pl
 import tensorflow as tf
 
-from data_pipelines import stores
 from data_pipelines.quarantine import Broken
 from data_pipelines.samples import Samples
 from data_pipelines.table import FILES
@@ -109,12 +108,12 @@ def encode_targets(table, targets):
 def _decode_distinct(table, features, name):
     """Values, each row's place among them, and status and reason of each value."""
     distinct, places = distinct_of(table.raw(name))
-    refused = {}
+    refused, by = {}, features.by_name[name]
     is_file = table.columns[name] in FILES
     if is_file:
 
         def read(places):
-            data, reasons = stores.read(table.store, name, distinct.gather(places))
+            data, reasons = table.read(name, distinct.gather(places), by)
             refused.update({int(places[i]): why for i, why in reasons.items()})
             return np.array(data, object)
 
@@ -173,7 +172,7 @@ def reason(table, features, name, key):
         key: Its cell.
     """
     if table.columns[name] in FILES:
-        (key,), refused = stores.read(table.store, name, [key])
+        (key,), refused = table.read(name, [key], features.by_name[name])
         if refused:
             return refused[0]
     try:

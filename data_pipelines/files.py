@@ -2,8 +2,15 @@
 
 import io
 
+from data_pipelines import clips
+from data_pipelines import clouds
+
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
-AUDIO_SUFFIXES = {".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
+AUDIO_SUFFIXES = {".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
+VIDEO_SUFFIXES = {
+    ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm",
+}  # fmt: skip
+POINT_SUFFIXES = {".bin", ".pcd"}
 # Of all channels together; half an hour of stereo. A small file can promise more.
 MOST_SAMPLES = 200_000_000
 
@@ -12,20 +19,24 @@ def kind_of(head):
     """What the first bytes of a file say it is.
 
     Args:
-        head: The first 16 bytes or more.
+        head: The first 189 bytes or more.
 
     Returns:
-        `"image"`, `"audio"`, or None if it is neither of the kinds that are read.
+        `"image"`, `"audio"`, `"video"`, `"points"`, or None if it is none of the
+        kinds that are read. Bare rows of numbers cannot be told by their bytes.
     """
     if head[:4] == b"RIFF":
-        return {b"WEBP": "image", b"WAVE": "audio"}.get(head[8:12])
+        kinds = {b"WEBP": "image", b"WAVE": "audio", b"AVI ": "video"}
+        return kinds.get(head[8:12])
     if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM")):
         return "image"
     # A bare MP3 opens with eleven set bits, of any version and layer.
     is_mp3 = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
     if is_mp3 or head.startswith((b"fLaC", b"OggS", b"ID3")):
         return "audio"
-    return None
+    if clips.format_of(head) is not None:
+        return "audio" if head[8:12] == b"M4A " else "video"
+    return "points" if clouds.is_pcd(head) else None
 
 
 def suffix(data):
@@ -35,7 +46,12 @@ def suffix(data):
         b"fL": "flac", b"Og": "ogg", b"ID": "mp3",
     }  # fmt: skip
     if data[:4] == b"RIFF":
-        return {b"WEBP": "webp", b"WAVE": "wav"}.get(data[8:12], "bin")
+        return {b"WEBP": "webp", b"WAVE": "wav"}.get(data[8:12], "avi")
+    if kind_of(data) == "points":
+        return "pcd"
+    if kind_of(data) == "video":
+        clip = clips.format_of(data)
+        return {"mov": "mp4", "matroska": "mkv", "mpegts": "ts"}.get(clip, "mpg")
     if kind_of(data) is None:
         return "bin"
     return kinds.get(data[:2], "mp3")
@@ -45,23 +61,38 @@ def look(path):
     """The kind of the file at `path`, None if it is unknown or not there."""
     try:
         with open(path, "rb") as file:
-            return kind_of(file.read(16))
+            return kind_of(file.read(256))
     except OSError:
         return None
 
 
-def plain(data):
-    """Bytes that a model's own graph can decode: compressed sound comes out as WAV.
+def plain(data, preprocessor=None):
+    """Bytes that a model's own graph can decode.
 
-    FLAC, OGG and MP3 are decoded here by soundfile, so that everything behind the
-    source, the served model too, knows one coding of sound. What soundfile cannot
-    decode comes out as it is, for the preprocessor to refuse.
+    FLAC, OGG, MP3 and the sound of a clip come out as WAV, a clip as NPY bytes of its
+    frames, PCD as rows of float32; so everything behind the source, the served model
+    too, knows one coding of each. Sound that cannot be decoded comes out as it is, for
+    the preprocessor to refuse.
+
+    Args:
+        data: The bytes of a file.
+        preprocessor: What takes them; None for sound alone.
 
     Raises:
-        ValueError: If its header promises more than `MOST_SAMPLES`.
+        ValueError: If they cannot be decoded, or promise more than is allowed.
     """
-    if kind_of(data) != "audio" or data[:4] == b"RIFF":
+    kind = kind_of(data[:256])
+    modality = kind if preprocessor is None else preprocessor.modality
+    if modality == "video" and preprocessor is not None:
+        return clips.frames(data, preprocessor)
+    if modality == "points" and preprocessor is not None:
+        return clouds.rows(data, preprocessor)
+    if modality != "audio" or data[:4] == b"RIFF" and kind == "audio":
         return data
+    if kind not in ("audio", "video"):
+        return data
+    if clips.format_of(data[:256]) not in (None, "ogg"):
+        return clips.sound(data, MOST_SAMPLES)
     return _wav_of(data)
 
 

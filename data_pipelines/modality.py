@@ -6,7 +6,9 @@ import polars as pl
 
 from data_pipelines import files
 
-MODALITIES = ("text", "image", "audio", "number", "category", "ignore")
+MODALITIES = (
+    "text", "image", "audio", "video", "points", "number", "category", "ignore"
+)  # fmt: skip
 _TEXT_NAMES = {
     "body", "caption", "comment", "description", "instruction", "message", "prompt",
     "question", "review", "sentence", "text", "title", "transcript", "utterance",
@@ -44,7 +46,7 @@ def guess(values, root):
         return "text"
     sample = known.unique(maintain_order=True).head(_LOOK)
     kinds = [_kind(value, root) for value in sample]
-    for kind in ("image", "audio"):
+    for kind in ("image", "audio", "video", "points"):
         if kinds.count(kind) > len(kinds) / 2:
             return kind
     words = sample.str.count_matches(r"\S+").mean()
@@ -56,14 +58,15 @@ def guess(values, root):
 
 
 def _kind(value, root):
-    """Whether a cell names a picture or a sound; its suffix if it is not there."""
+    """The kind of file that a cell names; by its suffix if that is all to go by."""
     suffix = os.path.splitext(value)[1].lower()
-    if suffix in files.IMAGE_SUFFIXES:
-        by_suffix = "image"
-    elif suffix in files.AUDIO_SUFFIXES:
-        by_suffix = "audio"
-    elif len(value) > 255 or "\n" in value:
+    suffixes = {
+        "image": files.IMAGE_SUFFIXES,
+        "audio": files.AUDIO_SUFFIXES,
+        "video": files.VIDEO_SUFFIXES,
+        "points": files.POINT_SUFFIXES,
+    }
+    named = [kind for kind, known in suffixes.items() if suffix in known]
+    if not named and (len(value) > 255 or "\n" in value):
         return None
-    else:
-        by_suffix = None
-    return files.look(os.path.join(root, value)) or by_suffix
+    return files.look(os.path.join(root, value)) or next(iter(named), None)

@@ -77,7 +77,7 @@ def pack(table, out, *, kind="tfrecord", shard_bytes=256_000_000, progress=None)
 
 def _plan(table, kind, shard_bytes):
     """How many shards, and what tells that a folder belongs to this table."""
-    names = [name for name, held in table.columns.items() if held in FILES]
+    names = table.files()
     sizes = []
     for place in np.linspace(0, len(table.rows) - 1, 64, dtype=int).tolist():
         sizes.append(300)
@@ -112,8 +112,8 @@ def _begin(out, plan):
 def _write_shard(table, places, path, number, writer):
     """Writes one shard whole, and moves it into its place."""
     unfinished = path.with_name(path.name + ".unfinished")
-    held = {name: kind for name, kind in table.columns.items() if kind in FILES}
-    others = table.frame.select(pl.exclude(list(held)))
+    held = table.files()
+    others = table.frame.select(pl.exclude(held))
     keys = {name: table.raw(name) for name in held}
     rows, spans, broken = [], {name: [] for name in held}, []
     with writer(unfinished) as shard:
@@ -160,7 +160,7 @@ def _finish(table, out, plan, indices):
         "version": 1,
         "kind": plan["kind"],
         "rows": len(frame),
-        "columns": dict(table.columns),
+        "columns": {n: h for n, h in table.columns.items() if n in frame.columns},
         "index": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "shards": [
             {

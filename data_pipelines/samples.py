@@ -7,15 +7,14 @@ import tensorflow as tf
 
 from data_pipelines import augment as augmentation
 from data_pipelines import draw
-from data_pipelines.buckets import Buckets
-from data_pipelines.order import Order
-from data_pipelines.resumable import Resumable
+from data_pipelines.batches import Batches
+from data_pipelines.batches import cut
 
 PARTS = ("ok", "absent", "corrupt")
 
 
 @dataclasses.dataclass(frozen=True)
-class Samples:
+class Samples(Batches):
     """Rows whose every part is an array, decoded once.
 
     A part that several rows share (one picture, ten questions) is kept once.
@@ -101,88 +100,6 @@ class Samples:
         """`(rows, n)` bool, in the order of the inputs."""
         return np.stack([s == 0 for s in self.status.values()], axis=1)
 
-    def batches(
-        self,
-        batch_size,
-        *,
-        shuffle=False,
-        seed=0,
-        augment=None,
-        together=None,
-        distinct=False,
-        only=None,
-        by=None,
-        budget=None,
-        epoch=0,
-        worker=(0, 1),
-    ):
-        """Batches for `fit`, `evaluate` and `predict`.
-
-        The order and the random changes of a row depend on the seed, the epoch and the
-        row, on nothing else. Every time the dataset is gone through is an epoch.
-
-        Args:
-            batch_size: Number of rows per batch; the last may have fewer.
-            shuffle: True for another order of the rows every epoch.
-            seed: Seed of the order and of `augment`.
-            augment: By input name, a function of `data_pipelines.augment`, or several
-                in a list, one after the other.
-            together: Name of an input: rows that share its value follow each other,
-                as the questions to one picture.
-            distinct: True to give a value that several rows of a batch share once.
-                The input then has one entry per distinct value of the batch, and
-                `<name>_place` `(batch,)` int32 says which of them a row has.
-            only: Names of the inputs to make; None for all.
-            by: Name of an input with zeros behind its end, as `LogMel` of `variable`
-                length gives it: rows of like length go together, and the batch ends
-                with its longest. None for batches of `batch_size` rows.
-            budget: The most steps of that input in a batch, padding included; None
-                for what `batch_size` rows of mean length have.
-            epoch: Number of the first epoch: a run that was stopped goes on with the
-                data it would have had.
-            worker: Which of how many workers this is; between them they see every row
-                of an epoch once, see `data_pipelines.order.Order`.
-
-        Returns:
-            A `tf.data.Dataset` of `(inputs, targets)`, both by name. The inputs
-            have `present` `(batch, n)` bool among them.
-        """
-        if by is not None:
-            order = self._buckets(batch_size, shuffle, seed, worker, by, budget)
-            return self._mapped(order.passes(epoch), seed, augment, False, only, by)
-        groups = None if together is None else self.places[together]
-        order = Order(len(self), batch_size, shuffle, seed, groups, worker)
-        return self._mapped(order.passes(epoch), seed, augment, distinct, only)
-
-    def resumable(
-        self,
-        batch_size,
-        *,
-        shuffle=False,
-        seed=0,
-        augment=None,
-        worker=(0, 1),
-        state=None,
-    ):
-        """All epochs without end, from where an earlier iterator was left.
-
-        Args:
-            batch_size: As for `batches`, and so are the next three.
-            shuffle: True for another order every epoch.
-            seed: Seed of the order and of `augment`.
-            augment: Random changes by input name.
-            worker: Which of how many; there may be another number of them than when
-                the state was taken.
-            state: What `state()` of the earlier iterator gave; None to begin.
-
-        Returns:
-            A `Resumable`.
-        """
-        order = Order(len(self), batch_size, shuffle, seed, None, worker)
-        return Resumable(
-            lambda *at: self._mapped(order.stream(*at), seed, augment), order, state
-        )
-
     def lengths(self, name):
         """How many steps each row of an input has before the zeros behind its end.
 
@@ -192,27 +109,27 @@ class Samples:
         Returns:
             `(rows,)` int64; 0 where it is absent.
         """
-        value = self.values[name]
-        real = np.any(value != 0, axis=tuple(range(2, value.ndim)))
-        lengths = np.max(real * np.arange(1, real.shape[1] + 1), axis=1, initial=0)
-        return lengths[self.places[name]]
+        return lengths_of(self.values[name])[self.places[name]]
 
-    def _buckets(self, batch_size, shuffle, seed, worker, by, budget):
-        lengths = self.lengths(by)
-        if budget is None:
-            budget = max(1, round(batch_size * float(lengths.mean())))
-        # A batch of short rows has more of them than `batch_size`, up to four times.
-        most = 4 * batch_size
-        return Buckets(
-            len(self), most, shuffle, seed, None, worker, lengths=lengths, budget=budget
-        )
+    def _groups(self, name):
+        return self.places[name]
 
-    def _mapped(self, batches, seed, augment, distinct=False, only=None, by=None):
+    def _mapped(
+        self,
+        batches,
+        seed,
+        *,
+        augment=None,
+        mixup=None,
+        only=None,
+        distinct=False,
+        by=None,
+    ):
         values = {name: tf.constant(value) for name, value in self.values.items()}
         places = {name: tf.constant(place) for name, place in self.places.items()}
         targets = {name: tf.constant(target) for name, target in self.targets.items()}
         present = tf.constant(self.present())
-        augment = augmentation.by_name(augment)
+        change = augmentation.by_name(augment)
         wanted = list(values) if only is None else only
         lengths = None if by is None else tf.constant(self.lengths(by))
 
@@ -222,17 +139,30 @@ class Samples:
                 place = tf.gather(places[name], rows)
                 if distinct:
                     place, inputs[f"{name}_place"] = tf.unique(place)
-                inputs[name] = tf.gather(values[name], place)
-                if name in augment:
-                    # What rows share changes once, else every row on its own.
-                    keys = draw.keys(seed, epoch, place if distinct else rows)
-                    keys = draw.other(keys, list(augment).index(name))
-                    inputs[name] = augment[name](inputs[name], keys)
+                value = tf.gather(values[name], place)
+                # What rows share changes once, else every row on its own.
+                keys = draw.keys(seed, epoch, place if distinct else rows)
+                inputs[name] = change(name, value, keys)
                 if name == by:
-                    longest = tf.reduce_max(tf.gather(lengths, rows))
-                    inputs[name] = inputs[name][:, : tf.maximum(longest, 1)]
+                    inputs[name] = cut(inputs[name], tf.gather(lengths, rows))
             inputs["present"] = tf.gather(present, rows)
-            return inputs, {k: tf.gather(v, rows) for k, v in targets.items()}
+            made = inputs, {k: tf.gather(v, rows) for k, v in targets.items()}
+            if mixup is not None:
+                made = mixup(*made, draw.keys(seed, epoch, rows))
+            return made
 
         batches = batches.map(gather, tf.data.AUTOTUNE, deterministic=True)
         return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def lengths_of(value):
+    """How many steps there are before the zeros behind the end.
+
+    Args:
+        value: `(batch, steps, ...)`, an array.
+
+    Returns:
+        `(batch,)` int64.
+    """
+    real = np.any(value != 0, axis=tuple(range(2, value.ndim)))
+    return np.max(real * np.arange(1, real.shape[1] + 1), axis=1, initial=0)

@@ -58,7 +58,7 @@ def _reasons(table, features, name, keys, deep, known, found):
         if stores.is_absent(key):
             continue
         try:
-            stamp = table.store.stamp(name, key)
+            stamp = table.store.stamp(table.home(name), key)
         except stores.Unreadable as error:
             reasons[place] = str(error)
             continue
@@ -74,7 +74,7 @@ def _reasons(table, features, name, keys, deep, known, found):
     )
     for start in range(0, len(todo), _TOGETHER):
         chunk = todo[start : start + _TOGETHER]
-        data, refused = stores.read(table.store, name, keys.gather(chunk))
+        data, refused = table.read(name, keys.gather(chunk), by)
         states = part(tf.constant(data)).numpy()
         for i, place in enumerate(chunk):
             if i in refused:

@@ -9,22 +9,25 @@ import tensorflow as tf
 
 from data_pipelines import augment as augmentation
 from data_pipelines import draw
-from data_pipelines import stores
+from data_pipelines.batches import Batches
+from data_pipelines.batches import cut
 from data_pipelines.cache import Cache
 from data_pipelines.decoding import ABSENT
 from data_pipelines.decoding import CORRUPT
 from data_pipelines.decoding import OK
 from data_pipelines.decoding import check_columns
+from data_pipelines.decoding import distinct_of
 from data_pipelines.decoding import encode_targets
 from data_pipelines.decoding import reason
 from data_pipelines.gate import GATE
-from data_pipelines.order import Order
 from data_pipelines.quarantine import Broken
-from data_pipelines.resumable import Resumable
+from data_pipelines.samples import lengths_of
 from data_pipelines.table import FILES
 
+_TOGETHER = 256  # rows decoded in one go
 
-class Stream:
+
+class Stream(Batches):
     """A table that does not fit into memory, batch by batch.
 
     The first batch comes at once, whatever the size of the table. A row with a corrupt
@@ -88,7 +91,7 @@ class Stream:
         numbers = self.table.rows
         return [*self._refused, *(Broken(int(numbers[r]), n, w) for r, n, w in found)]
 
-    def scan(self, batch_size=256):
+    def scan(self, batch_size=_TOGETHER):
         """Decodes everything once, to find what is broken.
 
         Returns:
@@ -101,69 +104,61 @@ class Stream:
             bad |= {row for row, _ in self._corrupt}
         return self.take(~np.isin(self.rows, list(bad)))
 
-    def batches(
+    @property
+    def status(self):
+        """By input name `(rows,)` uint8, what became of each so far, as `Samples`."""
+        made = {}
+        for name in self.features.columns():
+            made[name] = self._absent(name)[self.rows]
+            corrupt = [row for row, column in self._corrupt if column == name]
+            made[name][np.isin(self.rows, corrupt)] = CORRUPT
+        return made
+
+    def lengths(self, name):
+        """How many steps each row of an input has, as `Samples.lengths`.
+
+        All of them are decoded for it, once: with a `cache` they then stay.
+        """
+        lengths = self._once(f"lengths of {name}", self._no_lengths, name)
+        todo = self.rows[lengths[self.rows] < 0]
+        for start in range(0, len(todo), _TOGETHER):
+            rows = todo[start : start + _TOGETHER]
+            value, _ = self._part(name, rows)
+            lengths[rows] = lengths_of(value.numpy())
+        return lengths[self.rows]
+
+    def summary(self):
+        """What became of the rows: after an epoch, of all of them.
+
+        Returns:
+            A dict: `rows`, and the `good`, `corrupt` and `empty` ones they are.
+        """
+        corrupt = {row for row, _ in self._corrupt}
+        corrupt = set() if self.keep_corrupt else corrupt.intersection(self.rows)
+        empty = self._empty.intersection(self.rows) - corrupt
+        set_aside = {"corrupt": len(corrupt), "empty": len(empty)}
+        good = len(self.rows) - sum(set_aside.values())
+        return {"rows": len(self.rows), "good": good, **set_aside}
+
+    def _groups(self, name):
+        _, places = distinct_of(self.table.raw(name))
+        return places[self.rows]
+
+    def _mapped(
         self,
-        batch_size,
+        batches,
+        seed,
         *,
-        shuffle=False,
-        seed=0,
         augment=None,
+        mixup=None,
         only=None,
-        epoch=0,
-        worker=(0, 1),
+        distinct=False,
+        by=None,
     ):
-        """Batches for `fit`, `evaluate` and `predict`, as those of `Samples`.
-
-        Args:
-            batch_size: Number of rows per batch; the last may have fewer, and so has
-                one with broken rows.
-            shuffle: True for another order of the rows every epoch.
-            seed: Seed of the order and of `augment`.
-            augment: By input name, a function of `data_pipelines.augment`, or several
-                in a list, one after the other.
-            only: Names of the inputs to decode; None for all.
-            epoch: Number of the first epoch.
-            worker: Which of how many workers this is, see `Order`.
-
-        Returns:
-            A `tf.data.Dataset` of `(inputs, targets)`, both by name, with `present`
-            `(batch, n)` bool among the inputs. It raises
-            `tf.errors.InvalidArgumentError` when every row of a batch is broken.
-        """
-        order = Order(len(self), batch_size, shuffle, seed, None, worker)
-        return self._mapped(order.passes(epoch), seed, augment, only)
-
-    def resumable(
-        self,
-        batch_size,
-        *,
-        shuffle=False,
-        seed=0,
-        augment=None,
-        worker=(0, 1),
-        state=None,
-    ):
-        """All epochs without end, from where an earlier iterator was left.
-
-        Args:
-            batch_size: As for `batches`, and so are the next three.
-            shuffle: True for another order every epoch.
-            seed: Seed of the order and of `augment`.
-            augment: Random changes by input name.
-            worker: Which of how many; there may be another number of them than when
-                the state was taken.
-            state: What `state()` of the earlier iterator gave; None to begin.
-
-        Returns:
-            A `Resumable`.
-        """
-        order = Order(len(self), batch_size, shuffle, seed, None, worker)
-        return Resumable(
-            lambda *at: self._mapped(order.stream(*at), seed, augment), order, state
-        )
-
-    def _mapped(self, batches, seed, augment, only=None):
-        augment = augmentation.by_name(augment)
+        if distinct:
+            raise ValueError("A stream gives every row its own values: `decode` first.")
+        change = augmentation.by_name(augment)
+        lengths = None if by is None else tf.constant(self.lengths(by))
         made = list(self.features.columns()) if only is None else list(only)
         specs = [self.features.by_name[name].array for name in made]
         targets = {name: tf.constant(y) for name, y in self.targets.items()}
@@ -191,16 +186,17 @@ class Stream:
             types = [tf.int64, tf.bool, *(spec.dtype for spec in specs)]
             index, present, *values = tf.py_function(read, [index], types)
             index = tf.ensure_shape(index, (None,))
+            keys = draw.keys(seed, epoch, index)
             inputs = {}
             for name, spec, value in zip(made, specs, values, strict=True):
-                inputs[name] = tf.ensure_shape(value, (None, *spec.shape))
-                if name in augment:
-                    keys = draw.keys(seed, epoch, index)
-                    keys = draw.other(keys, list(augment).index(name))
-                    inputs[name] = augment[name](inputs[name], keys)
+                value = tf.ensure_shape(value, (None, *spec.shape))
+                inputs[name] = change(name, value, keys)
+                if name == by:
+                    inputs[name] = cut(inputs[name], tf.gather(lengths, index))
             shape = (None, len(self.features.columns()))
             inputs["present"] = tf.ensure_shape(present, shape)
-            return inputs, {name: tf.gather(y, index) for name, y in targets.items()}
+            batch = inputs, {name: tf.gather(y, index) for name, y in targets.items()}
+            return batch if mixup is None else mixup(*batch, keys)
 
         batches = batches.map(fetch, tf.data.AUTOTUNE, deterministic=True)
         return batches.prefetch(tf.data.AUTOTUNE)
@@ -241,7 +237,7 @@ class Stream:
         reasons = {}
         if self.table.columns.get(name) in FILES:
             keys = self._column(name).gather(rows)
-            raw, reasons = stores.read(self.table.store, name, keys)
+            raw, reasons = self.table.read(name, keys, self.features.by_name[name])
         else:
             columns = self.features.columns()[name]
             raw = {column: self._column(column)[rows] for column in columns}
@@ -264,6 +260,9 @@ class Stream:
         if key not in self._made:
             self._made[key] = make(name)
         return self._made[key]
+
+    def _no_lengths(self, name):
+        return np.full(len(self.table.rows), -1, np.int64)
 
     def _find_absent(self, name):
         columns = [self._column(column) for column in self.features.columns()[name]]

@@ -7,10 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
+from data_pipelines import clips
 from data_pipelines import modality
 from data_pipelines import splits
+from data_pipelines import stores
 
-FILES = ("image", "audio")  # modalities whose bytes a store has
+FILES = ("image", "audio", "video", "points")  # modalities whose bytes a store has
+SOUND = "_sound"  # behind the name of a clip: its sound track, an input of its own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +51,22 @@ class Table:
         """Names of the columns of one modality."""
         return [name for name, held in self.columns.items() if held == kind]
 
+    def home(self, name):
+        """The column that an input comes from: that of a clip has its sound too."""
+        return name if name in self.frame.columns else name.removesuffix(SOUND)
+
+    def files(self):
+        """Names of the columns whose bytes the store has."""
+        return [
+            name
+            for name, held in self.columns.items()
+            if held in FILES and name in self.frame.columns
+        ]
+
+    def read(self, name, keys, preprocessor=None):
+        """The bytes of many cells of an input, see `data_pipelines.stores.read`."""
+        return stores.read(self.store, self.home(name), keys, preprocessor)
+
     def take(self, keep):
         """The table without some of its rows.
 
@@ -66,7 +85,7 @@ class Table:
 
         Absent is `""`, or NaN in a column of numbers.
         """
-        values = self.frame[name]
+        values = self.frame[self.home(name)]
         if self.columns.get(name) in FILES:
             return values
         if self.columns.get(name) == "number":
@@ -136,7 +155,7 @@ def describe(
     path, frame = opened.path, opened.frame
     columns = dict(columns or {})
     for name in [target, split, group, *columns, *(only or ())]:
-        if name is not None and name not in frame.columns:
+        if name is not None and not _has(frame, name):
             raise ValueError(
                 f"`{path}` has no column {name!r}. Its columns are {frame.columns}."
             )
@@ -153,8 +172,9 @@ def describe(
         for name in frame.columns
         if name not in (target, split)
         and (name != group or name in columns)
-        and (only is None or name in only)
+        and (only is None or name in only or name + SOUND in only)
     }
+    guessed = _with_sounds(guessed, columns, only, frame, opened.store)
     inputs = {name: held for name, held in guessed.items() if held != "ignore"}
     if only is not None:
         inputs = {name: guessed[name] for name in only}
@@ -174,6 +194,36 @@ def describe(
     )
 
 
+def _has(frame, name):
+    return name in frame.columns or name.removesuffix(SOUND) in frame.columns
+
+
+def _with_sounds(guessed, columns, only, frame, store):
+    """Behind every clip its sound track, where one of the first clips has any."""
+    made = {}
+    for name, held in guessed.items():
+        made[name], sound = held, name + SOUND
+        wanted = only is None or sound in only
+        if held == "video" and sound not in frame.columns and wanted:
+            made[sound] = columns.get(sound) or _sound_of(frame[name], name, store)
+    return made
+
+
+def _sound_of(cells, name, store):
+    for cell in cells.drop_nulls().head(8):
+        try:
+            if clips.told(store.get(name, cell))["rate"] is not None:
+                return "audio"
+        except (stores.Unreadable, ValueError):
+            continue  # whoever decodes it will say what is wrong with it
+        except ImportError as error:
+            raise ValueError(
+                f"The column {name!r} holds clips. {error} Or leave it out: "
+                f"`--column {name}=ignore`."
+            ) from None
+    return "ignore"
+
+
 def _split(table, column, group, fractions, seed):
     if column is not None:
         return splits.by_column(table.frame[column])
@@ -182,8 +232,7 @@ def _split(table, column, group, fractions, seed):
     if group is not None:
         units = table.frame[group].cast(pl.String).fill_null("").to_numpy()
     else:
-        shared = [*table.of("image"), *table.of("audio")]
-        units = splits.units_by_files(table.frame, shared)
+        units = splits.units_by_files(table.frame, table.files())
     return splits.by_fraction(units, fractions, seed)
 
 

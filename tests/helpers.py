@@ -5,6 +5,7 @@ import wave
 
 import keras
 import numpy as np
+import soundfile
 from keras import ops
 from PIL import Image
 
@@ -70,4 +71,78 @@ def wav_bytes(seconds=0.25, rate=8_000, hertz=440.0):
         file.setframerate(rate)
         tone = 0.5 * np.sin(2 * np.pi * hertz * time)
         file.writeframes((tone * 32_767).astype("<i2").tobytes())
+    return data.getvalue()
+
+
+def flac_bytes(hertz=440.0):
+    samples, rate = soundfile.read(io.BytesIO(wav_bytes(hertz=hertz)))
+    data = io.BytesIO()
+    soundfile.write(data, samples, rate, format="FLAC")
+    return data.getvalue()
+
+
+CODECS = {
+    "mp4": ("mpeg4", "aac"),
+    "mov": ("mjpeg", "pcm_s16le"),
+    "avi": ("mjpeg", "pcm_s16le"),
+    "matroska": ("ffv1", "flac"),
+    "webm": ("libvpx", "libopus"),
+    "mpeg": ("mpeg2video", "mp2"),
+    "mpegts": ("mpeg2video", "mp2"),
+    "flv": ("flv", None),
+    "gif": ("gif", None),
+}
+
+
+def clip_bytes(
+    kind="avi", seconds=1.0, rate=10, size=(32, 24), hertz=440.0, late=0, values=None
+):
+    """A clip whose frames get lighter, and that sounds from its middle on.
+
+    Args:
+        kind: One of `CODECS`.
+        seconds: Its length.
+        rate: Frames per second.
+        size: Width and height.
+        hertz: Of its tone; None for no sound.
+        late: How many frames are missing at the beginning, its sound is not.
+        values: Gray value of each frame; None for 20, 30, 40 ...
+    """
+    import av
+
+    data = io.BytesIO()
+    picture_codec, sound_codec = CODECS[kind]
+    values = 20 + 10 * np.arange(round(seconds * rate)) if values is None else values
+    with av.open(data, "w", format=kind) as clip:
+        video = clip.add_stream(picture_codec, rate=rate)
+        video.width, video.height = size
+        gray = {"mjpeg": "yuvj420p", "ffv1": "yuv420p", "gif": "gray"}
+        video.pix_fmt = gray.get(picture_codec, "yuv420p")
+        sound = None
+        if hertz is not None and sound_codec is not None:
+            hz = 48_000 if sound_codec == "libopus" else 16_000
+            sound = clip.add_stream(sound_codec, rate=hz, layout="mono")
+        for i, value in enumerate(values):
+            if i < late:
+                continue
+            pixels = np.full((*size[::-1], 3), value, np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
+            frame.pts = i
+            clip.mux(video.encode(frame))
+        clip.mux(video.encode(None))
+        if sound is not None:
+            time = np.arange(round(seconds * hz)) / hz
+            wave = 0.5 * np.sin(2 * np.pi * hertz * time) * (time >= seconds / 2)
+            frame = av.AudioFrame.from_ndarray(
+                (wave * 32_767).astype("<i2")[None], "s16", "mono"
+            )
+            frame.sample_rate, frame.pts = hz, 0
+            clip.mux(sound.encode(frame))
+            clip.mux(sound.encode(None))
+    return data.getvalue()
+
+
+def npy_bytes(array):
+    data = io.BytesIO()
+    np.save(data, array)
     return data.getvalue()

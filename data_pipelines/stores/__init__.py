@@ -13,13 +13,14 @@ class Unreadable(Exception):
     """Why a cell's bytes are not to be had, in words."""
 
 
-def read(store, name, keys):
+def read(store, name, keys, preprocessor=None):
     """The bytes of many cells, ready for a graph to decode.
 
     Args:
         store: A store.
         name: Name of the column.
         keys: Its cells.
+        preprocessor: What takes the bytes; None for that of a sound.
 
     Returns:
         A list of bytes, `b""` where a cell is absent or unreadable; and the reasons
@@ -30,7 +31,7 @@ def read(store, name, keys):
         value = b""
         if not is_absent(key):
             try:
-                value = files.plain(store.get(name, key))
+                value = files.plain(store.get(name, key), preprocessor)
             except (Unreadable, ValueError) as error:
                 reasons[place] = str(error)
         values.append(value)

@@ -56,9 +56,11 @@ def features_for(table):
     """
     from mbm_keras.preprocessing import Category
     from mbm_keras.preprocessing import Features
+    from mbm_keras.preprocessing import Frames
     from mbm_keras.preprocessing import LogMel
     from mbm_keras.preprocessing import Number
     from mbm_keras.preprocessing import Pixels
+    from mbm_keras.preprocessing import Points
     from mbm_keras.preprocessing import TableRow
     from mbm_keras.preprocessing import WordIds
 
@@ -70,6 +72,14 @@ def features_for(table):
     for name in table.of("audio"):
         rate, seconds = audio_size(_some_files(table, name))
         by_name[name] = LogMel(rate, seconds, num_mel_bins=40 if rate <= 8_000 else 64)
+    for name in table.of("video"):
+        seconds, size = clip_size(_some_files(table, name))
+        # The sound of a clip is heard for as long as it is seen.
+        sound = by_name.get(f"{name}_sound")
+        seconds = sound.seconds if isinstance(sound, LogMel) else seconds
+        by_name[name] = Frames(8, size, seconds)
+    for name in table.of("points"):
+        by_name[name] = Points(512, stride=row_of_points(_some_files(table, name)))
     numbers = {name: Number() for name in table.of("number")}
     categories = {name: Category() for name in table.of("category")}
     if numbers or categories:
@@ -103,18 +113,57 @@ def audio_size(files):
     """  # noqa: D205
     import soundfile
 
+    from data_pipelines import clips
+
     rates, seconds = [], []
     for file in files:
         try:
             info = soundfile.info(file)
+            rate, lasts = info.samplerate, info.frames / info.samplerate
         except soundfile.LibsndfileError:
-            continue  # the decoder will say what is wrong with it
-        rates.append(info.samplerate)
-        seconds.append(info.frames / info.samplerate)
+            try:
+                told = clips.told(file.getvalue())
+            except ValueError:
+                continue  # the decoder will say what is wrong with it
+            rate, lasts = told["rate"], told["seconds"]
+        if rate and lasts:
+            rates.append(rate)
+            seconds.append(lasts)
     if not rates:
         return 16_000, 1.0
     longest = sorted(seconds)[int(0.95 * (len(seconds) - 1))]
     return min(16_000, statistics.mode(rates)), round(min(10.0, max(0.1, longest)), 2)
+
+
+def clip_size(files):
+    """Length and side of the square: nine clips in ten fit in whole, ten seconds at
+    most; the side of the median frame, 32 to 64, in 16s.
+    """  # noqa: D205
+    from data_pipelines import clips
+
+    seconds, sides = [], []
+    for file in files:
+        try:
+            told = clips.told(file.getvalue())
+        except ValueError:
+            continue  # the decoder will say what is wrong with it
+        if told["seconds"] and told["side"]:
+            seconds.append(told["seconds"])
+            sides.append(told["side"])
+    if not sides:
+        return 1.0, 64
+    longest = sorted(seconds)[int(0.9 * (len(seconds) - 1))]
+    side = int(min(64, max(32, 16 * round(statistics.median(sides) / 16))))
+    return round(min(10.0, max(0.1, longest)), 2), side
+
+
+def row_of_points(files):
+    """How many numbers a row of bare points has: five if all files say so, else four.
+
+    KITTI's have four, those of nuScenes five.
+    """
+    sizes = {len(file.getvalue()) for file in files}
+    return 5 if sizes and all(size % 20 == 0 for size in sizes) else 4
 
 
 def learned_columns(table):
@@ -151,7 +200,11 @@ def augmentation(features):
     """Small changes of pictures and sounds that leave their meaning alone."""
     from data_pipelines import augment
 
-    changes = {"image": augment.pictures, "audio": augment.spectrograms}
+    changes = {
+        "image": augment.pictures,
+        "audio": augment.spectrograms,
+        "video": lambda: augment.frames(augment.pictures()),
+    }
     return {
         feature["name"]: changes[feature["modality"]]()
         for feature in features.inputs()
@@ -237,16 +290,15 @@ def check_splits(samples, table):
             )
 
 
-def sample(table, rows=8, most_bytes=4_000_000):
+def sample(table, features, rows=8, most_bytes=4_000_000):
     """Some raw rows by column, files as their bytes, to prove an export with."""
-    from data_pipelines import stores
     from data_pipelines.table import FILES
 
     taken = {}
     for name, held in table.columns.items():
         cells = list(table.raw(name)[:rows])
         if held in FILES:
-            cells, _ = stores.read(table.store, name, cells)
+            cells, _ = table.read(name, cells, features.by_name[name])
             cells = [cell if len(cell) < most_bytes else b"" for cell in cells]
         elif held == "number":
             cells = [float(cell) for cell in cells]
@@ -295,4 +347,4 @@ def _some_files(table, name):
     cells = table.raw(name).unique(maintain_order=True).drop_nulls()
     for cell in cells.gather_every(max(1, len(cells) // _LOOK)):
         with contextlib.suppress(stores.Unreadable):
-            yield io.BytesIO(table.store.get(name, cell))
+            yield io.BytesIO(table.store.get(table.home(name), cell))

@@ -18,7 +18,8 @@ Columns = Annotated[
     typer.Option(
         "--column",
         metavar="NAME=MODALITY",
-        help="What a column holds: text, image, audio, number, category or ignore.",
+        help="What a column holds: text, image, audio, video, points, number, category "
+        "or ignore.",
     ),
 ]
 AllowOutside = Annotated[
@@ -113,7 +114,7 @@ def load_tensorflow():
     warnings.filterwarnings("ignore", message=".*shuffle=True. was passed.*")
 
 
-def decoded(table, features, targets, cache, stream=None):
+def decoded(table, features, targets, cache, stream=None, keep_corrupt=False):
     """Decodes a table into memory, or where it is too large for that into a folder.
 
     Args:
@@ -122,6 +123,7 @@ def decoded(table, features, targets, cache, stream=None):
         targets: What encodes its targets, by name.
         cache: The folder.
         stream: True for the folder, False for memory, None to go by the size.
+        keep_corrupt: As for `data_pipelines.decode`.
 
     Returns:
         `Samples` or a `Stream` of the good rows, a boolean mask of them, and a list
@@ -138,8 +140,9 @@ def decoded(table, features, targets, cache, stream=None):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         stream = row * len(table.rows) > memory / 4
     if not stream:
-        return decode(table, features, targets)
-    kept = Stream(table, features, targets, cache=cache).scan()
+        return decode(table, features, targets, keep_corrupt=keep_corrupt)
+    kept = Stream(table, features, targets, keep_corrupt=keep_corrupt, cache=cache)
+    kept = kept.scan()
     good = np.isin(np.arange(len(table.rows)), kept.rows)
     return kept, good, kept.broken
 

@@ -53,13 +53,14 @@ def inspected(table, target, column=None, deep=None, allow_outside=False):
     # Unreadable is what the training's own decoders cannot read.
     features = choices.features_for(rows)
     features.adapt({name: rows.raw(name) for name in choices.learned_columns(rows)})
-    files = sum(rows.raw(n).n_unique() for n in rows.of("image") + rows.of("audio"))
+    files = sum(rows.raw(n).n_unique() for n in rows.files())
     deep = files <= _FEW if deep is None else deep
     broken = [*rows.broken, *scan(rows, features, deep=deep, notes=_notes(table))]
     unreadable = collections.Counter(item.column for item in set(broken))
     columns = {}
-    for name in rows.frame.columns:
-        values = rows.frame[name]
+    sounds = [name for name in rows.columns if name not in rows.frame.columns]
+    for name in [*rows.frame.columns, *sounds]:
+        values = rows.frame[rows.home(name)]
         role = "target" if name == target else rows.columns.get(name, "ignore")
         columns[name] = {
             "modality": role,

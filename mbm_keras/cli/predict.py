@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ def predict(
     run: Annotated[str, typer.Argument(help="Folder of a finished run.")],
     table: Annotated[str, typer.Argument(help="A table with the run's inputs.")],
     out: Annotated[str, typer.Option(help="The CSV to write.")] = "predictions.csv",
+    stream: common.Streamed = None,
     allow_outside: common.AllowOutside = False,
     json: common.Json = False,
 ):
@@ -22,10 +24,10 @@ def predict(
         run_folder.check(run)
         if not os.path.isdir(os.path.dirname(out) or "."):
             raise ValueError(f"There is no folder for `{out}`.")
-        result(*predicted(run, table, out, allow_outside))
+        result(*predicted(run, table, out, stream, allow_outside))
 
 
-def predicted(run, table, out, allow_outside=False):
+def predicted(run, table, out, stream=None, allow_outside=False):
     """What `mbm predict` does: the result, and the lines a person reads."""
     import numpy as np
     import polars as pl
@@ -38,12 +40,12 @@ def predicted(run, table, out, allow_outside=False):
         table, columns=columns, only=list(columns), allow_outside=allow_outside
     )
     common.load_tensorflow()
-    from data_pipelines.decoding import decode
     from data_pipelines.samples import PARTS
     from mbm_keras import evaluation
 
     model, features, targets, _ = run_folder.load(run)
-    samples, good, wrong = decode(rows, features, keep_corrupt=True)
+    cache = pathlib.Path(f"{out}.decoded")
+    samples, _, wrong = common.decoded(rows, features, None, cache, stream, True)
     ((name, target),) = targets.items()
     answered = {"row": samples.ids}
     if len(samples):
@@ -56,6 +58,7 @@ def predicted(run, table, out, allow_outside=False):
             answered["probability"] = best.round(4)
     for part, state in samples.status.items():
         answered[f"status_{part}"] = [PARTS[s] for s in state]
+    shutil.rmtree(cache, ignore_errors=True)
 
     # A row without an answer has its line too, with the reason.
     reasons = {}

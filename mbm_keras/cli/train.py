@@ -200,7 +200,9 @@ def trained(
         features=features,
         targets=targets,
         table=rows,
-        sample=choices.sample(rows.take(rows.split == "valid") if not valid else rows),
+        sample=choices.sample(
+            rows.take(rows.split == "valid") if not valid else rows, features
+        ),
     )
     summary = {
         "run": str(folder),

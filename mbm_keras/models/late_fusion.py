@@ -19,14 +19,18 @@ from mbm_keras.fusion import ConcatenationFusion
 from mbm_keras.tasks import classification
 from mbm_keras.towers import audio_cnn
 from mbm_keras.towers import image_cnn
+from mbm_keras.towers import points_net
 from mbm_keras.towers import table_mlp
 from mbm_keras.towers import text_cnn
+from mbm_keras.towers import video_cnn
 
 DEFAULT_TOWERS = {
     "audio": audio_cnn.build,
     "image": image_cnn.build,
+    "points": points_net.build,
     "table": table_mlp.build,
     "text": text_cnn.build,
+    "video": video_cnn.build,
 }
 
 PRESETS = {
@@ -62,8 +66,9 @@ def build(
 
     Args:
         features: One dict per input, as `Features.inputs()` lists them: its `name`,
-            its `modality` (`"text"`, `"image"`, `"audio"` or `"table"`), and what
-            the tower of that modality needs to know, such as `vocabulary_size`.
+            its `modality` (`"text"`, `"image"`, `"audio"`, `"video"`, `"points"` or
+            `"table"`), and what the tower of that modality needs to know, such as
+            `vocabulary_size`.
         num_outputs: Number of labels, or of numbers.
         head: The task's, for example `mbm_keras.tasks.classification.head`.
         output: Name of the output.

@@ -4,7 +4,7 @@ A preprocessor is a `tf.Module`: one raw example in, one array out. It has
 
     raw          TensorSpec of the raw scalar; a table has a dict of them by column
     array        TensorSpec of the array
-    modality     "text", "image", "audio" or "table"
+    modality     "text", "image", "audio", "video", "points" or "table"
     adapt(values)  learns from raw training values, where there is something to learn
     sizes()      what a tower of that modality must know
     config()     what JSON must keep to build it again
@@ -15,6 +15,7 @@ The line in `PREPROCESSORS` is the registration.
 from mbm_keras.preprocessing.audio import LogMel
 from mbm_keras.preprocessing.features import Features
 from mbm_keras.preprocessing.image import Pixels
+from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.registry import PREPROCESSORS
 from mbm_keras.preprocessing.table import Category
 from mbm_keras.preprocessing.table import Number
@@ -24,17 +25,20 @@ from mbm_keras.preprocessing.targets import Label
 from mbm_keras.preprocessing.targets import Labels
 from mbm_keras.preprocessing.targets import Quantity
 from mbm_keras.preprocessing.text import WordIds
+from mbm_keras.preprocessing.video import Frames
 
 __all__ = [
     "PREPROCESSORS",
     "TARGETS",
     "Category",
     "Features",
+    "Frames",
     "Label",
     "Labels",
     "LogMel",
     "Number",
     "Pixels",
+    "Points",
     "Quantity",
     "TableRow",
     "WordIds",

@@ -2,7 +2,11 @@
 
 from mbm_keras.preprocessing.audio import LogMel
 from mbm_keras.preprocessing.image import Pixels
+from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.table import TableRow
 from mbm_keras.preprocessing.text import WordIds
+from mbm_keras.preprocessing.video import Frames
 
-PREPROCESSORS = {x.__name__: x for x in (LogMel, Pixels, TableRow, WordIds)}
+PREPROCESSORS = {
+    x.__name__: x for x in (Frames, LogMel, Pixels, Points, TableRow, WordIds)
+}

@@ -11,6 +11,7 @@ import tensorflow as tf
 from data_pipelines import Stream
 from data_pipelines import augment
 from data_pipelines.decoding import decode
+from mbm_keras.preprocessing import LogMel
 from tests.data_pipelines.test_decoding import FILES
 from tests.data_pipelines.test_decoding import ROWS
 from tests.data_pipelines.test_decoding import make
@@ -53,6 +54,39 @@ def test_a_stream_is_what_decode_gives(good):
         assert_same(arrays(mine), arrays(theirs))
 
 
+def test_lengths_and_groups_are_those_of_samples(good):
+    rows, features, targets = good
+    features.by_name["voice"] = LogMel(8_000, 0.3, variable=True)
+    samples, _, _ = decode(*good)
+    stream = Stream(*good)
+    some = np.arange(40) % 4 > 0
+    for name in ("together", "by"):
+        options = {"shuffle": True, "seed": 2, "augment": CHANGES, name: "voice"}
+        if name == "by":
+            options["budget"] = 120
+        mine = arrays(stream.take(some).batches(7, **options))
+        assert_same(mine, arrays(samples.take(some).batches(7, **options)))
+    # Other rows of the same stream have lengths of their own.
+    assert (stream.lengths("voice") == samples.lengths("voice")).all()
+    assert len({x["voice"].shape[1] for x, _ in mine}) > 1
+
+
+def test_rows_are_mixed_as_those_of_samples(good):
+    rows, features, _ = good
+    samples, _, _ = decode(rows, features)
+    options = dict(shuffle=True, mixup=augment.mixup(0.5, ["photo"]))
+    mine = arrays(Stream(rows, features).batches(7, **options))
+    assert_same(mine, arrays(samples.batches(7, **options)))
+    plain = arrays(samples.batches(7, shuffle=True))
+    assert (mine[0][0]["photo"] != plain[0][0]["photo"]).any()
+
+
+@pytest.mark.parametrize("wrong", [{"distinct": True}, {"by": "a", "together": "b"}])
+def test_choices_that_do_not_go_together_are_refused(good, wrong):
+    with pytest.raises(ValueError, match="decode|not by both"):
+        Stream(*good).batches(4, **wrong)
+
+
 def test_broken_rows_leave_their_batch_and_are_told_as_decode_tells_them(tmp_path):
     made = make(tmp_path, ROWS, FILES)
     _, _, broken = decode(*made)
@@ -60,6 +94,9 @@ def test_broken_rows_leave_their_batch_and_are_told_as_decode_tells_them(tmp_pat
     delivered = arrays(stream.batches(8))
     assert sum(len(x["photo"]) for x, _ in delivered) == 2
     assert sorted(stream.broken) == sorted(broken)
+    summary = stream.summary()
+    assert summary["good"] == 2 and summary["rows"] == len(stream)
+    assert summary["rows"] == sum(summary.values()) - summary["rows"]
     assert stream.scan().ids.tolist() == [1, 2]
     assert len(arrays(stream.scan().batches(1))) == 2
 
@@ -68,7 +105,9 @@ def test_a_corrupt_part_can_be_kept_as_absent(tmp_path):
     rows, features, _ = make(tmp_path, ROWS, FILES)
     samples, _, broken = decode(rows, features, keep_corrupt=True)
     stream = Stream(rows, features, keep_corrupt=True)
-    assert_same(arrays(stream.scan().batches(4)), arrays(samples.batches(4)))
+    scanned = stream.scan()
+    assert_same(arrays(scanned.batches(4)), arrays(samples.batches(4)))
+    assert_same([*scanned.status.values()], [*samples.status.values()])
     assert sorted(stream.broken) == sorted(broken)
 
 

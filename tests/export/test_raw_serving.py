@@ -10,20 +10,27 @@ from mbm_keras.export import save
 from mbm_keras.models import late_fusion
 from mbm_keras.preprocessing import Category
 from mbm_keras.preprocessing import Features
+from mbm_keras.preprocessing import Frames
 from mbm_keras.preprocessing import Label
 from mbm_keras.preprocessing import LogMel
 from mbm_keras.preprocessing import Number
 from mbm_keras.preprocessing import Pixels
+from mbm_keras.preprocessing import Points
 from mbm_keras.preprocessing import TableRow
 from mbm_keras.preprocessing import WordIds
 from tests.helpers import assert_same
 from tests.helpers import image_bytes
+from tests.helpers import npy_bytes
 from tests.helpers import wav_bytes
 
+CLIP = np.random.default_rng(0).integers(0, 256, (3, 20, 20, 3)).astype("uint8")
+SWEEP = np.random.default_rng(0).normal(0, 9, (30, 4)).astype("<f4")
 RAW = {
     "text": [b"one two", b"", b"two", b"one"],
     "image": [image_bytes(), image_bytes("JPEG"), b"no image", b""],
     "audio": [wav_bytes(), b"", wav_bytes(rate=44_100), b""],
+    "clip": [npy_bytes(CLIP), b"", npy_bytes(CLIP)[:-1], npy_bytes(CLIP[:1])],
+    "sweep": [SWEEP.tobytes(), SWEEP[:5].tobytes(), b"half", b""],
     "age": [1.0, float("nan"), 3.0, float("nan")],
     "city": [b"Rome", b"", b"Oslo", b""],
 }
@@ -36,6 +43,8 @@ def served(tmp_path_factory):
         text=WordIds(4, ["one", "two"]),
         image=Pixels(16),
         audio=LogMel(8_000, 0.25, 8),
+        clip=Frames(4, 16),
+        sweep=Points(12),
         table=TableRow({"age": Number(2.0, 1.0)}, {"city": Category(["Rome"])}),
     )
     model = late_fusion.build(
@@ -77,6 +86,8 @@ def test_status_says_what_became_of_every_part(served):
         "text": [b"ok", b"absent", b"ok", b"ok"],
         "image": [b"ok", b"ok", b"corrupt", b"absent"],
         "audio": [b"ok", b"absent", b"ok", b"absent"],
+        "clip": [b"ok", b"absent", b"corrupt", b"ok"],
+        "sweep": [b"ok", b"ok", b"corrupt", b"absent"],
         "table": [b"ok", b"absent", b"ok", b"absent"],
     }
 
@@ -85,7 +96,7 @@ def test_a_corrupt_part_counts_as_absent(served):
     _, features, path = served
     loaded = tf.saved_model.load(str(path))
     one = raw(features, [2])
-    absent = {**one, "image": tf.constant([b""])}
+    absent = {**one, **dict.fromkeys(("image", "clip", "sweep"), tf.constant([b""]))}
     left, right = loaded.serve(one), loaded.serve(absent)
     assert_same(left["answer_logits"], right["answer_logits"])
 

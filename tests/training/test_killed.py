@@ -8,35 +8,56 @@ import numpy as np
 import pytest
 
 # Dropout, augmentation, a frozen tower that is run once, Adam, early stopping: all of
-# it must go on where it was. Killed at the steps it is given, one in each process.
+# it must go on where it was, also where sound is decoded in Python as its turn comes.
+# Killed at the steps it is given, one in each process.
 SCRIPT = """
 import functools, os, signal, sys
 
 import keras
 import numpy as np
+import polars as pl
 
-from data_pipelines import augment
-from data_pipelines.samples import Samples
+from data_pipelines import Stream, augment, decode
+from data_pipelines.sources import table
 from mbm_keras.models import late_fusion
+from mbm_keras.preprocessing import Features, Label, LogMel, Pixels, WordIds
 from mbm_keras.tasks import classification
 from mbm_keras.training import Stage, fit_stages
+from tests.helpers import flac_bytes, image_bytes
 
-folder, kill_at = sys.argv[1], int(sys.argv[2])
+folder, kind, kill_at = sys.argv[1], sys.argv[2], int(sys.argv[3])
 keras.utils.set_random_seed(0)
 rng = np.random.default_rng(0)
-n = 40
-labels = rng.integers(0, 3, n)
-pictures = rng.integers(0, 99, (n, 16, 16, 3)) + 50 * labels[:, None, None, None]
-values = {
-    "text": rng.integers(1, 20, (n, 5)).astype("int32"),
-    "image": pictures.astype("uint8"),
-}
-samples = Samples.of(values, {"label": labels})
-features = late_fusion.PRESETS["tiny"]["features"][:2]
-model = late_fusion.build(features=features, num_outputs=3, width=8, dropout=0.5)
+labels = rng.integers(0, 3, 40)
+rows = table.of(
+    pl.DataFrame(
+        {
+            "text": [f"this is row {i}" for i in range(40)],
+            "image": [image_bytes(seed=i) for i in range(40)],
+            "voice": [flac_bytes(300 + 200 * label) for label in labels],
+            "label": labels,
+        }
+    ),
+    target="label",
+)
+features = Features(text=WordIds(6), image=Pixels(16), voice=LogMel(8_000, 0.2, 16))
+targets = {"label": Label()}
+features.adapt({"text": rows.raw("text")})
+targets["label"].adapt(rows.targets())
+if kind == "stream":
+    source = Stream(rows, features, targets)
+else:
+    source, _, _ = decode(rows, features, targets)
+model = late_fusion.build(
+    features=features.inputs(), num_outputs=3, output="label", width=8, dropout=0.5
+)
 batches = functools.partial(
-    samples.batches, 8, shuffle=True,
-    augment={"image": augment.pictures(), "text": augment.words(0.3)},
+    source.batches, 8, shuffle=True,
+    augment={
+        "image": augment.pictures(),
+        "text": augment.words(0.3),
+        "voice": [augment.spectrograms(), augment.noise()],
+    },
 )
 
 class Killed(keras.callbacks.Callback):
@@ -48,38 +69,39 @@ class Killed(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 stages = [
-    Stage("image alone", 2, 0.01, alone="image"),
-    Stage("fused", 4, 0.01, frozen=("image_tower",), patience=2),
+    Stage("voice alone", 2, 0.01, alone="voice"),
+    Stage("fused", 4, 0.01, frozen=("voice_tower",), patience=2),
     Stage("tuned", 4, 0.01, patience=2),
 ]
 fit_stages(
-    model, stages, batches, samples.batches(32),
-    losses=classification.losses(), metrics=classification.metrics(),
-    head=lambda x: classification.head(x, 3), folder=folder, callbacks=[Killed()],
-    verbose=0,
+    model, stages, batches, source.batches(32),
+    losses=classification.losses("label"), metrics=classification.metrics("label"),
+    head=lambda x: classification.head(x, 3, name="label"), folder=folder,
+    callbacks=[Killed()], verbose=0,
 )
 np.savez(f"{folder}/end.npz", *model.get_weights())
 """
 
 
-def run(folder, kill_at=0):
+def run(folder, kind, kill_at=0):
     return subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(folder), str(kill_at)],
+        [sys.executable, "-c", SCRIPT, str(folder), kind, str(kill_at)],
         capture_output=True,
         text=True,
     )
 
 
 @pytest.mark.slow
-def test_killed_at_random_steps_the_weights_are_the_same_bit_for_bit(tmp_path):
-    unbroken = run(tmp_path / "unbroken")
+@pytest.mark.parametrize("kind", ["samples", "stream"])
+def test_killed_at_random_steps_the_weights_are_the_same_bit_for_bit(kind, tmp_path):
+    unbroken = run(tmp_path / "unbroken", kind)
     assert unbroken.returncode == 0, unbroken.stderr[-2_000:]
 
     # An epoch is five steps: of every process at least one comes to its end.
     for kill_at in np.random.default_rng(1).integers(6, 16, 3):
-        killed = run(tmp_path / "killed", kill_at)
+        killed = run(tmp_path / "killed", kind, kill_at)
         assert killed.returncode == -signal.SIGKILL, killed.stderr[-2_000:]
-    finished = run(tmp_path / "killed")
+    finished = run(tmp_path / "killed", kind)
     assert finished.returncode == 0, finished.stderr[-2_000:]
 
     one, two = (np.load(tmp_path / name / "end.npz") for name in ("unbroken", "killed"))

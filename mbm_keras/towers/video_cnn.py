@@ -1,0 +1,81 @@
+"""Video tower: a CNN over every frame, then a recurrent layer over time.
+
+Source: Donahue et al. 2015, "Long-term Recurrent Convolutional Networks for Visual
+Recognition and Description", https://arxiv.org/abs/1411.4389. Deviations: a CNN of
+stride 2 trained from the start for CaffeNet; one bidirectional GRU and its mean over
+time for an LSTM and the mean of its answers; frames of zeros are padding.
+"""
+
+import keras
+from keras import layers
+from keras import ops
+
+from mbm_keras.layers import MaskedMean
+from mbm_keras.layers import WithMask
+from mbm_keras.layers import frames_mask
+
+PRESETS = {
+    "tiny": dict(num_frames=4, size=16, filters=(4, 8), width=8),
+    "base": dict(num_frames=16, size=112, filters=(32, 64, 128, 256), width=256),
+}
+
+
+def build(
+    num_frames,
+    size,
+    *,
+    filters=(16, 32, 64, 128),
+    width=128,
+    dropout=0.0,
+    pool=True,
+    name="video",
+):
+    """Builds the tower.
+
+    Args:
+        num_frames: Frames of a clip, as given to `mbm_keras.preprocessing.Frames`.
+        size: Height and width of a frame, in pixels.
+        filters: Channels of each convolution, in order. Each halves the frame.
+        width: Size of the output. Must be even: half per direction of time.
+        dropout: Rate of dropout before the recurrent layer.
+        pool: True for the mean over time, False for one vector per frame.
+        name: Name of the input. The tower is called `<name>_tower`.
+
+    Returns:
+        A functional `keras.Model`.
+        Input `<name>`: `(batch, num_frames, size, size, 3)` uint8 in [0, 255]; frames
+        of zeros, behind the end of a clip, are padding.
+        Output: `(batch, width)` float32 if `pool`, else `(batch, num_frames, width)`.
+
+    Raises:
+        ValueError: If a frame is too small to be halved so often, or `width` is odd.
+    """
+    if size < 2 ** len(filters) or width % 2:
+        raise ValueError(
+            f"{len(filters)} convolutions halve a frame {len(filters)} times, so "
+            f"`size` must be at least {2 ** len(filters)}, and `width` must be even. "
+            f"Received: size={size}, width={width}."
+        )
+    video = keras.Input((num_frames, size, size, 3), dtype="uint8", name=name)
+    mask = frames_mask(video)  # (batch, num_frames)
+    x = ops.reshape(video, (-1, size, size, 3))  # (batch * num_frames, ...)
+    x = layers.Rescaling(1 / 127.5, offset=-1)(x)
+    x = layers.Conv2D(filters[0], 3, 2, padding="same", activation="relu")(x)
+    for channels in filters[1:]:  # each pass halves height and width
+        x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
+        x = layers.BatchNormalization()(x, mask=_over_pixels(mask, x))
+        x = ops.relu(x)  # no layer: the mask ends here
+    x = layers.GlobalMaxPooling2D()(x)  # (batch * num_frames, filters[-1])
+    x = ops.reshape(x, (-1, num_frames, filters[-1]))
+    x = layers.Dropout(dropout)(x)
+    x = WithMask()([x, mask])
+    x = layers.Bidirectional(layers.GRU(width // 2, return_sequences=True))(x)
+    if pool:
+        x = MaskedMean()(x)  # (batch, width)
+    return keras.Model([video], x, name=f"{name}_tower")
+
+
+def _over_pixels(mask, grid):
+    """`(batch, frames)` to `(batch * frames, height, width)`."""
+    mask = ops.reshape(mask, (-1, 1, 1))
+    return ops.tile(mask, (1, grid.shape[1], grid.shape[2]))
