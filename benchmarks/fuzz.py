@@ -22,6 +22,11 @@ import numpy as np
 KINDS = {
     **{kind: (9_000, 1_500) for kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP")},
     **{kind: (9_000, 1_500) for kind in ("WAV", "FLAC", "OGG", "MP3")},
+    **{
+        kind: (3_000, 1_000)
+        for kind in ("MP4", "AVI", "MATROSKA", "MPEG", "SOUNDTRACK")
+    },
+    "PCD": (9_000, 1_500),
     **{kind: (3_000, 1_000) for kind in ("csv", "jsonl", "parquet")},
     **{kind: (4_000, 1_000) for kind in ("tar", "tfrecord", "array_record")},
 }
@@ -44,6 +49,24 @@ def seeds_of(kind, folder):
         for i, channels in enumerate((1, 2)):
             wave = rng.uniform(-0.5, 0.5, (4_000, channels))
             soundfile.write(folder / f"{i}", wave, 16_000, format=kind)
+    elif kind in CLIPS:
+        write_clip(folder / "0", *CLIPS[kind])
+    elif kind == "PCD":
+        cloud = rng.normal(0, 9, (40, 4)).astype("<f4")
+        header = (
+            "VERSION 0.7\nFIELDS x y z intensity\nSIZE 4 4 4 4\nTYPE F F F F\n"
+            "WIDTH 40\nHEIGHT 1\nPOINTS 40\nDATA {}\n"
+        )
+        text = "\n".join(" ".join(map(str, point)) for point in cloud.tolist())
+        (folder / "0").write_text(header.format("ascii") + text)
+        body = header.format("binary").encode() + cloud.tobytes()
+        (folder / "1").write_bytes(body)
+        # Runs of 32 bytes, each behind its length: LZF that repeats nothing.
+        body = cloud.T.tobytes()
+        packed = b"".join(b"\x1f" + body[i : i + 32] for i in range(0, len(body), 32))
+        sizes = np.array([len(packed), len(body)], "<u4").tobytes()
+        header = header.format("binary_compressed").encode()
+        (folder / "2").write_bytes(header + sizes + packed)
     else:
         frame = pl.DataFrame(
             {
@@ -72,6 +95,35 @@ def seeds_of(kind, folder):
             columns = {"photo": "image", "text": "text"}
             rows = sources.read(table / "rows.csv", target="answer", columns=columns)
             pack(rows, folder / "shards", kind=kind)
+
+
+CLIPS = {
+    "MP4": ("mp4", "mpeg4", "aac"),
+    "SOUNDTRACK": ("mp4", "mpeg4", "aac"),
+    "AVI": ("avi", "mjpeg", "pcm_s16le"),
+    "MATROSKA": ("matroska", "ffv1", "flac"),
+    "MPEG": ("mpeg", "mpeg2video", "mp2"),
+}
+
+
+def write_clip(path, kind, picture, sound):
+    """Half a second of noise, seen and heard."""
+    import av
+
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w", format=kind) as clip:
+        video = clip.add_stream(picture, rate=25, width=32, height=24)
+        video.pix_fmt = "yuvj420p" if picture == "mjpeg" else "yuv420p"
+        audio = clip.add_stream(sound, rate=16_000, layout="mono")
+        for _ in range(12):
+            pixels = rng.integers(0, 256, (24, 32, 3), "uint8")
+            clip.mux(video.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+        clip.mux(video.encode(None))
+        wave = rng.integers(-9_000, 9_000, (1, 8_000)).astype("<i2")
+        heard = av.AudioFrame.from_ndarray(wave, "s16", "mono")
+        heard.sample_rate, heard.pts = 16_000, 0
+        clip.mux(audio.encode(heard))
+        clip.mux(audio.encode(None))
 
 
 def mutate(data, rng):
@@ -126,18 +178,27 @@ def _values(kind, mutated):
     from data_pipelines import stores
     from data_pipelines.stores.cells import Cells
     from mbm_keras.preprocessing import Features
+    from mbm_keras.preprocessing import Frames
     from mbm_keras.preprocessing import LogMel
     from mbm_keras.preprocessing import Pixels
+    from mbm_keras.preprocessing import Points
 
-    image = kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP")
-    features = Features(x=Pixels(8) if image else LogMel(8_000, 0.2, 8))
+    if kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP"):
+        preprocessor = Pixels(8)
+    elif kind == "PCD":
+        preprocessor = Points(50)
+    elif kind in CLIPS and kind != "SOUNDTRACK":
+        preprocessor = Frames(4, 8)
+    else:
+        preprocessor = LogMel(8_000, 0.2, 8)
+    features = Features(x=preprocessor)
     part = tf.function(
         lambda raw: features.part("x", raw), [tf.TensorSpec((None,), tf.string)]
     )
     seen = collections.Counter()
     for start in range(0, len(mutated), 50):
         raw = [data for _, data in mutated[start : start + 50]]
-        raw, refused = stores.read(Cells(), "x", raw)
+        raw, refused = stores.read(Cells(), "x", raw, preprocessor)
         arrays, states = part(tf.constant(raw))
         seen["refused"] += len(refused)
         seen["absent"] -= len(refused)  # they are empty now

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.order import Order
+from data_pipelines.order import as_written
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Buckets(Order):
         rows, batches = tf.constant(self._rows), tf.constant(self._batches)
         index, count = self.worker
 
+        @as_written
         def batch(step):
             number = self._shuffled(step, self.steps, epoch)
             start, size, first, last = tf.unstack(batches[number])

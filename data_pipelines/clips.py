@@ -59,9 +59,9 @@ def frames(data, wanted):
     if data.startswith(b"\x93NUMPY"):
         return data
     with _opened(data) as clip:
-        if not clip.streams.video:
-            raise ValueError("there is no picture in the clip")
-        video = clip.streams.video[0]
+        video = next(_known(clip.streams.video), None)
+        if video is None:
+            raise ValueError("there is no picture in the clip of a coding that is read")
         pixels = video.width * video.height
         if pixels > wanted.max_pixels:
             raise ValueError(
@@ -89,11 +89,13 @@ def told(data):
         ValueError: If it cannot be read.
     """
     with _opened(data) as clip:
-        stream = next(iter([*clip.streams.video, *clip.streams.audio]), None)
+        video = next(_known(clip.streams.video), None)
+        track = next(_known(clip.streams.audio), None)
+        stream = video or track
         return {
             "seconds": None if stream is None else _seconds(data, clip, stream),
-            "side": next(((v.width + v.height) / 2 for v in clip.streams.video), None),
-            "rate": next((track.rate for track in clip.streams.audio), None),
+            "side": None if video is None else (video.width + video.height) / 2,
+            "rate": None if track is None else track.rate,
         }
 
 
@@ -117,7 +119,9 @@ def sound(data, most_samples):
     with _opened(data) as clip:
         if not clip.streams.audio:
             return b""
-        track = clip.streams.audio[0]
+        track = next(_known(clip.streams.audio), None)
+        if track is None:
+            raise ValueError("its sound is of a coding that is not read")
         rate, channels = track.rate, track.channels
         seconds = _seconds(data, clip, track) or 0
         if seconds * rate * channels > most_samples:
@@ -158,6 +162,11 @@ def _opened(data):
             yield clip
     except av.FFmpegError as error:
         raise ValueError(f"cannot be decoded: {error.strerror}") from None
+
+
+def _known(streams):
+    """Streams of a coding that FFmpeg knows."""
+    return (stream for stream in streams if stream.codec_context is not None)
 
 
 def _begin(clip):

@@ -9,6 +9,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+# There is no Python to turn into a graph: to look for it takes a second for a dataset.
+as_written = tf.autograph.experimental.do_not_convert
+
 
 @dataclasses.dataclass(frozen=True)
 class Order:
@@ -65,6 +68,7 @@ class Order:
         at = self._lookup(epoch)
         index, count = self.worker
 
+        @as_written
         def rows(step):
             start = step * self.batch_size
             stop = tf.minimum(start + self.batch_size, self.size)
@@ -84,7 +88,8 @@ class Order:
             int64 row numbers.
         """
         counter = tf.Variable(epoch - 1, dtype=tf.int64)
-        now = tf.data.Dataset.from_tensors(0).map(lambda _: counter.assign_add(1))
+        now = tf.data.Dataset.from_tensors(0)
+        now = now.map(as_written(lambda _: counter.assign_add(1)))
         batches = now.flat_map(self._numbered)
         return batches.apply(tf.data.experimental.assert_cardinality(self.steps))
 
@@ -102,8 +107,9 @@ class Order:
         later = tf.data.Dataset.counter(epoch + 1).flat_map(self._numbered)
         return first.concatenate(later)
 
+    @as_written
     def _numbered(self, epoch, step=0):
-        return self.epoch(epoch, step).map(lambda rows: (epoch, rows))
+        return self.epoch(epoch, step).map(as_written(lambda rows: (epoch, rows)))
 
     def _lookup(self, epoch):
         """A function from places in an epoch to row numbers."""

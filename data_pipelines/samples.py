@@ -9,6 +9,7 @@ from data_pipelines import augment as augmentation
 from data_pipelines import draw
 from data_pipelines.batches import Batches
 from data_pipelines.batches import cut
+from data_pipelines.order import as_written
 
 PARTS = ("ok", "absent", "corrupt")
 
@@ -133,6 +134,7 @@ class Samples(Batches):
         wanted = list(values) if only is None else only
         lengths = None if by is None else tf.constant(self.lengths(by))
 
+        @as_written
         def gather(epoch, rows):
             inputs = {}
             for name in wanted:

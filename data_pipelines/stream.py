@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import threading
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ from data_pipelines.decoding import distinct_of
 from data_pipelines.decoding import encode_targets
 from data_pipelines.decoding import reason
 from data_pipelines.gate import GATE
+from data_pipelines.order import as_written
 from data_pipelines.quarantine import Broken
 from data_pipelines.samples import lengths_of
 from data_pipelines.table import FILES
@@ -59,6 +61,7 @@ class Stream(Batches):
         self._corrupt, self._empty = {}, set()
         self._cache = None if cache is None else Cache(cache, table, features)
         self._decoders, self._made = {}, {}
+        self._locks = {name: threading.Lock() for name in features.columns()}
 
     def __len__(self):
         return len(self.rows)
@@ -180,6 +183,7 @@ class Stream(Batches):
                 values = [tf.boolean_mask(value, good) for value in values]
             return [index, status == OK, *values]
 
+        @as_written
         def fetch(epoch, index):
             # Decoded in a function of its own, which is set up once; what stands in
             # the dataset is set up anew for every pass over it, in seconds.
@@ -230,10 +234,6 @@ class Stream(Batches):
 
     def _decode(self, name, rows):
         """Values of one input, a tensor, and what became of each, an array."""
-        if name not in self._decoders:
-            raw = tf.nest.map_structure(_batched, self.features.by_name[name].raw)
-            decoder = functools.partial(self.features.part, name)
-            self._decoders[name] = tf.function(decoder, [raw], autograph=False)
         reasons = {}
         if self.table.columns.get(name) in FILES:
             keys = self._column(name).gather(rows)
@@ -243,12 +243,21 @@ class Stream(Batches):
             raw = {column: self._column(column)[rows] for column in columns}
             if columns == [name] and self.table.columns[name] == "text":
                 raw = raw[name]
-        value, state = self._decoders[name](tf.nest.map_structure(tf.constant, raw))
+        value, state = self._decoder(name)(tf.nest.map_structure(tf.constant, raw))
         state = state.numpy()
         for place, why in reasons.items():
             state[place] = CORRUPT
             self._corrupt[int(rows[place]), name] = why
         return value, state
+
+    def _decoder(self, name):
+        with self._locks[name]:  # or two batches at once set up two
+            if name not in self._decoders:
+                raw = tf.nest.map_structure(_batched, self.features.by_name[name].raw)
+                decoder = functools.partial(self.features.part, name)
+                decoder = tf.function(decoder, [raw], autograph=False)
+                self._decoders[name] = decoder.get_concrete_function()
+            return self._decoders[name]
 
     def _column(self, name):
         return self._once(name, self.table.raw, name)
