@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import os
 import threading
 
 import numpy as np
@@ -202,7 +203,8 @@ class Stream(Batches):
             batch = inputs, {name: tf.gather(y, index) for name, y in targets.items()}
             return batch if mixup is None else mixup(*batch, keys)
 
-        batches = batches.map(fetch, tf.data.AUTOTUNE, deterministic=True)
+        # As many at once as there are cores: AUTOTUNE is slow to find that out.
+        batches = batches.map(fetch, os.cpu_count() or 1, deterministic=True)
         return batches.prefetch(tf.data.AUTOTUNE)
 
     def _good(self, status):

@@ -22,6 +22,7 @@ from data_pipelines.table import Opened
 from data_pipelines.table import describe
 
 FORMATS = (".csv", ".jsonl", ".ndjson", ".parquet")
+_LOOK = 10_000  # rows of a CSV that types are told from
 
 
 def read(
@@ -195,7 +196,7 @@ def _read_csv(path):
     # are counted first; bytes that are no UTF-8 come through as lone surrogates.
     data = path.read_bytes()
     if _is_regular(data):
-        frame = pl.read_csv(data, infer_schema_length=None)
+        frame = _typed(data)
         if len(frame) == data.count(b"\n", data.index(b"\n") + 1):
             return frame, np.arange(1, len(frame) + 1), []
     text = data.decode("utf-8-sig", errors="surrogateescape")
@@ -231,6 +232,21 @@ def _read_csv(path):
     csv.writer(lines).writerows([header, *(records[row - 1] for row in good)])
     frame = pl.read_csv(lines.getvalue().encode(), infer_schema_length=None)
     return frame, np.array(good, "int64"), broken
+
+
+def _typed(data):
+    """The frame of a plain CSV, its types told from the first rows where these will do.
+
+    To look through all of them takes twice as long as to read them.
+    """
+    try:
+        frame = pl.read_csv(data, infer_schema_length=_LOOK)
+    except pl.exceptions.PolarsError:  # what comes later is of another type
+        return pl.read_csv(data, infer_schema_length=None)
+    first = frame.head(_LOOK)
+    if any(first[name].null_count() == len(first) for name in first.columns):
+        return pl.read_csv(data, infer_schema_length=None)
+    return frame
 
 
 def _is_regular(data):

@@ -12,7 +12,14 @@ from mbm_keras.cli import common
 from mbm_keras.cli import run_folder
 
 # Known here too, so that a wrong name is told before Keras is imported.
-FUSIONS = ("attention", "concatenation", "film", "gated", "sum")
+FUSIONS = (
+    "attention", "block", "bottleneck", "compact_bilinear", "concatenation",
+    "cross_attention", "cross_modal", "film", "gated", "low_rank",
+    "matrix_interaction", "maximum", "mean", "mfb", "mfh", "mixture_of_experts",
+    "mlb", "mutan", "non_local", "perceiver", "perceiver_io", "product",
+    "product_of_experts", "scalar_interaction", "squeeze_excitation", "sum",
+    "tensor", "transformer", "tucker", "vector_interaction",
+)  # fmt: skip
 TASKS = ("label", "labels", "number")
 
 
@@ -33,7 +40,7 @@ def train(
     ] = None,
     fusion: Annotated[
         str,
-        typer.Option(help="film, gated, attention, concatenation or sum."),
+        typer.Option(help="film, gated, low_rank, sum ...; a wrong name lists all."),
     ] = "film",
     epochs: Annotated[
         int | None, typer.Option(help="Passes of the last stage, all towers together.")

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from mbm_keras.fusion.dense import dense
+from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import keep_present
 
@@ -43,17 +45,9 @@ class AttentionFusion(keras.layers.Layer):
 
     def build(self, shapes):
         check_embeddings(self, shapes)
-        self.values = []
-        for shape in shapes:
-            dense = keras.layers.Dense(self.units, dtype=self.dtype_policy)
-            dense.build(shape)
-            self.values.append(dense)
-        self.hidden = keras.layers.Dense(
-            self.units, "tanh", use_bias=False, dtype=self.dtype_policy
-        )
-        self.hidden.build((None, None, self.units))
-        self.score = keras.layers.Dense(1, use_bias=False, dtype=self.dtype_policy)
-        self.score.build((None, None, self.units))
+        self.values = dense_each(self, shapes, self.units)
+        self.hidden = dense(self, self.units, self.units, "tanh", use_bias=False)
+        self.score = dense(self, self.units, 1, use_bias=False)
 
     def call(self, embeddings, present=None, return_weights=False):
         u = [v(x) for v, x in zip(self.values, embeddings, strict=True)]

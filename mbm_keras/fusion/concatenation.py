@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import keep_present
 
@@ -42,8 +43,8 @@ class ConcatenationFusion(keras.layers.Layer):
 
     def build(self, shapes):
         check_embeddings(self, shapes)
-        self.mix = keras.layers.Dense(self.units, "relu", dtype=self.dtype_policy)
-        self.mix.build((None, sum(shape[-1] for shape in shapes) + len(shapes)))
+        together = sum(shape[-1] for shape in shapes) + len(shapes)
+        self.mix = dense(self, together, self.units, "relu")
 
     def call(self, embeddings, present=None):
         kept = keep_present(embeddings, present)

@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
-from mbm_keras.fusion.shapes import check_list
+from mbm_keras.fusion.dense import dense
+from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.tokens import check_sequences
 from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import keep_present
 
@@ -54,26 +56,13 @@ class FiLMFusion(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, shapes):
-        check_list(self, shapes)
-        if any(len(shape) not in (2, 3) for shape in shapes):
-            raise ValueError(
-                "`FiLMFusion` fuses embeddings (batch, width) and sequences (batch, "
-                f"places, width). Received: shapes={shapes}."
-            )
+        check_sequences(self, shapes)
         self.mean = MaskedMean(dtype=self.dtype_policy)
         self.normalise = keras.layers.LayerNormalization(
             center=False, scale=False, dtype=self.dtype_policy
         )
-        self.values, self.modulators = [], []
-        for shape in shapes:
-            value = keras.layers.Dense(
-                self.units, use_bias=False, dtype=self.dtype_policy
-            )
-            value.build((None, None, shape[-1]))
-            self.values.append(value)
-            modulator = keras.layers.Dense(2 * self.units, dtype=self.dtype_policy)
-            modulator.build((None, self.units))
-            self.modulators.append(modulator)
+        self.values = dense_each(self, shapes, self.units, use_bias=False)
+        self.modulators = [dense(self, self.units, 2 * self.units) for _ in shapes]
 
     def call(self, inputs, present=None, mask=None, inputs_mask=None):
         masks = mask or inputs_mask or [None] * len(inputs)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from mbm_keras.fusion.dense import dense
+from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import keep_present
 
@@ -50,17 +52,9 @@ class GatedFusion(keras.layers.Layer):
 
     def build(self, shapes):
         check_embeddings(self, shapes)
-        self.values = []
-        for shape in shapes:
-            dense = keras.layers.Dense(
-                self.units, "tanh", use_bias=False, dtype=self.dtype_policy
-            )
-            dense.build(shape)
-            self.values.append(dense)
-        self.gate = keras.layers.Dense(
-            len(shapes) * self.units, use_bias=False, dtype=self.dtype_policy
-        )
-        self.gate.build((None, sum(shape[-1] for shape in shapes)))
+        self.values = dense_each(self, shapes, self.units, "tanh", use_bias=False)
+        together = sum(shape[-1] for shape in shapes)
+        self.gate = dense(self, together, len(shapes) * self.units, use_bias=False)
 
     def call(self, embeddings, present=None, return_gates=False):
         x = keep_present(embeddings, present)

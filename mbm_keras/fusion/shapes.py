@@ -30,3 +30,24 @@ def check_list(layer, shapes):
             f"`{type(layer).__name__}` fuses a list of one or more tensors. "
             f"Received: shapes={shapes}."
         )
+
+
+MOST_WEIGHTS = 50_000_000  # 200 megabytes, and three times that with Adam
+
+
+def check_size(layer, weights, advice):
+    """Checks that a layer does not ask for an absurd number of weights.
+
+    Args:
+        layer: The fusion layer, for its name.
+        weights: How many its largest variable would have.
+        advice: What to choose smaller.
+
+    Raises:
+        ValueError: If they are more than `MOST_WEIGHTS`.
+    """
+    if weights > MOST_WEIGHTS:
+        raise ValueError(
+            f"`{type(layer).__name__}` would have {weights:,} weights in one variable, "
+            f"more than {MOST_WEIGHTS:,}: {advice}."
+        )

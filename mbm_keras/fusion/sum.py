@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import keep_present
 
@@ -42,11 +43,7 @@ class SumFusion(keras.layers.Layer):
 
     def build(self, shapes):
         check_embeddings(self, shapes)
-        self.values = []
-        for shape in shapes:
-            dense = keras.layers.Dense(self.units, dtype=self.dtype_policy)
-            dense.build(shape)
-            self.values.append(dense)
+        self.values = dense_each(self, shapes, self.units)
 
     def call(self, embeddings, present=None):
         values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]

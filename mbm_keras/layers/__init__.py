@@ -1,17 +1,26 @@
 """Layers shared by two or more towers, fusions or models."""
 
+from mbm_keras.layers.attention_block import AttentionBlock
 from mbm_keras.layers.masked_mean import MaskedMean
+from mbm_keras.layers.modality_dropout import ModalityDropout
 from mbm_keras.layers.padding import PadSteps
 from mbm_keras.layers.padding import WithMask
 from mbm_keras.layers.padding import clear
 from mbm_keras.layers.padding import frames_mask
 from mbm_keras.layers.padding import halve
 from mbm_keras.layers.padding import over_bands
+from mbm_keras.layers.placeholders import LearnedPlaceholder
+from mbm_keras.layers.placeholders import MeanPlaceholder
 from mbm_keras.layers.presence import keep_present
+from mbm_keras.layers.presence import present_or_ones
 from mbm_keras.layers.sinusoids import Sinusoids
 
 __all__ = [
+    "AttentionBlock",
+    "LearnedPlaceholder",
     "MaskedMean",
+    "MeanPlaceholder",
+    "ModalityDropout",
     "PadSteps",
     "Sinusoids",
     "WithMask",
@@ -20,4 +29,5 @@ __all__ = [
     "halve",
     "keep_present",
     "over_bands",
+    "present_or_ones",
 ]

@@ -16,6 +16,7 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.fusion import ConcatenationFusion
+from mbm_keras.layers import ModalityDropout
 from mbm_keras.tasks import classification
 from mbm_keras.towers import audio_cnn
 from mbm_keras.towers import image_cnn
@@ -59,6 +60,8 @@ def build(
     dropout=0.1,
     pool=None,
     presence=True,
+    modality_dropout=None,
+    placeholder=None,
     distinct=False,
     name="late_fusion",
 ):
@@ -81,6 +84,11 @@ def build(
             what the fusion asks for.
         presence: True to take the input `present`, for rows in which an input is
             absent.
+        modality_dropout: A rate, or one for each input, at which inputs are declared
+            absent in training, see `mbm_keras.layers.ModalityDropout`; None for never.
+        placeholder: What makes the layer that stands in for an absent embedding:
+            `mbm_keras.layers.LearnedPlaceholder` or `MeanPlaceholder`; None to leave
+            it out, which is the fusion's business.
         distinct: True for batches in which a value that several rows share, such as
             one picture with ten questions, stands once: each tower then runs on the
             distinct values alone, and an input `<name>_place` `(batch,)` int32 says
@@ -101,7 +109,8 @@ def build(
 
     Raises:
         ValueError: If there is no feature, two have one name, a modality has no
-            default tower, or `towers` names an input that is not there.
+            default tower, or `towers` names an input that is not there; if inputs are
+            to be dropped or stood in for without `presence`.
     """
     towers, fusion = dict(towers or {}), fusion or ConcatenationFusion(width)
     names = [feature["name"] for feature in features]
@@ -110,6 +119,12 @@ def build(
             "`features` must have at least one input, each with a name of its own, "
             "and `towers` no other names. Received: "
             f"features={names}, towers={sorted(towers)}."
+        )
+
+    if not presence and (modality_dropout is not None or placeholder is not None):
+        raise ValueError(
+            "Without `presence` no input is ever absent. Received: modality_dropout="
+            f"{modality_dropout}, placeholder={placeholder}."
         )
 
     pool = not fusion.takes_sequences if pool is None else pool
@@ -128,10 +143,18 @@ def build(
             y = ops.take(y, place, axis=0)  # from (distinct, ...) to (batch, ...)
         encoded.append(y)
 
-    present = None
+    present = here = None
     if presence:
-        present = keras.Input((len(names),), dtype="bool", name="present")
-    x = fusion(encoded, present=present)  # (batch, fusion units)
+        present = here = keras.Input((len(names),), dtype="bool", name="present")
+    if modality_dropout is not None:
+        here = ModalityDropout(modality_dropout, name="modality_dropout")(present)
+    if placeholder is not None:
+        encoded = [
+            placeholder(name=f"{name}_placeholder")(x, here[:, i])
+            for i, (name, x) in enumerate(zip(names, encoded, strict=True))
+        ]
+        here = None  # everything is there now
+    x = fusion(encoded, present=here)  # (batch, fusion units)
     x = layers.Dropout(dropout)(x)
     x = layers.Dense(width, activation="relu", name="hidden")(x)  # (batch, width)
     x = layers.Dropout(dropout)(x)

@@ -281,3 +281,19 @@ def test_where_polars_panics_the_file_is_told(tmp_path, monkeypatch):
     (tmp_path / "rows.parquet").write_bytes(b"PAR1")
     with pytest.raises(ValueError, match="rows.parquet` is no Parquet file"):
         table.read(tmp_path / "rows.parquet")
+
+
+@pytest.mark.parametrize(
+    "first, last, kind",
+    [("1", "2", "number"), ("1", "2.5", "number"), ("1", "two", "category"),
+     ("", "2", "number"), ("", "two", "category"), ("1.5", "9" * 30, "number")],
+)  # fmt: skip
+def test_types_are_those_of_all_rows(tmp_path, monkeypatch, first, last, kind):
+    monkeypatch.setattr(table, "_LOOK", 3)
+    rows = [first] * 5 + [last] * 5
+    lines = [f"{value},{i % 2}" for i, value in enumerate(rows)]
+    (tmp_path / "rows.csv").write_text("\n".join(["x,y", *lines]) + "\n")
+    read = table.read(tmp_path / "rows.csv", target="y")
+    assert {**read.columns, **read.ignored}["x"] in (kind, "ignore")
+    whole = pl.read_csv(tmp_path / "rows.csv", infer_schema_length=None)
+    assert read.frame.equals(whole) and read.frame.schema == whole.schema

@@ -69,7 +69,7 @@ def test_film_with_a_masked_sequence():
     fusion = FiLMFusion(7)
     out = fusion(x, mask=[mask, None])
     w = [numpy(v) for v in fusion.weights]
-    values, modulators = [w[0], w[3]], [w[1:3], w[4:6]]
+    values, modulators = w[:2], [w[2:4], w[4:6]]
 
     h = [normalise(x[0] @ values[0]), normalise(x[1] @ values[1])[:, None]]
     weight = [mask / mask.sum(1, keepdims=True), np.ones((2, 1))]

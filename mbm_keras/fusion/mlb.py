@@ -1,0 +1,55 @@
+"""MLB: the low-rank bilinear product."""
+
+import math
+
+import keras
+
+from mbm_keras.fusion.dense import dense
+from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.shapes import check_embeddings
+from mbm_keras.layers import present_or_ones
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras")
+class MLBFusion(keras.layers.Layer):
+    """Multiplies the embeddings in a common space.
+
+        out = W (prod_i tanh(W_i x_i + b_i)) + b    over the present modalities
+
+    Source: Kim et al. 2017, "Hadamard Product for Low-rank Bilinear Pooling",
+    https://arxiv.org/abs/1610.04325, section 3. Deviation: any number of inputs; an
+    absent one is a factor of 1.
+
+    Args:
+        units: Width of the fused embedding.
+        inner: Width of the common space, the rank; 1,200 in the paper.
+
+    Call arguments:
+        embeddings: List of `n` tensors `(batch, width_i)`.
+        present: `(batch, n)` bool, or None if everything is present.
+
+    Returns:
+        `(batch, units)`.
+
+    Raises:
+        ValueError: If called with anything but a list of embeddings.
+    """
+
+    takes_sequences = False
+
+    def __init__(self, units, inner=128, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.inner = inner
+
+    def build(self, shapes):
+        check_embeddings(self, shapes)
+        self.values = dense_each(self, shapes, self.inner, "tanh")
+        self.mix = dense(self, self.inner, self.units)
+
+    def call(self, embeddings, present=None):
+        values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
+        return self.mix(math.prod(present_or_ones(values, present)))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units, "inner": self.inner}

@@ -1,0 +1,69 @@
+"""MUTAN: a Tucker product whose core has a low rank."""
+
+import math
+
+import keras
+from keras import ops
+
+from mbm_keras.fusion.dense import dense
+from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.shapes import check_embeddings
+from mbm_keras.layers import present_or_ones
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras")
+class MUTANFusion(keras.layers.Layer):
+    """Multiplies the embeddings in `rank` spaces and adds these up.
+
+        x~_i = W_i x_i + b_i
+        z    = sum_r prod_i (x~_i M_i^(r) + m_i^(r))    over the present modalities
+        out  = W z + b
+
+    Source: Ben-younes et al. 2017, "MUTAN: Multimodal Tucker Fusion for Visual Question
+    Answering", https://arxiv.org/abs/1705.06676, section 3.2. Deviation: any number of
+    inputs; an absent one is a factor of 1.
+
+    Args:
+        units: Width of the fused embedding.
+        inner: Width of `x~_i` and `z`.
+        rank: Number of products.
+
+    Call arguments:
+        embeddings: List of `n` tensors `(batch, width_i)`.
+        present: `(batch, n)` bool, or None if everything is present.
+
+    Returns:
+        `(batch, units)`.
+
+    Raises:
+        ValueError: If called with anything but a list of embeddings.
+    """
+
+    takes_sequences = False
+
+    def __init__(self, units, inner=64, rank=5, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.inner = inner
+        self.rank = rank
+
+    def build(self, shapes):
+        check_embeddings(self, shapes)
+        self.values = dense_each(self, shapes, self.inner)
+        inner = [(None, self.inner)] * len(shapes)
+        self.factors = dense_each(self, inner, self.inner * self.rank)
+        self.mix = dense(self, self.inner, self.units)
+
+    def call(self, embeddings, present=None):
+        layers = zip(self.values, self.factors, embeddings, strict=True)
+        z = math.prod(present_or_ones([f(v(x)) for v, f, x in layers], present))
+        z = ops.sum(ops.reshape(z, (-1, self.rank, self.inner)), axis=1)
+        return self.mix(z)  # (batch, units)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "inner": self.inner,
+            "rank": self.rank,
+        }

@@ -1,0 +1,78 @@
+"""Embeddings and sequences as sequences, and which of their places count."""
+
+from keras import ops
+
+from mbm_keras.fusion.shapes import check_list
+from mbm_keras.layers import keep_present
+
+
+def check_sequences(layer, shapes):
+    """Checks that `layer` is called on a list of embeddings and sequences.
+
+    Args:
+        layer: The fusion layer, for its name.
+        shapes: What Keras hands to `build`.
+
+    Raises:
+        ValueError: If it is not a list, or an item is of another rank.
+    """
+    check_list(layer, shapes)
+    if any(len(shape) not in (2, 3) for shape in shapes):
+        raise ValueError(
+            f"`{type(layer).__name__}` fuses embeddings (batch, width) and sequences "
+            f"(batch, places, width). Received: shapes={shapes}."
+        )
+
+
+def tokens_of(inputs, values, present, masks):
+    """The inputs as sequences of one width.
+
+    Args:
+        inputs: List of `n` tensors `(batch, width_i)`, of one place, or `(batch,
+            places_i, width_i)`.
+        values: A layer for each, that brings it to that width.
+        present: `(batch, n)` bool, or None.
+        masks: List of `n` masks `(batch, places_i)` bool or None, or None.
+
+    Returns:
+        A list of `(batch, places_i, units)`, zeros where an input is absent; and a
+        list of `(batch, places_i)` bool, False for padding and for what is absent.
+    """
+    masks = masks or [None] * len(inputs)
+    tokens, counts = [], []
+    for i, (x, value, mask) in enumerate(zip(inputs, values, masks, strict=True)):
+        x = ops.expand_dims(x, 1) if len(x.shape) == 2 else x
+        here = ops.ones_like(x[:, :, 0], dtype="bool")
+        if mask is not None:
+            here = ops.logical_and(here, ops.reshape(mask, ops.shape(here)))
+        if present is not None:
+            here = ops.logical_and(here, present[:, i : i + 1])
+        tokens.append(value(x))
+        counts.append(here)
+    return keep_present(tokens, present), counts
+
+
+def mean_over(tokens, counts):
+    """The mean over the places that count.
+
+    Args:
+        tokens: `(batch, places, units)`.
+        counts: `(batch, places)` bool.
+
+    Returns:
+        `(batch, units)`, zeros where none does.
+    """
+    weight = ops.expand_dims(ops.cast(counts, tokens.dtype), -1)
+    kept = ops.where(weight > 0, tokens, ops.zeros_like(tokens))
+    return ops.sum(kept, axis=1) / ops.maximum(ops.sum(weight, axis=1), 1.0)
+
+
+def repeat_for(weights, like):
+    """A `(places, units)` weight for every row of a batch, `(batch, places, units)`."""
+    weights = ops.expand_dims(ops.cast(weights, like.dtype), 0)
+    return ops.repeat(weights, ops.shape(like)[0], axis=0)
+
+
+def always(like, places):
+    """`(batch, places)` of True, for places that are the layer's own."""
+    return ops.ones((ops.shape(like)[0], places), dtype="bool")

@@ -1,0 +1,67 @@
+"""Tucker fusion: a full core between small spaces."""
+
+import keras
+from keras import ops
+
+from mbm_keras.fusion.dense import dense
+from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.shapes import check_embeddings
+from mbm_keras.fusion.shapes import check_size
+from mbm_keras.layers import present_or_ones
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras")
+class TuckerFusion(keras.layers.Layer):
+    """Multiplies every unit of each modality with every unit of the others.
+
+        x~_i = W_i x_i + b_i
+        z    = T(x~_1, ..., x~_n) + t       T inner^(n+1) numbers
+        out  = W z + b
+
+    An absent `x~_i` is all ones: the core is then summed along its axis.
+
+    Source: Tucker 1966, "Some mathematical notes on three-mode factor analysis",
+    https://doi.org/10.1007/BF02289464; as a fusion Ben-younes et al. 2017,
+    https://arxiv.org/abs/1705.06676, section 3.1. Deviation: any number of inputs.
+
+    Args:
+        units: Width of the fused embedding.
+        inner: Width of `x~_i` and `z`.
+
+    Call arguments:
+        embeddings: List of `n` tensors `(batch, width_i)`.
+        present: `(batch, n)` bool, or None if everything is present.
+
+    Returns:
+        `(batch, units)`.
+
+    Raises:
+        ValueError: If called with anything but a list of embeddings, or if the core
+            would be absurd.
+    """
+
+    takes_sequences = False
+
+    def __init__(self, units, inner=16, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.inner = inner
+
+    def build(self, shapes):
+        check_embeddings(self, shapes)
+        size = self.inner ** (len(shapes) + 1)
+        check_size(self, size, f"choose a smaller `inner` than {self.inner}")
+        self.values = dense_each(self, shapes, self.inner)
+        self.core = dense(self, self.inner ** len(shapes), self.inner)
+        self.mix = dense(self, self.inner, self.units)
+
+    def call(self, embeddings, present=None):
+        values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
+        first, *rest = present_or_ones(values, present)
+        for x in rest:  # (batch, inner ** how many so far)
+            outer = ops.expand_dims(first, 2) * ops.expand_dims(x, 1)
+            first = ops.reshape(outer, (-1, outer.shape[1] * self.inner))
+        return self.mix(self.core(first))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units, "inner": self.inner}
