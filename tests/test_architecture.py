@@ -14,8 +14,10 @@ MAY_IMPORT = {
     "mbm_keras.tasks": {"mbm_keras.layers"},
     "mbm_keras.towers": {"mbm_keras.layers"},
     "mbm_keras.fusion": {"mbm_keras.layers"},
+    "mbm_keras.losses": {"mbm_keras.layers"},
     "mbm_keras.models": {
         "mbm_keras.layers",
+        "mbm_keras.losses",
         "mbm_keras.towers",
         "mbm_keras.fusion",
         "mbm_keras.tasks",

@@ -8,6 +8,8 @@ number.
 
 from types import ModuleType
 
+from data_pipelines.sources import arrays
+from data_pipelines.sources import dataset
 from data_pipelines.sources import keypad
 from data_pipelines.sources import shards
 from data_pipelines.sources import table

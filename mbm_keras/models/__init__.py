@@ -11,5 +11,6 @@ from types import ModuleType
 from mbm_keras.models import gated_multimodal_unit
 from mbm_keras.models import image_classifier
 from mbm_keras.models import late_fusion
+from mbm_keras.models import tensor_fusion_network
 
 ZOO = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}

@@ -1,8 +1,19 @@
-"""Staged training: a list of stages, each one plain compile and fit."""
+"""Staged training: a list of stages, each one plain compile and fit; and balance."""
 
 from mbm_keras.training.checkpoint import Checkpoint
+from mbm_keras.training.gradient_blending import blending_weights
+from mbm_keras.training.modality_balance import ModalityBalance
+from mbm_keras.training.modality_rates import modality_rates
 from mbm_keras.training.stages import Stage
 from mbm_keras.training.stages import field_stages
 from mbm_keras.training.stages import fit_stages
 
-__all__ = ["Checkpoint", "Stage", "field_stages", "fit_stages"]
+__all__ = [
+    "Checkpoint",
+    "ModalityBalance",
+    "Stage",
+    "blending_weights",
+    "field_stages",
+    "fit_stages",
+    "modality_rates",
+]

@@ -129,3 +129,63 @@ def test_written_and_spoken_digits_make_one_table(tmp_path, real_data):
     samples, _, broken = decode(rows, features, {"label": label})
     assert len(samples) == 100 and broken == []
     assert samples.targets["label"].tolist() == [i % 10 for i in range(100)]
+
+
+PICTURES = [image_bytes(seed=i) + b"\0" * i for i in range(6)]
+TEXTS = ["one", "two", "", "naïve", "five", "six"]
+
+
+def test_arrays_row_by_row():
+    loaded = sources.arrays.load(
+        {"text": TEXTS, "photo": PICTURES, "age": np.arange(6.0)},
+        {"y": np.arange(6)},
+        splits=["train", "valid"] * 3,
+    )
+    assert list(loaded) == ["train", "valid"]
+    rows = list(loaded["valid"].as_numpy_iterator())
+    assert [x["photo"] for x, _ in rows] == PICTURES[1::2]
+    assert [x["text"].decode() for x, _ in rows] == TEXTS[1::2]
+    assert [float(x["age"]) for x, _ in rows] == [1.0, 3.0, 5.0]
+    assert [int(y["y"]) for _, y in rows] == [1, 3, 5]
+    with pytest.raises(ValueError, match="as many rows.*Samples.of"):
+        sources.arrays.load({"a": [1.0, 2.0], "b": [1.0]})
+    with pytest.raises(ValueError, match="one scalar per row"):
+        sources.arrays.load({"a": np.zeros((3, 2))})
+
+
+def test_a_dataset_of_ones_own_becomes_a_table():
+    def rows():
+        for i in range(6):
+            text = b"\xff" if i == 4 else TEXTS[i].encode()
+            yield {"text": text, "photo": PICTURES[i]}, {"y": "ab"[i % 2]}
+
+    scalar = tf.TensorSpec((), tf.string)
+    made = tf.data.Dataset.from_generator(
+        rows, output_signature=({"text": scalar, "photo": scalar}, {"y": scalar})
+    )
+    columns = {"text": "text"}
+    one = sources.dataset.read(
+        {"train": made, "valid": made}, target="y", columns=columns
+    )
+    assert one.columns == {"text": "text", "photo": "image"}
+    assert one.rows_read == 12 and one.rows.tolist() == [1, 2, 3, 4, 6, 7, 8, 9, 10, 12]
+    assert [(b.row, b.column) for b in one.broken] == [(5, "text"), (11, "text")]
+    assert sorted(set(one.split)) == ["train", "valid"]
+    features = Features(photo=Pixels(8))
+    samples, good, _ = decode(one, features)
+    assert good.all() and samples.values["photo"].shape[0] == 5  # each once
+    alone = sources.dataset.read(made.map(lambda x, _: x), columns=columns)
+    assert alone.target is None and len(alone.rows) == 5
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        tf.data.Dataset.range(3),
+        tf.data.Dataset.from_tensor_slices({"a": [1.0, 2.0]}).batch(2),
+        tf.data.Dataset.from_tensor_slices(({"a": [1.0]}, [1.0])),
+    ],
+)
+def test_a_dataset_of_something_else_is_refused(wrong):
+    with pytest.raises(ValueError, match="inputs and targets, one row each"):
+        sources.dataset.load({"train": wrong})
