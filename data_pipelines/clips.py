@@ -133,6 +133,8 @@ def sound(data, most_samples):
         for frame in clip.decode(track):
             if not parts and frame.time is not None:
                 late = max(0, round((frame.time - begin) * rate))
+                if late * channels > most_samples:
+                    raise ValueError(f"its sound begins after {frame.time:.0f} seconds")
                 parts.append(np.zeros((late, channels), "float32"))
             for made in resampler.resample(frame):
                 parts.append(made.to_ndarray().reshape(-1, channels))

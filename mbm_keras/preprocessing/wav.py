@@ -7,6 +7,9 @@ floats as often.
 import tensorflow as tf
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+# Ultrasound is recorded at half of it. To resample a second at the rate that a header
+# can tell would take gigabytes.
+_MOST_RATE = 1_000_000
 _STREAMED = (0, 0xFFFFFFFF)  # sizes left by a writer that could not go back
 
 
@@ -24,8 +27,8 @@ def decode_wav(encoded):
         int32.
 
     Raises:
-        tf.errors.InvalidArgumentError: If it is no WAV, one of another coding, or
-            one that ends early.
+        tf.errors.InvalidArgumentError: If it is no WAV, one of another coding, one
+            that ends early, or one of more than a million samples a second.
     """
     # Most files are plain: their sizes stand where they usually do.
     plain, channels, rate = _look(encoded)
@@ -51,7 +54,7 @@ def _look(encoded):
     )
     whole = tf.cast(tf.strings.length(encoded), tf.int64) == 44 + size
     frames = (channels > 0) & (size % tf.maximum(2 * channels, 1) == 0)
-    known = (rate > 0) & (rate < 2**31)
+    known = (rate > 0) & (rate <= _MOST_RATE)
     plain = tf.strings.regex_full_match(head, letters) & whole & frames & known
     return plain, tf.cast(channels, tf.int32), tf.cast(rate, tf.int32)
 
@@ -84,6 +87,7 @@ def _decode_any(encoded):
     size = tf.where(streamed, left, size)
     checks = [
         tf.debugging.Assert((channels > 0) & (rate > 0), ["no channel or no rate"]),
+        tf.debugging.Assert(rate <= _MOST_RATE, ["more hertz than allowed:", rate]),
         tf.debugging.Assert(size <= left, ["WAV file ends early: bytes", size, left]),
     ]
     codings = [

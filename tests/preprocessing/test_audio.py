@@ -115,3 +115,14 @@ def test_of_variable_length_the_padding_is_zeros():
         assert not x[frames:].any() and x[frames - 1].any()
     assert variable.sizes()["frames"] is None
     assert LogMel(**variable.config()).variable
+
+
+@pytest.mark.parametrize("rate", [1_000_001, 2**31 - 1, 2**31 + 5, 2**32 - 1])
+@pytest.mark.parametrize("kind", ["plain", "any"])
+def test_a_rate_that_would_fill_the_memory_is_refused(rate, kind):
+    data = bytearray(
+        wav_bytes() if kind == "plain" else encode(np.zeros(99, "f4"), subtype="FLOAT")
+    )
+    data[24:28] = rate.to_bytes(4, "little")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more hertz than allowed"):
+        LogMel(8_000, 0.25, 8)(tf.constant(bytes(data)))
