@@ -1,6 +1,7 @@
 """Layers shared by two or more towers, fusions or models."""
 
 from mbm_keras.layers.attention_block import AttentionBlock
+from mbm_keras.layers.gradient_scale import GradientScale
 from mbm_keras.layers.masked_mean import MaskedMean
 from mbm_keras.layers.modality_dropout import ModalityDropout
 from mbm_keras.layers.padding import PadSteps
@@ -17,6 +18,7 @@ from mbm_keras.layers.sinusoids import Sinusoids
 
 __all__ = [
     "AttentionBlock",
+    "GradientScale",
     "LearnedPlaceholder",
     "MaskedMean",
     "MeanPlaceholder",

@@ -16,6 +16,8 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.fusion import ConcatenationFusion
+from mbm_keras.layers import GradientScale
+from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import ModalityDropout
 from mbm_keras.tasks import classification
 from mbm_keras.towers import audio_cnn
@@ -62,6 +64,7 @@ def build(
     presence=True,
     modality_dropout=None,
     placeholder=None,
+    unimodal_heads=False,
     distinct=False,
     name="late_fusion",
 ):
@@ -89,6 +92,10 @@ def build(
         placeholder: What makes the layer that stands in for an absent embedding:
             `mbm_keras.layers.LearnedPlaceholder` or `MeanPlaceholder`; None to leave
             it out, which is the fusion's business.
+        unimodal_heads: True for a head of its own on every tower, so that each learns
+            what its input tells beside what they tell together; see
+            `mbm_keras.training.for_unimodal_heads`. The gradient of a tower can then
+            be scaled by its layer `<name>_gradient`.
         distinct: True for batches in which a value that several rows share, such as
             one picture with ten questions, stands once: each tower then runs on the
             distinct values alone, and an input `<name>_place` `(batch,)` int32 says
@@ -105,7 +112,8 @@ def build(
             present: `(batch, n)` bool in the order of the other inputs; only if
                 `presence`.
         Outputs, by name:
-            label: `(batch, num_outputs)` float32 logits.
+            label: `(batch, num_outputs)` float32 logits. If `unimodal_heads` also
+            `<name>_label` for every input, in the same shape.
 
     Raises:
         ValueError: If there is no feature, two have one name, a modality has no
@@ -141,6 +149,8 @@ def build(
             place = keras.Input((), dtype="int32", name=f"{feature['name']}_place")
             inputs.append(place)
             y = ops.take(y, place, axis=0)  # from (distinct, ...) to (batch, ...)
+        if unimodal_heads:
+            y = GradientScale(name=f"{feature['name']}_gradient")(y)
         encoded.append(y)
 
     present = here = None
@@ -154,6 +164,10 @@ def build(
             for i, (name, x) in enumerate(zip(names, encoded, strict=True))
         ]
         here = None  # everything is there now
+    heads = {}
+    for key, y in zip(names, encoded, strict=True) if unimodal_heads else ():
+        y = MaskedMean()(y) if len(y.shape) == 3 else y  # (batch, width)
+        heads[f"{key}_{output}"] = head(y, num_outputs, name=f"{key}_{output}")
     x = fusion(encoded, present=here)  # (batch, fusion units)
     x = layers.Dropout(dropout)(x)
     x = layers.Dense(width, activation="relu", name="hidden")(x)  # (batch, width)
@@ -162,7 +176,7 @@ def build(
 
     if presence:
         inputs.append(present)
-    return keras.Model(inputs, {output: x}, name=name)
+    return keras.Model(inputs, {output: x, **heads}, name=name)
 
 
 def _default_tower(feature):

@@ -7,13 +7,19 @@ from mbm_keras.training.modality_rates import modality_rates
 from mbm_keras.training.stages import Stage
 from mbm_keras.training.stages import field_stages
 from mbm_keras.training.stages import fit_stages
+from mbm_keras.training.unimodal_heads import GradientModulation
+from mbm_keras.training.unimodal_heads import TrueClassProbability
+from mbm_keras.training.unimodal_heads import for_unimodal_heads
 
 __all__ = [
     "Checkpoint",
+    "GradientModulation",
     "ModalityBalance",
     "Stage",
+    "TrueClassProbability",
     "blending_weights",
     "field_stages",
     "fit_stages",
+    "for_unimodal_heads",
     "modality_rates",
 ]

@@ -1,7 +1,6 @@
 """Clips: frames by time, their sound in step, and what is no whole clip."""
 
 import io
-import os
 import pathlib
 import sys
 import tarfile
@@ -173,11 +172,8 @@ def test_without_pyav_it_is_said_what_to_install(tmp_path, monkeypatch):
     assert rows.columns == {}
 
 
-@pytest.mark.skipif("MBM_DATA_DIR" not in os.environ, reason="MBM_DATA_DIR is not set")
-def test_a_real_talking_face(tmp_path):
-    with tarfile.open(
-        pathlib.Path(os.environ["MBM_DATA_DIR"], "grid-sample.tar.gz")
-    ) as tar:
+def test_a_real_talking_face(tmp_path, real_data):
+    with tarfile.open(real_data / "grid-sample.tar.gz") as tar:
         tar.extractall(tmp_path, filter="data")
     clip = next(tmp_path.rglob("*.mpg")).read_bytes()
     told = clips.told(clip)

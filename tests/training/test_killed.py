@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import polars as pl
 
-from data_pipelines import Stream, augment, decode
+from data_pipelines import Stream, augment
 from data_pipelines.sources import table
 from mbm_keras.models import late_fusion
 from mbm_keras.preprocessing import Features, Label, LogMel, Pixels, WordIds
@@ -25,7 +25,7 @@ from mbm_keras.tasks import classification
 from mbm_keras.training import Stage, fit_stages
 from tests.helpers import flac_bytes, image_bytes
 
-folder, kind, kill_at = sys.argv[1], sys.argv[2], int(sys.argv[3])
+folder, kill_at = sys.argv[1], int(sys.argv[2])
 keras.utils.set_random_seed(0)
 rng = np.random.default_rng(0)
 labels = rng.integers(0, 3, 40)
@@ -44,10 +44,7 @@ features = Features(text=WordIds(6), image=Pixels(16), voice=LogMel(8_000, 0.2, 
 targets = {"label": Label()}
 features.adapt({"text": rows.raw("text")})
 targets["label"].adapt(rows.targets())
-if kind == "stream":
-    source = Stream(rows, features, targets)
-else:
-    source, _, _ = decode(rows, features, targets)
+source = Stream(rows, features, targets)
 model = late_fusion.build(
     features=features.inputs(), num_outputs=3, output="label", width=8, dropout=0.5
 )
@@ -83,27 +80,24 @@ np.savez(f"{folder}/end.npz", *model.get_weights())
 """
 
 
-def run(folder, kind, kill_at=0):
+def run(folder, kill_at=0):
     return subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(folder), kind, str(kill_at)],
+        [sys.executable, "-c", SCRIPT, str(folder), str(kill_at)],
         capture_output=True,
         text=True,
     )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind, kills", [("samples", 1), ("stream", 3)])
-def test_killed_at_random_steps_the_weights_are_the_same_bit_for_bit(
-    kind, kills, tmp_path
-):
-    unbroken = run(tmp_path / "unbroken", kind)
+def test_killed_at_random_steps_the_weights_are_the_same_bit_for_bit(tmp_path):
+    unbroken = run(tmp_path / "unbroken")
     assert unbroken.returncode == 0, unbroken.stderr[-2_000:]
 
     # An epoch is five steps: of every process at least one comes to its end.
-    for kill_at in np.random.default_rng(1).integers(6, 16, kills):
-        killed = run(tmp_path / "killed", kind, kill_at)
+    for kill_at in np.random.default_rng(1).integers(6, 16, 3):
+        killed = run(tmp_path / "killed", kill_at)
         assert killed.returncode == -signal.SIGKILL, killed.stderr[-2_000:]
-    finished = run(tmp_path / "killed", kind)
+    finished = run(tmp_path / "killed")
     assert finished.returncode == 0, finished.stderr[-2_000:]
 
     one, two = (np.load(tmp_path / name / "end.npz") for name in ("unbroken", "killed"))
