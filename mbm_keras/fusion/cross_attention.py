@@ -5,11 +5,12 @@ from keras import ops
 
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.tokens import always
+from mbm_keras.fusion.tokens import built_blocks
+from mbm_keras.fusion.tokens import built_norm
 from mbm_keras.fusion.tokens import check_sequences
 from mbm_keras.fusion.tokens import mean_over
 from mbm_keras.fusion.tokens import repeat_for
 from mbm_keras.fusion.tokens import tokens_of
-from mbm_keras.layers import AttentionBlock
 from mbm_keras.layers import keep_present
 
 
@@ -67,17 +68,9 @@ class CrossAttentionFusion(keras.layers.Layer):
             (1, self.units), keras.initializers.RandomNormal(0.02), name="null"
         )
         self.blocks = [
-            [self._block() for _ in range(self.depth)] for _ in range(len(shapes))
+            built_blocks(self, self.units, self.depth, crosses=True) for _ in shapes
         ]
-        self.norm = keras.layers.LayerNormalization(dtype=self.dtype_policy)
-        self.norm.build((None, None, self.units))
-
-    def _block(self):
-        block = AttentionBlock(
-            self.num_heads, True, dropout=self.dropout, dtype=self.dtype_policy
-        )
-        block.build((None, None, self.units))
-        return block
+        self.norm = built_norm(self, self.units)
 
     def call(self, inputs, present=None, mask=None, inputs_mask=None, training=None):
         t, counts = tokens_of(inputs, self.values, present, mask or inputs_mask)

@@ -6,11 +6,12 @@ from keras import ops
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.tokens import always
+from mbm_keras.fusion.tokens import built_blocks
+from mbm_keras.fusion.tokens import built_norm
 from mbm_keras.fusion.tokens import check_sequences
 from mbm_keras.fusion.tokens import mean_over
 from mbm_keras.fusion.tokens import repeat_for
 from mbm_keras.fusion.tokens import tokens_of
-from mbm_keras.layers import AttentionBlock
 from mbm_keras.layers import keep_present
 
 
@@ -80,25 +81,13 @@ class CrossModalFusion(keras.layers.Layer):
         for _ in range(n):
             self.directions.append(
                 [
-                    self._blocks(self.inner, True, self.depth)
+                    built_blocks(self, self.inner, self.depth, crosses=True)
                     for _ in range(max(1, n - 1))
                 ]
             )
-            self.memories.append(self._blocks(width, False, self.memory))
-            norm = keras.layers.LayerNormalization(dtype=self.dtype_policy)
-            norm.build((None, None, width))
-            self.norms.append(norm)
+            self.memories.append(built_blocks(self, width, self.memory))
+            self.norms.append(built_norm(self, width))
         self.mix = dense(self, n * width, self.units)
-
-    def _blocks(self, width, crosses, number):
-        blocks = []
-        for _ in range(number):
-            block = AttentionBlock(
-                self.num_heads, crosses, dropout=self.dropout, dtype=self.dtype_policy
-            )
-            block.build((None, None, width))
-            blocks.append(block)
-        return blocks
 
     def call(self, inputs, present=None, mask=None, inputs_mask=None, training=None):
         t, counts = tokens_of(inputs, self.values, present, mask or inputs_mask)

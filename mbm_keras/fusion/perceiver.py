@@ -5,10 +5,11 @@ from keras import ops
 
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.tokens import always
+from mbm_keras.fusion.tokens import built_blocks
+from mbm_keras.fusion.tokens import built_norm
 from mbm_keras.fusion.tokens import check_sequences
 from mbm_keras.fusion.tokens import repeat_for
 from mbm_keras.fusion.tokens import tokens_of
-from mbm_keras.layers import AttentionBlock
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -67,19 +68,11 @@ class PerceiverFusion(keras.layers.Layer):
         self.kinds = self.add_weight((len(shapes), self.units), normal, name="e")
         self.null = self.add_weight((1, self.units), normal, name="null")
         self.z = self.add_weight((self.latents, self.units), normal, name="z")
-        self.readings, self.blocks = [], []
-        for _ in range(self.depth):
-            self.readings.append(self._block(1, True))
-            self.blocks.append(self._block(self.num_heads, False))
-        self.norm = keras.layers.LayerNormalization(dtype=self.dtype_policy)
-        self.norm.build((None, None, self.units))
-
-    def _block(self, num_heads, crosses):
-        block = AttentionBlock(
-            num_heads, crosses, dropout=self.dropout, dtype=self.dtype_policy
+        self.readings = built_blocks(
+            self, self.units, self.depth, crosses=True, num_heads=1
         )
-        block.build((None, None, self.units))
-        return block
+        self.blocks = built_blocks(self, self.units, self.depth)
+        self.norm = built_norm(self, self.units)
 
     def call(self, inputs, present=None, mask=None, inputs_mask=None, training=None):
         tokens, counts = tokens_of(inputs, self.values, present, mask or inputs_mask)

@@ -3,8 +3,8 @@
 import keras
 
 from mbm_keras.fusion.perceiver import PerceiverFusion
+from mbm_keras.fusion.tokens import built_blocks
 from mbm_keras.fusion.tokens import repeat_for
-from mbm_keras.layers import AttentionBlock
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -31,10 +31,7 @@ class PerceiverIOFusion(PerceiverFusion):
         super().build(shapes)
         normal = keras.initializers.RandomNormal(0.02)
         self.question = self.add_weight((1, self.units), normal, name="q")
-        self.decoder = AttentionBlock(
-            1, True, dropout=self.dropout, dtype=self.dtype_policy
-        )
-        self.decoder.build((None, None, self.units))
+        (self.decoder,) = built_blocks(self, self.units, 1, crosses=True, num_heads=1)
 
     def decoded(self, z, training=None):
         """What the question finds in the latents."""

@@ -1,8 +1,10 @@
 """Embeddings and sequences as sequences, and which of their places count."""
 
+import keras
 from keras import ops
 
 from mbm_keras.fusion.shapes import check_list
+from mbm_keras.layers import AttentionBlock
 from mbm_keras.layers import keep_present
 
 
@@ -22,6 +24,36 @@ def check_sequences(layer, shapes):
             f"`{type(layer).__name__}` fuses embeddings (batch, width) and sequences "
             f"(batch, places, width). Received: shapes={shapes}."
         )
+
+
+def built_blocks(layer, width, number, *, crosses=False, num_heads=None):
+    """Blocks of a transformer, of a fusion's own precision, heads and dropout.
+
+    Args:
+        layer: The fusion.
+        width: Width of the tokens.
+        number: How many.
+        crosses: As for `mbm_keras.layers.AttentionBlock`.
+        num_heads: The same; None for the fusion's own.
+    """
+    blocks = []
+    for _ in range(number):
+        block = AttentionBlock(
+            num_heads or layer.num_heads,
+            crosses,
+            dropout=layer.dropout,
+            dtype=layer.dtype_policy,
+        )
+        block.build((None, None, width))
+        blocks.append(block)
+    return blocks
+
+
+def built_norm(layer, width):
+    """A normalisation of tokens, of a fusion's own precision."""
+    norm = keras.layers.LayerNormalization(dtype=layer.dtype_policy)
+    norm.build((None, None, width))
+    return norm
 
 
 def tokens_of(inputs, values, present, masks):

@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.tokens import built_blocks
+from mbm_keras.fusion.tokens import built_norm
 from mbm_keras.fusion.tokens import check_sequences
 from mbm_keras.fusion.tokens import mean_over
 from mbm_keras.fusion.tokens import tokens_of
-from mbm_keras.layers import AttentionBlock
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -62,15 +63,8 @@ class TransformerFusion(keras.layers.Layer):
         self.kinds = self.add_weight(
             (len(shapes), self.units), keras.initializers.RandomNormal(0.02), name="e"
         )
-        self.blocks = []
-        for _ in range(self.depth):
-            block = AttentionBlock(
-                self.num_heads, dropout=self.dropout, dtype=self.dtype_policy
-            )
-            block.build((None, None, self.units))
-            self.blocks.append(block)
-        self.norm = keras.layers.LayerNormalization(dtype=self.dtype_policy)
-        self.norm.build((None, None, self.units))
+        self.blocks = built_blocks(self, self.units, self.depth)
+        self.norm = built_norm(self, self.units)
 
     def call(self, inputs, present=None, mask=None, inputs_mask=None, training=None):
         tokens, counts = tokens_of(inputs, self.values, present, mask or inputs_mask)
