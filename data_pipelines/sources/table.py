@@ -1,5 +1,6 @@
 """Table source: CSV, JSONL or Parquet, with paths of pictures and sounds or bytes."""
 
+import contextlib
 import csv
 import functools
 import io
@@ -225,12 +226,18 @@ def _read_csv(path):
         if not wrong:
             good.append(row)
     if not broken:
-        frame = pl.read_csv(path, infer_schema_length=None)
-        if len(frame) == len(good):  # else there are blank lines, which are no rows
-            return frame, np.array(good, "int64"), broken
+        # Not where there are blank lines, which are no rows, nor where quotes stand as
+        # Python takes them and polars does not.
+        with contextlib.suppress(pl.exceptions.PolarsError):
+            frame = pl.read_csv(path, infer_schema_length=None)
+            if len(frame) == len(good):
+                return frame, np.array(good, "int64"), broken
     lines = io.StringIO()
     csv.writer(lines).writerows([header, *(records[row - 1] for row in good)])
-    frame = pl.read_csv(lines.getvalue().encode(), infer_schema_length=None)
+    try:
+        frame = pl.read_csv(lines.getvalue().encode(), infer_schema_length=None)
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(f"`{path}` cannot be read as CSV: {error}") from None
     return frame, np.array(good, "int64"), broken
 
 

@@ -297,3 +297,20 @@ def test_types_are_those_of_all_rows(tmp_path, monkeypatch, first, last, kind):
     assert {**read.columns, **read.ignored}["x"] in (kind, "ignore")
     whole = pl.read_csv(tmp_path / "rows.csv", infer_schema_length=None)
     assert read.frame.equals(whole) and read.frame.schema == whole.schema
+
+
+@pytest.mark.parametrize(
+    "line", ['"a ""quoted, one"#,,no', '"a ""b"" c"x,1,no', '"open ""quote,1,no']
+)
+def test_quotes_that_polars_refuses_are_read_or_refused_with_the_file(tmp_path, line):
+    path = tmp_path / "rows.csv"
+    path.write_text(f"text,age,answer\nred,1.5,yes\n{line}\nblue,3.0,yes\n")
+    try:
+        read = table.read(path, target="answer", columns={"text": "text"})
+    except ValueError as error:
+        assert "rows.csv" in str(error)
+    else:
+        told = {item.row for item in read.broken}
+        assert len(read.rows) + len(told) == read.rows_read and "red" in read.raw(
+            "text"
+        )
