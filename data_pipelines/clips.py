@@ -114,7 +114,6 @@ def sound(data, most_samples):
         ValueError: If it cannot be decoded, or promises more than is allowed.
     """
     import av
-    import soundfile
 
     with _opened(data) as clip:
         if not clip.streams.audio:
@@ -143,8 +142,20 @@ def sound(data, most_samples):
                 raise ValueError(f"more sound than allowed: over {most_samples}")
     if not size:
         raise ValueError("its sound track is empty")
+    return wav_of(np.concatenate(parts), rate)
+
+
+def wav_of(wave, rate):
+    """WAV bytes of 32-bit float.
+
+    Args:
+        wave: `(samples, channels)` float32.
+        rate: In hertz.
+    """
+    import soundfile
+
     wav = io.BytesIO()
-    soundfile.write(wav, np.concatenate(parts), rate, format="WAV", subtype="FLOAT")
+    soundfile.write(wav, wave, rate, format="WAV", subtype="FLOAT")
     return wav.getvalue()
 
 

@@ -81,22 +81,29 @@ def plain(data, preprocessor=None):
     Raises:
         ValueError: If they cannot be decoded, or promise more than is allowed.
     """
-    kind = kind_of(data[:256])
-    modality = kind if preprocessor is None else preprocessor.modality
-    if modality == "video" and preprocessor is not None:
+    if preprocessor is None:
+        return _sound(data) if kind_of(data[:256]) == "audio" else data
+    if preprocessor.modality == "audio":
+        return _sound(data)
+    if preprocessor.modality == "video":
         return clips.frames(data, preprocessor)
-    if modality == "points" and preprocessor is not None:
+    if preprocessor.modality == "points":
         return clouds.rows(data, preprocessor)
-    if modality != "audio" or data[:4] == b"RIFF" and kind == "audio":
+    return data
+
+
+def _sound(data):
+    """WAV bytes of sound or of a clip's; others as they are."""
+    head = data[:256]
+    kind = kind_of(head)
+    if kind not in ("audio", "video") or kind == "audio" and head[:4] == b"RIFF":
         return data
-    if kind not in ("audio", "video"):
-        return data
-    if clips.format_of(data[:256]) not in (None, "ogg"):
+    if clips.format_of(head) not in (None, "ogg"):
         return clips.sound(data, MOST_SAMPLES)
-    return _wav_of(data)
+    return _decompressed(data)
 
 
-def _wav_of(data):
+def _decompressed(data):
     """FLAC, OGG or MP3 bytes to WAV bytes of 32-bit float."""
     import soundfile
 
@@ -110,6 +117,4 @@ def _wav_of(data):
             wave = sound.read(dtype="float32", always_2d=True)
     except soundfile.LibsndfileError:
         return data
-    wav = io.BytesIO()
-    soundfile.write(wav, wave, rate, format="WAV", subtype="FLOAT")
-    return wav.getvalue()
+    return clips.wav_of(wave, rate)

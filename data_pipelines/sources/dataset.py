@@ -1,16 +1,8 @@
 """A `tf.data.Dataset` of one's own, or one for each split."""
 
-import functools
-import os
-import pathlib
-
-import numpy as np
-
 from data_pipelines import files
-from data_pipelines import modality
 from data_pipelines.quarantine import Broken
-from data_pipelines.stores.cells import Cells
-from data_pipelines.table import Opened
+from data_pipelines.sources.table import in_memory
 from data_pipelines.table import describe
 
 
@@ -82,12 +74,8 @@ def read(datasets, *, target=None, columns=None, fractions=None, seed=0):
     frame = pl.DataFrame(made)
     if isinstance(datasets, dict):
         frame = frame.with_columns(split=pl.Series(splits))
-    rows = np.arange(1, len(splits) + 1)
-    good = ~np.isin(rows, [item.row for item in broken])
-    guess = functools.partial(modality.guess, root=os.devnull)
-    path, frame = pathlib.Path("dataset"), frame.filter(pl.Series(good))
     return describe(
-        Opened(path, frame, rows[good], broken, Cells(), guess),
+        in_memory("dataset", frame, broken),
         target=target,
         columns=columns,
         fractions=fractions,

@@ -90,15 +90,29 @@ def of(frame, *, target=None, columns=None, fractions=None, seed=0):
     Returns:
         A `Table`.
     """
-    rows = np.arange(1, len(frame) + 1)
-    guess = functools.partial(modality.guess, root=os.devnull)
     return describe(
-        Opened(pathlib.Path("memory"), frame, rows, [], Cells(), guess),
+        in_memory("memory", frame),
         target=target,
         columns=columns,
         fractions=fractions,
         seed=seed,
     )
+
+
+def in_memory(name, frame, broken=()):
+    """An `Opened` of a frame.
+
+    Args:
+        name: What stands for its path.
+        frame: A polars frame, pictures and sounds as bytes in their cells.
+        broken: A list of `Broken`, by number of the row; these are left out.
+    """
+    rows = np.arange(1, len(frame) + 1)
+    good = ~np.isin(rows, [item.row for item in broken])
+    guess = functools.partial(modality.guess, root=os.devnull)
+    frame = frame.filter(pl.Series(good))
+    path = pathlib.Path(name)
+    return Opened(path, frame, rows[good], list(broken), Cells(), guess)
 
 
 def open_table(path, *, allow_outside=False):

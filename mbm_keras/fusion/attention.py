@@ -7,6 +7,7 @@ from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import keep_present
+from mbm_keras.layers import present_softmax
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -53,9 +54,7 @@ class AttentionFusion(keras.layers.Layer):
         u = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
         u = ops.stack(keep_present(u, present), axis=1)  # (batch, n, units)
         a = self.score(self.hidden(u))[..., 0]  # (batch, n)
-        if present is not None:
-            a = ops.where(present, a, ops.full_like(a, -1e4))  # finite in float16
-        a = ops.softmax(a, axis=1)
+        a = present_softmax(a, present)
         fused = ops.sum(ops.expand_dims(a, -1) * u, axis=1)  # (batch, units)
         return (fused, a) if return_weights else fused
 

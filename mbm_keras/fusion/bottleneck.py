@@ -8,10 +8,10 @@ from mbm_keras.fusion.tokens import always
 from mbm_keras.fusion.tokens import built_blocks
 from mbm_keras.fusion.tokens import built_norm
 from mbm_keras.fusion.tokens import check_sequences
-from mbm_keras.fusion.tokens import mean_over
 from mbm_keras.fusion.tokens import repeat_for
 from mbm_keras.fusion.tokens import tokens_of
 from mbm_keras.layers import keep_present
+from mbm_keras.layers import masked_mean
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -86,7 +86,7 @@ class BottleneckFusion(keras.layers.Layer):
                 shared.append(x[:, : self.tokens])
                 t[i] = x[:, self.tokens :]
             b = sum(keep_present(shared, present)) / ops.expand_dims(number, -1)
-        means = [mean_over(self.norm(x), c) for x, c in zip(t, counts, strict=True)]
+        means = [masked_mean(self.norm(x), c) for x, c in zip(t, counts, strict=True)]
         return sum(means) / number  # (batch, units)
 
     def compute_mask(self, inputs, mask=None):

@@ -8,10 +8,10 @@ from mbm_keras.fusion.tokens import always
 from mbm_keras.fusion.tokens import built_blocks
 from mbm_keras.fusion.tokens import built_norm
 from mbm_keras.fusion.tokens import check_sequences
-from mbm_keras.fusion.tokens import mean_over
 from mbm_keras.fusion.tokens import repeat_for
 from mbm_keras.fusion.tokens import tokens_of
 from mbm_keras.layers import keep_present
+from mbm_keras.layers import masked_mean
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -82,7 +82,7 @@ class CrossAttentionFusion(keras.layers.Layer):
                 here = ops.concatenate([known, *counts[:i], *counts[i + 1 :]], axis=1)
                 asked.append(self.blocks[i][depth](x, others, here, training=training))
             t = keep_present(asked, present)
-        means = [mean_over(self.norm(x), c) for x, c in zip(t, counts, strict=True)]
+        means = [masked_mean(self.norm(x), c) for x, c in zip(t, counts, strict=True)]
         return sum(means)  # (batch, units), zeros of the absent
 
     def compute_mask(self, inputs, mask=None):

@@ -9,10 +9,10 @@ from mbm_keras.fusion.tokens import always
 from mbm_keras.fusion.tokens import built_blocks
 from mbm_keras.fusion.tokens import built_norm
 from mbm_keras.fusion.tokens import check_sequences
-from mbm_keras.fusion.tokens import mean_over
 from mbm_keras.fusion.tokens import repeat_for
 from mbm_keras.fusion.tokens import tokens_of
 from mbm_keras.layers import keep_present
+from mbm_keras.layers import masked_mean
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -106,7 +106,7 @@ class CrossModalFusion(keras.layers.Layer):
             z = ops.concatenate(parts, axis=-1)  # (batch, places_i, width)
             for block in self.memories[i]:
                 z = block(z, context_mask=counts[i], training=training)
-            told.append(mean_over(self.norms[i](z), counts[i]))
+            told.append(masked_mean(self.norms[i](z), counts[i]))
         return self.mix(ops.concatenate(keep_present(told, present), axis=-1))
 
     def compute_mask(self, inputs, mask=None):

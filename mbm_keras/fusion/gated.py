@@ -7,6 +7,7 @@ from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import keep_present
+from mbm_keras.layers import present_softmax
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -62,10 +63,7 @@ class GatedFusion(keras.layers.Layer):
         h = ops.stack(h, axis=1)  # (batch, n, units)
         g = self.gate(ops.concatenate(x, axis=-1))
         g = ops.reshape(g, (-1, len(x), self.units))  # (batch, n, units)
-        if present is not None:
-            here = ops.expand_dims(present, -1)  # (batch, n, 1)
-            g = ops.where(here, g, ops.full_like(g, -1e4))  # finite in float16
-        g = ops.softmax(g, axis=1)
+        g = present_softmax(g, present)
         fused = ops.sum(g * h, axis=1)  # (batch, units)
         return (fused, g) if return_gates else fused
 

@@ -3,9 +3,10 @@
 import math
 
 import keras
-from keras import ops
 
 from mbm_keras.fusion.dense import dense
+from mbm_keras.fusion.outer import outer
+from mbm_keras.fusion.outer import with_one
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.fusion.shapes import check_size
 from mbm_keras.layers import keep_present
@@ -69,14 +70,7 @@ class MatrixInteraction(keras.layers.Layer):
             x_i if value is None else value(x_i)
             for value, x_i in zip(self.values, embeddings, strict=True)
         ]
-        product = None
-        for x_i in keep_present(x, present):
-            x_i = ops.pad(x_i, [[0, 0], [1, 0]], constant_values=1.0)
-            if product is not None:
-                outer = ops.expand_dims(product, 2) * ops.expand_dims(x_i, 1)
-                x_i = ops.reshape(outer, (-1, outer.shape[1] * outer.shape[2]))
-            product = x_i
-        return self.map(product)
+        return self.map(outer(with_one(keep_present(x, present))))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "inner": self.inner}

@@ -7,6 +7,7 @@ from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import keep_present
+from mbm_keras.layers import present_softmax
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -52,9 +53,7 @@ class MixtureOfExperts(keras.layers.Layer):
     def call(self, embeddings, present=None, return_weights=False):
         x = keep_present(embeddings, present)
         g = self.gate(ops.concatenate(x, axis=-1))  # (batch, n)
-        if present is not None:
-            g = ops.where(present, g, ops.full_like(g, -1e4))  # finite in float16
-        g = ops.softmax(g, axis=1)
+        g = present_softmax(g, present)
         said = [expert(x_i) for expert, x_i in zip(self.experts, x, strict=True)]
         fused = ops.sum(ops.expand_dims(g, -1) * ops.stack(said, axis=1), axis=1)
         return (fused, g) if return_weights else fused

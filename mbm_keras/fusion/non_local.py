@@ -5,8 +5,8 @@ from keras import ops
 
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.tokens import check_sequences
-from mbm_keras.fusion.tokens import mean_over
 from mbm_keras.fusion.tokens import tokens_of
+from mbm_keras.layers import masked_mean
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -74,7 +74,7 @@ class NonLocalFusion(keras.layers.Layer):
             found = ops.matmul(ops.softmax(score, axis=-1), v_j)
             some = ops.reshape(ops.any(count, axis=1), (-1, 1, 1))
             y = y + ops.where(some, found, ops.zeros_like(found))
-        return mean_over(y, own)
+        return masked_mean(y, own)
 
     def compute_mask(self, inputs, mask=None):
         return None  # the places are gone, and their mask with them

@@ -3,10 +3,11 @@
 import math
 
 import keras
-from keras import ops
 
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.outer import outer
+from mbm_keras.fusion.outer import with_one
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.fusion.shapes import check_size
 from mbm_keras.layers import keep_present
@@ -64,14 +65,7 @@ class TensorFusion(keras.layers.Layer):
         z = embeddings
         if self.values is not None:
             z = [v(x) for v, x in zip(self.values, z, strict=True)]
-        first, *rest = [
-            ops.pad(z_i, [[0, 0], [1, 0]], constant_values=1.0)
-            for z_i in keep_present(z, present)
-        ]
-        for z_i in rest:  # (batch, product of the widths so far)
-            outer = ops.expand_dims(first, 2) * ops.expand_dims(z_i, 1)
-            first = ops.reshape(outer, (-1, outer.shape[1] * outer.shape[2]))
-        return self.mix(first)
+        return self.mix(outer(with_one(keep_present(z, present))))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "inner": self.inner}

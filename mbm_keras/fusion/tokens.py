@@ -84,21 +84,6 @@ def tokens_of(inputs, values, present, masks):
     return keep_present(tokens, present), counts
 
 
-def mean_over(tokens, counts):
-    """The mean over the places that count.
-
-    Args:
-        tokens: `(batch, places, units)`.
-        counts: `(batch, places)` bool.
-
-    Returns:
-        `(batch, units)`, zeros where none does.
-    """
-    weight = ops.expand_dims(ops.cast(counts, tokens.dtype), -1)
-    kept = ops.where(weight > 0, tokens, ops.zeros_like(tokens))
-    return ops.sum(kept, axis=1) / ops.maximum(ops.sum(weight, axis=1), 1.0)
-
-
 def repeat_for(weights, like):
     """A `(places, units)` weight for every row of a batch, `(batch, places, units)`."""
     weights = ops.expand_dims(ops.cast(weights, like.dtype), 0)

@@ -7,8 +7,8 @@ from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.tokens import built_blocks
 from mbm_keras.fusion.tokens import built_norm
 from mbm_keras.fusion.tokens import check_sequences
-from mbm_keras.fusion.tokens import mean_over
 from mbm_keras.fusion.tokens import tokens_of
+from mbm_keras.layers import masked_mean
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -73,7 +73,7 @@ class TransformerFusion(keras.layers.Layer):
         counts = ops.concatenate(counts, axis=1)  # (batch, all places)
         for block in self.blocks:
             t = block(t, context_mask=counts, training=training)
-        return mean_over(self.norm(t), counts)
+        return masked_mean(self.norm(t), counts)
 
     def compute_mask(self, inputs, mask=None):
         return None  # the places are gone, and their mask with them

@@ -1,10 +1,10 @@
 """Tucker fusion: a full core between small spaces."""
 
 import keras
-from keras import ops
 
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.outer import outer
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.fusion.shapes import check_size
 from mbm_keras.layers import present_or_ones
@@ -57,11 +57,7 @@ class TuckerFusion(keras.layers.Layer):
 
     def call(self, embeddings, present=None):
         values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
-        first, *rest = present_or_ones(values, present)
-        for x in rest:  # (batch, inner ** how many so far)
-            outer = ops.expand_dims(first, 2) * ops.expand_dims(x, 1)
-            first = ops.reshape(outer, (-1, outer.shape[1] * self.inner))
-        return self.mix(self.core(first))
+        return self.mix(self.core(outer(present_or_ones(values, present))))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "inner": self.inner}

@@ -3,6 +3,7 @@
 from mbm_keras.layers.attention_block import AttentionBlock
 from mbm_keras.layers.gradient_scale import GradientScale
 from mbm_keras.layers.masked_mean import MaskedMean
+from mbm_keras.layers.masked_mean import masked_mean
 from mbm_keras.layers.modality_dropout import ModalityDropout
 from mbm_keras.layers.padding import PadSteps
 from mbm_keras.layers.padding import WithMask
@@ -14,6 +15,7 @@ from mbm_keras.layers.placeholders import LearnedPlaceholder
 from mbm_keras.layers.placeholders import MeanPlaceholder
 from mbm_keras.layers.presence import keep_present
 from mbm_keras.layers.presence import present_or_ones
+from mbm_keras.layers.presence import present_softmax
 from mbm_keras.layers.sinusoids import Sinusoids
 
 __all__ = [
@@ -30,6 +32,8 @@ __all__ = [
     "frames_mask",
     "halve",
     "keep_present",
+    "masked_mean",
     "over_bands",
     "present_or_ones",
+    "present_softmax",
 ]

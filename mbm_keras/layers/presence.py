@@ -31,6 +31,23 @@ def present_or_ones(tensors, present):
     return _present_or(ops.ones_like, tensors, present)
 
 
+def present_softmax(scores, present):
+    """Softmax over the inputs, 0 for those that are absent.
+
+    Args:
+        scores: `(batch, n, ...)`.
+        present: `(batch, n)` bool, or None if everything is present.
+
+    Returns:
+        The shape of `scores`.
+    """
+    if present is not None:
+        here = ops.reshape(present, (-1, scores.shape[1], *[1] * len(scores.shape[2:])))
+        never = ops.full_like(scores, -1e4)  # finite in float16
+        scores = ops.where(here, scores, never)
+    return ops.softmax(scores, axis=1)
+
+
 def _present_or(make, tensors, present):
     if present is None:
         return list(tensors)
