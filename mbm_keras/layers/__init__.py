@@ -2,6 +2,7 @@
 
 from mbm_keras.layers.attention_block import AttentionBlock
 from mbm_keras.layers.gradient_scale import GradientScale
+from mbm_keras.layers.masked_batch_normalization import MaskedBatchNormalization
 from mbm_keras.layers.masked_mean import MaskedMean
 from mbm_keras.layers.masked_mean import masked_mean
 from mbm_keras.layers.modality_dropout import ModalityDropout
@@ -10,9 +11,10 @@ from mbm_keras.layers.padding import WithMask
 from mbm_keras.layers.padding import clear
 from mbm_keras.layers.padding import frames_mask
 from mbm_keras.layers.padding import halve
-from mbm_keras.layers.padding import over_bands
+from mbm_keras.layers.padding import rows_mask
 from mbm_keras.layers.placeholders import LearnedPlaceholder
 from mbm_keras.layers.placeholders import MeanPlaceholder
+from mbm_keras.layers.presence import OnlyPresent
 from mbm_keras.layers.presence import keep_present
 from mbm_keras.layers.presence import present_or_ones
 from mbm_keras.layers.presence import present_softmax
@@ -22,9 +24,11 @@ __all__ = [
     "AttentionBlock",
     "GradientScale",
     "LearnedPlaceholder",
+    "MaskedBatchNormalization",
     "MaskedMean",
     "MeanPlaceholder",
     "ModalityDropout",
+    "OnlyPresent",
     "PadSteps",
     "Sinusoids",
     "WithMask",
@@ -33,7 +37,7 @@ __all__ = [
     "halve",
     "keep_present",
     "masked_mean",
-    "over_bands",
     "present_or_ones",
     "present_softmax",
+    "rows_mask",
 ]

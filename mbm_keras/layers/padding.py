@@ -16,6 +16,18 @@ def frames_mask(sequence):
     return ops.any(sequence != 0, axis=tuple(range(2, len(sequence.shape))))
 
 
+def rows_mask(inputs):
+    """Which rows are there: those with a value that is not zero.
+
+    Args:
+        inputs: `(batch, ...)`; a row without this input is zeros.
+
+    Returns:
+        `(batch,)` bool.
+    """
+    return ops.any(inputs != 0, axis=tuple(range(1, len(inputs.shape))))
+
+
 def clear(sequence, mask):
     """Makes the padding zeros again.
 
@@ -33,13 +45,6 @@ def clear(sequence, mask):
 def halve(mask):
     """The mask behind a convolution of stride 2; None stays None."""
     return None if mask is None else mask[:, ::2]
-
-
-def over_bands(mask, grid):
-    """The mask of a grid `(batch, steps, bands, channels)`; None stays None."""
-    if mask is None:
-        return None
-    return ops.tile(ops.expand_dims(mask, -1), (1, 1, grid.shape[2]))
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")

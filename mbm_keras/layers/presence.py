@@ -1,6 +1,30 @@
 """Forget the content of inputs that are absent."""
 
+import keras
 from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras")
+class OnlyPresent(keras.layers.Layer):
+    """Zeros in the rows that do not have an input, whatever stands there.
+
+    In front of a tower it says which rows are there: towers leave rows of zeros out of
+    their batch statistics.
+
+    Call arguments:
+        x: `(batch, ...)`.
+        present: `(batch,)` bool.
+
+    Returns:
+        The shape of `x`.
+    """
+
+    def call(self, x, present):
+        here = ops.reshape(present, (-1, *[1] * (len(x.shape) - 1)))
+        return ops.where(here, x, ops.zeros_like(x))
+
+    def compute_output_spec(self, x, present):
+        return keras.KerasTensor(x.shape, x.dtype)
 
 
 def keep_present(tensors, present):

@@ -14,6 +14,7 @@ dense layer for its maxout classifier.
 import keras
 
 from mbm_keras.fusion import GatedFusion
+from mbm_keras.layers import OnlyPresent
 from mbm_keras.tasks import classification
 from mbm_keras.towers import audio_cnn
 from mbm_keras.towers import image_cnn
@@ -67,9 +68,12 @@ def build(
     audio = keras.Input((frames, num_mel_bins), name="audio")
     present = keras.Input((3,), dtype="bool", name="present")
 
-    t = text_rnn.build(vocabulary_size, width=width)(text)  # (batch, width)
-    v = image_cnn.build(image_size, filters=filters, width=width)(image)
-    a = audio_cnn.build(frames, num_mel_bins, filters=filters, width=width)(audio)
+    t = OnlyPresent()(text, present[:, 0])
+    v = OnlyPresent()(image, present[:, 1])
+    a = OnlyPresent()(audio, present[:, 2])
+    t = text_rnn.build(vocabulary_size, width=width)(t)  # (batch, width)
+    v = image_cnn.build(image_size, filters=filters, width=width)(v)
+    a = audio_cnn.build(frames, num_mel_bins, filters=filters, width=width)(a)
 
     x = GatedFusion(width, name="fusion")([t, v, a], present=present)  # (batch, width)
     x = keras.layers.Dropout(dropout)(x)

@@ -19,6 +19,7 @@ from mbm_keras.fusion import ConcatenationFusion
 from mbm_keras.layers import GradientScale
 from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import ModalityDropout
+from mbm_keras.layers import OnlyPresent
 from mbm_keras.tasks import classification
 from mbm_keras.towers import audio_cnn
 from mbm_keras.towers import image_cnn
@@ -136,14 +137,19 @@ def build(
         )
 
     pool = not fusion.takes_sequences if pool is None else pool
+    present = here = None
+    if presence:
+        present = here = keras.Input((len(names),), dtype="bool", name="present")
     inputs, encoded = [], []
-    for feature in features:
+    for i, feature in enumerate(features):
         sizes = {k: v for k, v in feature.items() if k not in ("name", "modality")}
         builder = towers.get(feature["name"]) or _default_tower(feature)
         tower = builder(**sizes, width=width, pool=pool, name=feature["name"])
         (x,) = tower.inputs
         x = keras.Input(x.shape[1:], dtype=x.dtype, name=feature["name"])
         inputs.append(x)
+        if presence and not distinct:
+            x = OnlyPresent(name=f"{feature['name']}_present")(x, present[:, i])
         y = tower(x)  # (batch, width) or (batch, places, width)
         if distinct:
             place = keras.Input((), dtype="int32", name=f"{feature['name']}_place")
@@ -153,9 +159,6 @@ def build(
             y = GradientScale(name=f"{feature['name']}_gradient")(y)
         encoded.append(y)
 
-    present = here = None
-    if presence:
-        present = here = keras.Input((len(names),), dtype="bool", name="present")
     if modality_dropout is not None:
         here = ModalityDropout(modality_dropout, name="modality_dropout")(present)
     if placeholder is not None:

@@ -16,6 +16,7 @@ import keras
 from keras import layers
 
 from mbm_keras.fusion import TensorFusion
+from mbm_keras.layers import OnlyPresent
 from mbm_keras.tasks import classification
 from mbm_keras.tasks import regression
 from mbm_keras.towers import audio_cnn
@@ -146,8 +147,11 @@ def build(
         ValueError: If a modality has no tower, or the product is absurdly large.
     """
     towers = towers or {}
+    present = None
+    if presence:
+        present = keras.Input((len(features),), dtype="bool", name="present")
     inputs, embedded = [], []
-    for feature in features:
+    for i, feature in enumerate(features):
         key, modality = feature["name"], feature["modality"]
         builder = towers.get(key) or TOWERS.get(modality)
         if builder is None:
@@ -161,11 +165,11 @@ def build(
         (x,) = tower.inputs
         x = keras.Input(x.shape[1:], dtype=x.dtype, name=key)
         inputs.append(x)
+        if presence:
+            x = OnlyPresent(name=f"{key}_present")(x, present[:, i])
         embedded.append(tower(x))  # (batch, width)
 
-    present = None
     if presence:
-        present = keras.Input((len(features),), dtype="bool", name="present")
         inputs.append(present)
     x = TensorFusion(units, inner=None, name="fusion")(embedded, present=present)
     x = layers.Dropout(dropout)(x)  # (batch, units)

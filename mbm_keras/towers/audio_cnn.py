@@ -11,12 +11,13 @@ sound says what it is and its moment does not.
 import keras
 from keras import layers
 
+from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import PadSteps
 from mbm_keras.layers import WithMask
 from mbm_keras.layers import clear
 from mbm_keras.layers import frames_mask
 from mbm_keras.layers import halve
-from mbm_keras.layers import over_bands
+from mbm_keras.layers import rows_mask
 
 PRESETS = {
     "tiny": dict(frames=16, num_mel_bins=8, filters=(4, 8), width=8),
@@ -66,7 +67,8 @@ def build(
     audio = keras.Input((frames, num_mel_bins), name=name)
     x = audio if frames else PadSteps(2 ** len(filters))(audio)
     mask = None if frames else frames_mask(x)  # (batch, frames)
-    x = clear(layers.BatchNormalization()(x, mask=mask), mask)  # per mel band
+    here = rows_mask(audio) if frames else mask
+    x = clear(MaskedBatchNormalization()(x, mask=here), mask)  # per mel band
     x = layers.Reshape((-1, num_mel_bins, 1))(x)
     # The first and largest grid goes without batch normalisation, which costs more than
     # its convolution; the bands come normalised.
@@ -76,7 +78,7 @@ def build(
     for channels in filters[1:]:  # each pass halves frames and num_mel_bins
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
         mask = halve(mask)
-        x = layers.BatchNormalization()(x, mask=over_bands(mask, x))
+        x = MaskedBatchNormalization()(x, mask=here if frames else mask)
         x = clear(layers.ReLU()(x), mask)
     # (batch, moments, bands * channels)
     x = layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)

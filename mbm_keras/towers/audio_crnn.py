@@ -9,13 +9,14 @@ time for two GRUs and the last state.
 import keras
 from keras import layers
 
+from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import PadSteps
 from mbm_keras.layers import WithMask
 from mbm_keras.layers import clear
 from mbm_keras.layers import frames_mask
 from mbm_keras.layers import halve
-from mbm_keras.layers import over_bands
+from mbm_keras.layers import rows_mask
 
 PRESETS = {
     "tiny": dict(frames=16, num_mel_bins=8, filters=(4, 8), width=8),
@@ -66,12 +67,13 @@ def build(
     audio = keras.Input((frames, num_mel_bins), name=name)
     x = audio if frames else PadSteps(2 ** len(filters))(audio)
     mask = None if frames else frames_mask(x)  # (batch, frames)
-    x = clear(layers.BatchNormalization()(x, mask=mask), mask)  # per mel band
+    here = rows_mask(audio) if frames else mask
+    x = clear(MaskedBatchNormalization()(x, mask=here), mask)  # per mel band
     x = layers.Reshape((-1, num_mel_bins, 1))(x)
     for channels in filters:  # each pass halves frames and num_mel_bins
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
         mask = halve(mask)
-        x = layers.BatchNormalization()(x, mask=over_bands(mask, x))
+        x = MaskedBatchNormalization()(x, mask=here if frames else mask)
         x = clear(layers.ReLU()(x), mask)
     # (batch, moments, bands * channels)
     x = layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)

@@ -10,6 +10,9 @@ and not averaged: a small thing in a large picture counts in full, wherever it i
 import keras
 from keras import layers
 
+from mbm_keras.layers import MaskedBatchNormalization
+from mbm_keras.layers import rows_mask
+
 PRESETS = {
     "tiny": dict(size=16, filters=(4, 8), width=8),
     "base": dict(size=128, filters=(32, 64, 128, 256, 256), width=256),
@@ -44,13 +47,14 @@ def build(
             f"`size` must be at least {2 ** len(filters)}. Received: size={size}."
         )
     image = keras.Input((size, size, 3), dtype="uint8", name=name)
+    here = rows_mask(image)  # (batch,): absent pictures are zeros
     x = layers.Rescaling(1 / 127.5, offset=-1)(image)
     # The first and largest grid goes without batch normalisation, which costs more than
     # its convolution; the pixels come scaled.
     x = layers.Conv2D(filters[0], 3, 2, padding="same", activation="relu")(x)
     for channels in filters[1:]:  # each pass halves height and width
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
-        x = layers.BatchNormalization()(x)
+        x = MaskedBatchNormalization()(x, mask=here)
         x = layers.ReLU()(x)
     x = layers.Reshape((-1, filters[-1]))(x)  # (batch, regions, filters[-1])
     x = layers.Dropout(dropout)(x)

@@ -9,6 +9,9 @@ stage, as the paper's CIFAR networks do; widths and depth are arguments.
 import keras
 from keras import layers
 
+from mbm_keras.layers import MaskedBatchNormalization
+from mbm_keras.layers import rows_mask
+
 PRESETS = {
     "tiny": dict(size=16, filters=(4, 8), blocks=1, width=8),
     "resnet_20": dict(size=32, filters=(16, 32, 64), blocks=3, width=64),
@@ -51,19 +54,20 @@ def build(
             f"`size` must be at least {2 ** len(filters)}. Received: size={size}."
         )
     image = keras.Input((size, size, 3), dtype="uint8", name=name)
+    here = rows_mask(image)  # (batch,): absent pictures are zeros
     x = layers.Rescaling(1 / 127.5, offset=-1)(image)
     x = layers.Conv2D(filters[0], 3, padding="same", use_bias=False)(x)
     for channels in filters:
         for block in range(blocks):
             stride = 2 if block == 0 else 1  # the first block of a stage halves
-            y = layers.ReLU()(layers.BatchNormalization()(x))
+            y = layers.ReLU()(MaskedBatchNormalization()(x, mask=here))
             if block == 0:
                 x = layers.Conv2D(channels, 1, stride, use_bias=False)(y)
             y = layers.Conv2D(channels, 3, stride, padding="same", use_bias=False)(y)
-            y = layers.ReLU()(layers.BatchNormalization()(y))
+            y = layers.ReLU()(MaskedBatchNormalization()(y, mask=here))
             y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(y)
             x = layers.Add()([x, y])
-    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.ReLU()(MaskedBatchNormalization()(x, mask=here))
     if pool:
         x = layers.GlobalAveragePooling2D()(x)  # (batch, filters[-1])
     else:

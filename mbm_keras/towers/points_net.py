@@ -12,6 +12,7 @@ import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import WithMask
 from mbm_keras.layers import clear
 from mbm_keras.layers import frames_mask
@@ -58,11 +59,11 @@ def build(
         )
     points = keras.Input((num_points, num_fields), name=name)
     mask = frames_mask(points)  # (batch, num_points)
-    x = layers.BatchNormalization()(points, mask=mask)  # metres to about one
+    x = MaskedBatchNormalization()(points, mask=mask)  # metres to about one
     for size in units:
         x = layers.Dense(size, use_bias=False)(x)
-        x = layers.BatchNormalization()(x, mask=mask)
-        x = ops.relu(x)  # no layer: the mask ends here
+        x = MaskedBatchNormalization()(x, mask=mask)
+        x = layers.ReLU()(x)
     x = layers.Dropout(dropout)(x)
     x = layers.Dense(width, activation="relu")(x)  # (batch, num_points, width)
     if pool:

@@ -10,6 +10,7 @@ import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import WithMask
 from mbm_keras.layers import frames_mask
@@ -58,13 +59,14 @@ def build(
         )
     video = keras.Input((num_frames, size, size, 3), dtype="uint8", name=name)
     mask = frames_mask(video)  # (batch, num_frames)
+    each = ops.reshape(mask, (-1,))  # (batch * num_frames,)
     x = ops.reshape(video, (-1, size, size, 3))  # (batch * num_frames, ...)
     x = layers.Rescaling(1 / 127.5, offset=-1)(x)
     x = layers.Conv2D(filters[0], 3, 2, padding="same", activation="relu")(x)
     for channels in filters[1:]:  # each pass halves height and width
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
-        x = layers.BatchNormalization()(x, mask=_over_pixels(mask, x))
-        x = ops.relu(x)  # no layer: the mask ends here
+        x = MaskedBatchNormalization()(x, mask=each)
+        x = layers.ReLU()(x)
     x = layers.GlobalMaxPooling2D()(x)  # (batch * num_frames, filters[-1])
     x = ops.reshape(x, (-1, num_frames, filters[-1]))
     x = layers.Dropout(dropout)(x)
@@ -73,9 +75,3 @@ def build(
     if pool:
         x = MaskedMean()(x)  # (batch, width)
     return keras.Model([video], x, name=f"{name}_tower")
-
-
-def _over_pixels(mask, grid):
-    """`(batch, frames)` to `(batch * frames, height, width)`."""
-    mask = ops.reshape(mask, (-1, 1, 1))
-    return ops.tile(mask, (1, grid.shape[1], grid.shape[2]))

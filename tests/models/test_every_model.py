@@ -65,10 +65,46 @@ def test_can_overfit_one_batch(name):
     assert history[-1] < 0.5 * history[0]
 
 
-@pytest.mark.parametrize("name", [n for n in ZOO if n != "image_classifier"])
+with_presence = pytest.mark.parametrize(
+    "name", [n for n in ZOO if n != "image_classifier"]
+)
+
+
+@with_presence
 def test_the_content_of_an_absent_input_does_not_matter(name):
     model = tiny(name)
     x = random_inputs(model)
     x["present"][:, 1] = False
     second = [t.name for t in model.inputs][1]
     assert_same(model(x), model({**x, second: x[second] * 0}))
+
+
+@with_presence
+def test_absent_rows_do_not_enter_the_statistics_of_a_tower(name):
+    model, fresh = tiny(name), tiny(name)
+    x = random_inputs(model, batch=8)
+    x["present"] = np.random.default_rng(1).random(x["present"].shape) < 0.6
+    model(x, training=True)
+    for i, tower in enumerate(t for t in fresh.layers if t.name.endswith("_tower")):
+        (only,) = tower.inputs
+        tower(x[only.name][x["present"][:, i]], training=True)
+        for mine, theirs in zip(
+            model.get_layer(tower.name).non_trainable_variables,
+            tower.non_trainable_variables,
+            strict=True,
+        ):
+            if "seed" not in mine.path:
+                assert_same(mine, theirs)
+
+
+@with_presence
+def test_nothing_in_an_absent_input_reaches_a_weight(name):
+    model = tiny(name)
+    x = random_inputs(model, batch=4)
+    x["present"][:2, :] = np.eye(x["present"].shape[1], dtype=bool)[:2]
+    for i, tensor in enumerate(t for t in model.inputs if t.name != "present"):
+        if tensor.dtype == "float32":
+            x[tensor.name][~x["present"][:, i]] = np.nan
+    assert every_weight_gets_a_gradient(model, x) is not None
+    for weight in model.weights:
+        assert np.isfinite(keras.ops.convert_to_numpy(weight)).all(), weight.path
