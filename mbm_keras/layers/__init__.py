@@ -2,11 +2,13 @@
 
 from mbm_keras.layers.attention_block import AttentionBlock
 from mbm_keras.layers.gradient_scale import GradientScale
+from mbm_keras.layers.learned_tokens import LearnedTokens
 from mbm_keras.layers.masked_batch_normalization import MaskedBatchNormalization
 from mbm_keras.layers.masked_mean import MaskedMean
 from mbm_keras.layers.masked_mean import masked_mean
 from mbm_keras.layers.modality_dropout import ModalityDropout
 from mbm_keras.layers.padding import PadSteps
+from mbm_keras.layers.padding import RealPlaces
 from mbm_keras.layers.padding import WithMask
 from mbm_keras.layers.padding import clear
 from mbm_keras.layers.padding import frames_mask
@@ -24,12 +26,14 @@ __all__ = [
     "AttentionBlock",
     "GradientScale",
     "LearnedPlaceholder",
+    "LearnedTokens",
     "MaskedBatchNormalization",
     "MaskedMean",
     "MeanPlaceholder",
     "ModalityDropout",
     "OnlyPresent",
     "PadSteps",
+    "RealPlaces",
     "Sinusoids",
     "WithMask",
     "clear",

@@ -18,13 +18,15 @@ class AttentionBlock(keras.layers.Layer):
 
     Args:
         num_heads: Attention heads, `width / num_heads` wide each.
-        crosses: True for attention to another sequence, normalised on its own.
+        crosses: True for attention to another sequence, normalised on its own; False
+            to normalise it as `x` is.
         expansion: How much wider the MLP is inside.
         dropout: Rate of dropout after each half.
+        activation: Of the MLP, by Keras's name.
 
     Call arguments:
         x: `(batch, places, width)`.
-        context: `(batch, others, width)`, what is attended to if `crosses`.
+        context: `(batch, others, width)`, what is attended to; None for `x` itself.
         context_mask: `(batch, others)` bool, False for padding, of `context` or,
             without one, of `x`; None if nothing is padding.
 
@@ -36,12 +38,21 @@ class AttentionBlock(keras.layers.Layer):
         ValueError: If the width is no multiple of `num_heads`.
     """
 
-    def __init__(self, num_heads, crosses=False, expansion=4, dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        num_heads,
+        crosses=False,
+        expansion=4,
+        dropout=0.0,
+        activation="gelu",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.num_heads = num_heads
         self.crosses = crosses
         self.expansion = expansion
         self.dropout = dropout
+        self.activation = activation
 
     def build(self, x_shape, context_shape=None):
         width = x_shape[-1]
@@ -56,7 +67,7 @@ class AttentionBlock(keras.layers.Layer):
         self.norm_y = keras.layers.LayerNormalization(**policy)
         self.norm_x.build(places)
         self.norm_y.build(places)
-        self.norm_context = None
+        self.norm_context = self.norm_x
         if self.crosses:
             self.norm_context = keras.layers.LayerNormalization(**policy)
             self.norm_context.build(places)
@@ -64,10 +75,11 @@ class AttentionBlock(keras.layers.Layer):
             self.num_heads, width // self.num_heads, **policy
         )
         self.attention.build(places, places)
-        self.wide = keras.layers.Dense(self.expansion * width, "gelu", **policy)
+        inner = self.expansion * width
+        self.wide = keras.layers.Dense(inner, self.activation, **policy)
         self.wide.build(places)
         self.narrow = keras.layers.Dense(width, **policy)
-        self.narrow.build((None, None, self.expansion * width))
+        self.narrow.build((None, None, inner))
         self.drop = keras.layers.Dropout(self.dropout, **policy)
 
     def call(self, x, context=None, context_mask=None, training=None):
@@ -89,4 +101,5 @@ class AttentionBlock(keras.layers.Layer):
             "crosses": self.crosses,
             "expansion": self.expansion,
             "dropout": self.dropout,
+            "activation": self.activation,
         }

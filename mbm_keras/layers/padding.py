@@ -107,3 +107,32 @@ class WithMask(keras.layers.Layer):
 
     def compute_output_shape(self, shapes):
         return shapes[0]
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras")
+class RealPlaces(keras.layers.Layer):
+    """Which places of a sequence count: no padding, in rows that have the input.
+
+    Call arguments:
+        sequence: `(batch, places, width)`, with its Keras mask or none.
+        present: `(batch,)` bool, or None if every row has the input.
+        mask, sequence_mask: The padding, filled in by Keras.
+
+    Returns:
+        `(batch, places)` bool.
+    """
+
+    def call(self, sequence, present=None, mask=None, sequence_mask=None):
+        here = ops.ones_like(sequence[:, :, 0], dtype="bool")
+        for known in (mask, sequence_mask):
+            if known is not None:
+                here = ops.logical_and(here, known)
+        if present is not None:
+            here = ops.logical_and(here, ops.expand_dims(present, 1))
+        return here
+
+    def compute_mask(self, sequence, mask=None):
+        return None  # it is the mask
+
+    def compute_output_spec(self, sequence, present=None, **masks):
+        return keras.KerasTensor(sequence.shape[:2], "bool")

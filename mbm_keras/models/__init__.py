@@ -8,9 +8,16 @@ Every model file has the same two public names:
 
 from types import ModuleType
 
+from mbm_keras.models import film
 from mbm_keras.models import gated_multimodal_unit
 from mbm_keras.models import image_classifier
 from mbm_keras.models import late_fusion
+from mbm_keras.models import low_rank_fusion
+from mbm_keras.models import mbt
+from mbm_keras.models import mcan
+from mbm_keras.models import mult
+from mbm_keras.models import mvae
+from mbm_keras.models import perceiver_io
 from mbm_keras.models import tensor_fusion_network
 
 ZOO = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}

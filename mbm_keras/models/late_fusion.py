@@ -19,23 +19,8 @@ from mbm_keras.fusion import ConcatenationFusion
 from mbm_keras.layers import GradientScale
 from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import ModalityDropout
-from mbm_keras.layers import OnlyPresent
 from mbm_keras.tasks import classification
-from mbm_keras.towers import audio_cnn
-from mbm_keras.towers import image_cnn
-from mbm_keras.towers import points_net
-from mbm_keras.towers import table_mlp
-from mbm_keras.towers import text_cnn
-from mbm_keras.towers import video_cnn
-
-DEFAULT_TOWERS = {
-    "audio": audio_cnn.build,
-    "image": image_cnn.build,
-    "points": points_net.build,
-    "table": table_mlp.build,
-    "text": text_cnn.build,
-    "video": video_cnn.build,
-}
+from mbm_keras.towers.encode import encode
 
 PRESETS = {
     "tiny": dict(
@@ -142,15 +127,15 @@ def build(
         present = here = keras.Input((len(names),), dtype="bool", name="present")
     inputs, encoded = [], []
     for i, feature in enumerate(features):
-        sizes = {k: v for k, v in feature.items() if k not in ("name", "modality")}
-        builder = towers.get(feature["name"]) or _default_tower(feature)
-        tower = builder(**sizes, width=width, pool=pool, name=feature["name"])
-        (x,) = tower.inputs
-        x = keras.Input(x.shape[1:], dtype=x.dtype, name=feature["name"])
+        # (batch, width) or (batch, places, width)
+        x, y = encode(
+            feature,
+            width=width,
+            pool=pool,
+            present=present[:, i] if presence and not distinct else None,
+            towers=towers,
+        )
         inputs.append(x)
-        if presence and not distinct:
-            x = OnlyPresent(name=f"{feature['name']}_present")(x, present[:, i])
-        y = tower(x)  # (batch, width) or (batch, places, width)
         if distinct:
             place = keras.Input((), dtype="int32", name=f"{feature['name']}_place")
             inputs.append(place)
@@ -180,12 +165,3 @@ def build(
     if presence:
         inputs.append(present)
     return keras.Model(inputs, {output: x, **heads}, name=name)
-
-
-def _default_tower(feature):
-    if feature["modality"] not in DEFAULT_TOWERS:
-        raise ValueError(
-            f"There is a default tower for {sorted(DEFAULT_TOWERS)}. Give another "
-            f"modality its builder in `towers`. Received: feature={feature}."
-        )
-    return DEFAULT_TOWERS[feature["modality"]]

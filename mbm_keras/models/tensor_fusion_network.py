@@ -16,62 +16,13 @@ import keras
 from keras import layers
 
 from mbm_keras.fusion import TensorFusion
-from mbm_keras.layers import OnlyPresent
 from mbm_keras.tasks import classification
 from mbm_keras.tasks import regression
-from mbm_keras.towers import audio_cnn
-from mbm_keras.towers import image_cnn
 from mbm_keras.towers import text_rnn
+from mbm_keras.towers.encode import DEFAULTS
+from mbm_keras.towers.encode import encode
 
-
-def vector_tower(size, *, width=32, dropout=0.2, name="vector"):
-    """The paper's sub-network of a vector that was extracted from sound or picture.
-
-    Args:
-        size: Width of the vector.
-        width: Size of its three layers.
-        dropout: Rate of dropout in front of them.
-        name: Name of the input.
-
-    Returns:
-        A functional `keras.Model` from `(batch, size)` float32 to `(batch, width)`.
-    """
-    vector = keras.Input((size,), name=name)
-    x = layers.BatchNormalization()(vector)
-    x = layers.Dropout(dropout)(x)
-    for _ in range(3):
-        x = layers.Dense(width, activation="relu")(x)
-    return keras.Model([vector], x, name=f"{name}_tower")
-
-
-def word_vectors_tower(size, *, width=128, units=128, dropout=0.2, name="text"):
-    """The paper's sub-network of a sentence whose words are vectors.
-
-    Args:
-        size: Width of a word vector; words of zeros are padding.
-        width: Size of the embedding.
-        units: Size of the LSTM.
-        dropout: Rate of dropout behind it.
-        name: Name of the input.
-
-    Returns:
-        A functional `keras.Model` from `(batch, steps, size)` float32 to
-        `(batch, width)`.
-    """
-    words = keras.Input((None, size), name=name)
-    x = layers.LSTM(units)(layers.Masking()(words))
-    x = layers.Dropout(dropout)(x)
-    x = layers.Dense(width)(x)
-    return keras.Model([words], x, name=f"{name}_tower")
-
-
-TOWERS = {
-    "audio": audio_cnn.build,
-    "image": image_cnn.build,
-    "text": text_rnn.build,
-    "vector": vector_tower,
-    "word_vectors": word_vectors_tower,
-}
+TOWERS = {**DEFAULTS, "text": text_rnn.build}
 
 PRESETS = {
     "tiny": dict(
@@ -89,7 +40,7 @@ PRESETS = {
         features=[
             dict(name="audio", modality="vector", size=74),
             dict(name="video", modality="vector", size=47),
-            dict(name="text", modality="word_vectors", size=300),
+            dict(name="text", modality="sequence", size=300),
         ],
         widths={"audio": 32, "video": 32, "text": 128},
         num_outputs=1,
@@ -119,7 +70,7 @@ def build(
     Args:
         features: One dict per input, as `Features.inputs()` lists them: its `name`, its
             `modality` (`"text"`, `"image"`, `"audio"`, `"vector"` or
-            `"word_vectors"`), and what its tower needs to know.
+            `"sequence"`), and what its tower needs to know.
         num_outputs: Number of labels, or of numbers.
         head: The task's, for example `mbm_keras.tasks.classification.head`.
         output: Name of the output.
@@ -146,28 +97,21 @@ def build(
     Raises:
         ValueError: If a modality has no tower, or the product is absurdly large.
     """
-    towers = towers or {}
     present = None
     if presence:
         present = keras.Input((len(features),), dtype="bool", name="present")
     inputs, embedded = [], []
     for i, feature in enumerate(features):
-        key, modality = feature["name"], feature["modality"]
-        builder = towers.get(key) or TOWERS.get(modality)
-        if builder is None:
-            raise ValueError(
-                f"There is a tower for {sorted(TOWERS)}. Give another modality its "
-                f"builder in `towers`. Received: feature={feature}."
-            )
-        sizes = {k: v for k, v in feature.items() if k not in ("name", "modality")}
-        width = widths[key] if isinstance(widths, dict) else widths
-        tower = builder(**sizes, width=width, name=key)
-        (x,) = tower.inputs
-        x = keras.Input(x.shape[1:], dtype=x.dtype, name=key)
+        x, y = encode(
+            feature,
+            width=widths,
+            pool=True,
+            present=present[:, i] if presence else None,
+            towers=towers,
+            defaults=TOWERS,
+        )
         inputs.append(x)
-        if presence:
-            x = OnlyPresent(name=f"{key}_present")(x, present[:, i])
-        embedded.append(tower(x))  # (batch, width)
+        embedded.append(y)  # (batch, width)
 
     if presence:
         inputs.append(present)

@@ -17,10 +17,13 @@ from mbm_keras.towers import image_application
 from mbm_keras.towers import image_cnn
 from mbm_keras.towers import image_resnet
 from mbm_keras.towers import points_net
+from mbm_keras.towers import sequence_linear
+from mbm_keras.towers import sequence_rnn
 from mbm_keras.towers import table_mlp
 from mbm_keras.towers import text_cnn
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers import text_transformer
+from mbm_keras.towers import vector_mlp
 from mbm_keras.towers import video_cnn
 
 TOWERS = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}

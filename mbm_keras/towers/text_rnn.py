@@ -29,6 +29,7 @@ def build(
     rnn=layers.GRU,
     bidirectional=True,
     width=128,
+    word_width=None,
     dropout=0.0,
     pool=True,
     name="text",
@@ -40,7 +41,8 @@ def build(
         rnn: The recurrent layer's class: `keras.layers.SimpleRNN`, `LSTM` or
             `GRU`.
         bidirectional: True to read in both directions, `width / 2` units each.
-        width: Size of an embedded word and of the output.
+        width: Size of the output.
+        word_width: Size of an embedded word; None for `width`.
         dropout: Rate of dropout on the embedded words.
         pool: True for one embedding, False for one vector per word.
         name: Name of the input. The tower is called `<name>_tower`.
@@ -60,8 +62,8 @@ def build(
             f"must be even. Received: width={width}."
         )
     text = keras.Input((None,), dtype="int32", name=name)
-    x = layers.Embedding(vocabulary_size, width, mask_zero=True)(text)
-    x = layers.Dropout(dropout)(x)  # (batch, steps, width)
+    x = layers.Embedding(vocabulary_size, word_width or width, mask_zero=True)(text)
+    x = layers.Dropout(dropout)(x)  # (batch, steps, word_width)
     if bidirectional:
         x = layers.Bidirectional(rnn(width // 2, return_sequences=True))(x)
     else:
