@@ -48,8 +48,8 @@ class Samples(Batches):
             `Samples`.
 
         Raises:
-            ValueError: If there is no input, two arrays have not as many rows, or
-                `present` names another input.
+            ValueError: If there is no input, two arrays have not as many rows, a row
+                has nothing at all, or `present` names another input.
         """
         inputs = {name: np.asarray(array) for name, array in inputs.items()}
         targets = {name: np.asarray(array) for name, array in (targets or {}).items()}
@@ -69,6 +69,13 @@ class Samples(Batches):
             )
         size = len(next(iter(inputs.values())))
         everything = np.ones(size, bool)
+        some = np.any([present.get(name, everything) for name in inputs], axis=0)
+        if not some.all():
+            nothing = np.flatnonzero(~some)
+            raise ValueError(
+                "A row must have at least one input: leave the others out. "
+                f"{len(nothing)} have none, such as row {nothing[0]}."
+            )
         return cls(
             values=inputs,
             places={name: np.arange(size) for name in inputs},

@@ -24,6 +24,8 @@ def save(model, features, path, *, targets=None):
         <output>_probabilities  `(batch, labels)`, where there are labels
         <output>_logits   `(batch, outputs)`, what the Keras model gives
         status_<input>    `ok`, `absent` or `corrupt`, per row and input
+        answered          bool, False for a row without any part: what stands beside it
+                          is the answer to nothing at all
 
     `predict` takes arrays, for a client that preprocesses on its own.
 
@@ -45,7 +47,7 @@ def save(model, features, path, *, targets=None):
             f"{sorted(features.by_name)}."
         )
     targets = dict(targets or {})
-    if not set(targets) <= set(model.output):
+    if not set(targets) <= set(model.output) - {"answered"}:
         raise ValueError(
             f"`{model.name}` gives {sorted(model.output)}, but the targets are "
             f"{sorted(targets)}."
@@ -61,6 +63,7 @@ def save(model, features, path, *, targets=None):
         inputs, status = features.checked(raw)
         logits = predict([inputs[name] for name in names])
         answers = {f"{name}_logits": value for name, value in logits.items()}
+        answers["answered"] = tf.reduce_any(status == 0, axis=1)
         for name, target in targets.items():
             answers |= target.decode(logits[name], name)
         for i, name in enumerate(features.by_name):

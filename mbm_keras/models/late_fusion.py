@@ -51,6 +51,7 @@ def build(
     modality_dropout=None,
     placeholder=None,
     unimodal_heads=False,
+    modulated=False,
     distinct=False,
     name="late_fusion",
 ):
@@ -80,8 +81,9 @@ def build(
             it out, which is the fusion's business.
         unimodal_heads: True for a head of its own on every tower, so that each learns
             what its input tells beside what they tell together; see
-            `mbm_keras.training.for_unimodal_heads`. The gradient of a tower can then
-            be scaled by its layer `<name>_gradient`.
+            `mbm_keras.training.for_unimodal_heads`. Implies `modulated`.
+        modulated: True for a layer `<name>_gradient` behind every tower, by which its
+            gradient is scaled; see `mbm_keras.training.AdaptiveGradientModulation`.
         distinct: True for batches in which a value that several rows share, such as
             one picture with ten questions, stands once: each tower then runs on the
             distinct values alone, and an input `<name>_place` `(batch,)` int32 says
@@ -140,7 +142,7 @@ def build(
             place = keras.Input((), dtype="int32", name=f"{feature['name']}_place")
             inputs.append(place)
             y = ops.take(y, place, axis=0)  # from (distinct, ...) to (batch, ...)
-        if unimodal_heads:
+        if unimodal_heads or modulated:
             y = GradientScale(name=f"{feature['name']}_gradient")(y)
         encoded.append(y)
 

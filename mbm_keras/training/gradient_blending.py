@@ -1,5 +1,7 @@
 """Gradient blending: how much each loss should count, from how it overfits."""
 
+import contextlib
+
 import numpy as np
 
 
@@ -16,8 +18,7 @@ def blending_weights(histories, start=0, end=-1):
     gets no weight; dO is taken as 1e-3 at least.
 
     Offline: train each modality alone and all together for the same number of epochs,
-    give their histories, and train once more with these weights. Online: do so every
-    few epochs, `start` and `end` being the last checkpoints.
+    give their histories, and train once more with these weights. Online: `fit_blended`.
 
     Args:
         histories: By name, what `fit` gave: `{"loss": [...], "val_loss": [...]}`, a
@@ -57,3 +58,82 @@ def blending_weights(histories, start=0, end=-1):
             f"Received: start={start}, end={end}."
         )
     return {name: score / total for name, score in scores.items()}
+
+
+def fit_blended(
+    model,
+    train,
+    validation,
+    *,
+    losses,
+    optimizer,
+    epochs,
+    every,
+    metrics=None,
+    callbacks=(),
+    verbose="auto",
+):
+    """Trains with the weights of the losses taken anew every few epochs.
+
+    Source: Wang et al. 2020, see `blending_weights`, algorithm 2. Deviation: how each
+    modality overfits is read from its own head in the model that is trained, and not
+    from trainings of its own beside it.
+
+    Args:
+        model: A model with an output per modality beside the common one, as
+            `late_fusion.build(unimodal_heads=True)` makes.
+        train: Batches for it, see `for_unimodal_heads`; their number must be known.
+        validation: The same.
+        losses: Loss by output name, for every output.
+        optimizer: As for `compile`. It goes on where it was from one part to the next.
+        epochs: Passes over the data.
+        every: Passes between two looks, 2 or more. Before the first all weights are
+            equal.
+        metrics: As for `compile`, weighted as the losses are.
+        callbacks: As for `fit`.
+        verbose: As for `fit`.
+
+    Returns:
+        The history, lists by figure; among them `weight_<output>`.
+
+    Raises:
+        ValueError: If `every` is below 2, or there is not a loss for every output.
+    """
+    if every < 2 or set(losses) != set(model.output) or len(losses) < 2:
+        raise ValueError(
+            "Weights are taken between two checkpoints, so `every` is 2 or more, and "
+            f"of the loss of every output. Received: every={every}, "
+            f"losses={sorted(losses)}, outputs={sorted(model.output)}."
+        )
+    weights = dict.fromkeys(losses, 1.0 / len(losses))
+    whole = {}
+    for begin in range(0, epochs, every):
+        model.compile(
+            optimizer,
+            loss=losses,
+            loss_weights=weights,
+            weighted_metrics=metrics,
+        )
+        part = model.fit(
+            train,
+            validation_data=validation,
+            initial_epoch=begin,
+            epochs=min(begin + every, epochs),
+            callbacks=list(callbacks),
+            verbose=verbose,
+        ).history
+        part |= {f"weight_{k}": [w] * len(part["loss"]) for k, w in weights.items()}
+        for name, values in part.items():
+            whole.setdefault(name, []).extend(values)
+        if begin + every < epochs:
+            looked = {
+                name: {
+                    "loss": part[f"{name}_loss"],
+                    "val_loss": part[f"val_{name}_loss"],
+                }
+                for name in losses
+            }
+            # Where nothing has generalised there is nothing to weigh by.
+            with contextlib.suppress(ValueError):
+                weights = blending_weights(looked)
+    return whole

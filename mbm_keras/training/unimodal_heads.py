@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from mbm_keras.training.live import live
+
 
 def for_unimodal_heads(batches, names, output):
     """Targets and weights for a model that was built with `unimodal_heads=True`.
@@ -65,8 +67,8 @@ class GradientModulation(keras.callbacks.Callback):
     Source: Peng et al. 2022, "Balanced Multimodal Learning via On-the-fly Gradient
     Modulation", https://arxiv.org/abs/2203.15332, section 3.2. Deviations: heads of
     their own for the halves of one; the figures are those of the steps so far in the
-    epoch, and hold for the next; any number of modalities; no noise is added to the
-    gradients, the paper's "GE".
+    epoch, and hold for the next; any number of modalities. The noise in the gradients,
+    the paper's "GE", is `gradient_noise`.
 
     Args:
         names: Names of the inputs.
@@ -102,8 +104,9 @@ class GradientModulation(keras.callbacks.Callback):
                 f"Compile the heads with `TrueClassProbability(name={self.metric!r})`. "
                 f"The figures are {sorted(logs or {})}."
             )
-        for name, scale in zip(self.names, self.scales(said), strict=True):
-            self.model.get_layer(f"{name}_gradient").scale.assign(scale)
+        with live(self.model):
+            for name, scale in zip(self.names, self.scales(said), strict=True):
+                self.model.get_layer(f"{name}_gradient").scale.assign(scale)
 
     def on_train_end(self, logs=None):
         for name in self.names:

@@ -34,6 +34,12 @@ def test_rejects(arguments):
         Samples.of(**arguments)
 
 
+def test_a_row_without_anything_is_refused():
+    here = {"a": [True, False, True], "b": [True, False, False]}
+    with pytest.raises(ValueError, match="1 have none, such as row 1"):
+        Samples.of({"a": np.ones(3), "b": np.ones(3)}, present=here)
+
+
 def test_batches_by_length_end_with_their_longest():
     rng = np.random.default_rng(0)
     lengths = rng.integers(1, 60, 100)

@@ -92,6 +92,22 @@ def test_status_says_what_became_of_every_part(served):
     }
 
 
+def test_a_row_without_anything_is_marked(served):
+    _, features, path = served
+    loaded = tf.saved_model.load(str(path))
+    rows = raw(features, [0, 1])
+    nothing = {
+        name: tf.constant(
+            [values[0].numpy(), float("nan") if values.dtype.is_floating else b""],
+            values.dtype,
+        )
+        for name, values in rows.items()
+    }
+    answers = loaded.serve(nothing)
+    assert answers["answered"].numpy().tolist() == [True, False]
+    assert_same(answers["answer_logits"][:1], loaded.serve(rows)["answer_logits"][:1])
+
+
 def test_a_corrupt_part_counts_as_absent(served):
     _, features, path = served
     loaded = tf.saved_model.load(str(path))

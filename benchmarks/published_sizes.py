@@ -1,0 +1,84 @@
+"""Every model at its published size: built, counted, and trained for one step.
+
+Each in a process of its own. Printed are the trainable parameters beside the published
+number (what is more or less is told in `tests/models/test_published.py` and in the
+model's file), the seconds of building and of one step of SGD, and the most memory.
+Sequences are as long as in the papers, batches are of 2 rows, of 1 for `mbt`. `--quick`
+leaves out models of more than a hundred million parameters.
+"""
+
+import json
+import resource
+import sys
+import time
+
+import common
+import numpy as np
+
+PUBLISHED = {
+    "tensor_fusion_network mosi": 18_243_411,
+    "low_rank_fusion mosi": 229_763,
+    "low_rank_fusion tfn_features": 237_347,
+    "mult mosi": 1_071_211,
+    "mult mosei": 1_073_731,
+    "film clevr": 59_491_652,
+    "mcan small": 57_812_491,
+    "mcan large": 201_722_891,
+    "perceiver_io readme": 28_636_548,
+    "mbt audioset": 175_005_455,
+}
+PLACES = {"text": 50, "audio": 375, "video": 500, "question": 14, "regions": 100}
+LARGE = ("mcan large", "mbt audioset")
+
+
+def stepped(which):
+    """Builds one model, counts it, trains it for a step."""
+    import keras
+
+    from mbm_keras.models import ZOO
+
+    name, preset = which.split()
+    start = time.time()
+    model = ZOO[name].build(**ZOO[name].PRESETS[preset])
+    built = time.time() - start
+    rng = np.random.default_rng(0)
+    rows, inputs = 1 if name == "mbt" else 2, {}
+    for tensor in model.inputs:
+        places = PLACES.get(tensor.name, 1_024)
+        shape = (rows, *(places if n is None else n for n in tensor.shape[1:]))
+        if "int" in tensor.dtype:
+            inputs[tensor.name] = rng.integers(1, 90, shape).astype(tensor.dtype)
+        else:
+            inputs[tensor.name] = rng.standard_normal(shape, dtype="float32")
+    targets = {k: np.zeros((rows, *t.shape[1:]), "f4") for k, t in model.output.items()}
+    model.compile(keras.optimizers.SGD(1e-3), "mse", jit_compile=False)
+    start = time.time()
+    loss = float(model.train_on_batch(inputs, targets))
+    if not np.isfinite(loss):
+        raise SystemExit(f"{which}: the loss is {loss}")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {
+        "parameters": sum(int(np.prod(w.shape)) for w in model.trainable_weights),
+        "build seconds": round(built, 1),
+        "step seconds": round(time.time() - start, 1),
+        "GB": round(most, 2),
+    }
+
+
+def main():
+    """One process after the other."""
+    arguments = common.options(__doc__, only=(str, None, "one model and its preset"))
+    if arguments.only:
+        print(json.dumps(stepped(arguments.only)))
+        return
+    result = {}
+    for which, published in PUBLISHED.items():
+        if not (arguments.quick and which in LARGE):
+            found = common.child([sys.argv[0], "--only", which])
+            more = found["parameters"] - published
+            result[which] = {**found, "published": published, "more": more}
+    common.show(result, arguments.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Modality dropout whose rates change from epoch to epoch."""
+
+import keras
+
+
+class ModalityDropoutSchedule(keras.callbacks.Callback):
+    """Sets the rates of a `ModalityDropout` when an epoch begins.
+
+        ModalityDropoutSchedule(lambda epoch: min(0.5, 0.1 * epoch))
+
+    Args:
+        rates: From the number of an epoch to a rate for all inputs, or one for each.
+        layer: Name of the layer.
+
+    Raises:
+        ValueError: When training begins, if the model has no such layer; when an epoch
+            begins, if a rate is not in [0, 1] or there is not one for each input.
+    """
+
+    def __init__(self, rates, layer="modality_dropout"):
+        super().__init__()
+        self.rates = rates
+        self.layer = layer
+
+    def on_train_begin(self, logs=None):
+        names = [layer.name for layer in self.model.layers]
+        if self.layer not in names:
+            raise ValueError(
+                f"`{self.model.name}` has no layer {self.layer!r}: build it with "
+                f"`modality_dropout=`. Its layers are {names}."
+            )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        variable, rates = self.model.get_layer(self.layer).rates, self.rates(epoch)
+        given = rates if isinstance(rates, (list, tuple)) else [rates]
+        given = given if len(given) > 1 else list(given) * variable.shape[0]
+        if len(given) != variable.shape[0] or not all(0 <= r <= 1 for r in given):
+            raise ValueError(
+                f"There is one rate in [0, 1], or one for each of {variable.shape[0]} "
+                f"inputs. Received: {rates} for epoch {epoch}."
+            )
+        variable.assign(given)
