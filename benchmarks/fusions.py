@@ -1,19 +1,20 @@
 """Every fusion on three tasks, and staged training against end-to-end.
 
-`--part` chooses one of five, or all:
+`--part` chooses one of six, or all:
 
     dial      a task whose information is redundant, unique, synergistic or mixed
     keypad    the quickstart's text, picture and sound
     av_mnist  noisy written and spoken digits
     stages    staged training against end-to-end, the same number of steps, on all three
+    dropout   modality dropout against none, when an input is missing
     growth    time of a step with 2, 4 and 8 inputs
 
 The recipes are in `fusion_tasks.py`. In `dial` dense towers are trained along. In
 `keypad` and `av_mnist` small towers are trained once per seed, end to end with a plain
-concatenation, and every fusion learns on what they then give: 32 wide, pooled or as
-sequences, whatever it takes. Three seeds. Goals: the best fusion is clearly above the
-best single modality on all three, and every fusion that can express it solves pure
-synergy.
+concatenation, and every fusion learns on the embeddings that they then give, 32 wide:
+fusions of sequences too, with one place per input. Three seeds. Goals: the best fusion
+is clearly above the best single modality on all three, and every fusion that can
+express it solves pure synergy.
 
 With `--out` what is already there is not computed again. The whole takes under two
 hours on two cores.
@@ -32,7 +33,8 @@ import numpy as np
 
 WIDTH, BATCH, FILTERS = 32, 256, (16, 32)
 ROWS = {"keypad": 8_000, "av_mnist": 6_000}
-EPOCHS = {"dial": 16, "keypad": 16, "av_mnist": 10}
+EPOCHS = {"dial": 10, "keypad": 10, "av_mnist": 8}
+TOWERS = {"dial": 10, "keypad": 16, "av_mnist": 10}  # epochs of everything
 
 
 def head_of(fusion, shapes, num_classes, seed):
@@ -60,7 +62,7 @@ def head_of(fusion, shapes, num_classes, seed):
     return keras.Model([*inputs, present], {"label": label})
 
 
-def model_of(fusion, task, seed, pool=None):
+def model_of(fusion, task, seed, pool=None, modality_dropout=None):
     """`late_fusion` with small towers, the same again for the same seed."""
     import keras
 
@@ -82,6 +84,7 @@ def model_of(fusion, task, seed, pool=None):
         width=WIDTH,
         dropout=0.0,
         pool=pool,
+        modality_dropout=modality_dropout,
         towers={
             feature["name"]: small[feature["modality"]]
             for feature in task.features
@@ -194,11 +197,8 @@ def on_dial(fusion, tasks):
     return figures | cost(model, measured)
 
 
-def on_towers(fusion, pooled, sequences, epochs):
+def on_towers(fusion, tasks, epochs):
     """One fusion on what towers gave, see `embedded`."""
-    from mbm_keras.fusion import FUSIONS
-
-    tasks = sequences if FUSIONS[fusion].takes_sequences else pooled
     shapes = {name: array.shape[1:] for name, array in tasks[0][0][0].items()}
     measured = []
     figures, model = compared(
@@ -217,31 +217,20 @@ def cost(model, measured):
 
 
 def embedded(tasks, epochs):
-    """What trained towers give of a task, pooled and as sequences.
-
-    Returns:
-        Two lists of `(train, test)`, one per seed.
-    """
-    found = {"pooled": [], "sequences": []}
+    """What trained towers give of a task: a list of `(train, test)`, one per seed."""
+    found = []
     for seed, task in enumerate(tasks):
         model = model_of("concatenation", task, seed)
         compiled(model, len(task.train[1]) // BATCH)
         model.fit(batches_of(*task.train, seed), epochs=epochs, verbose=0)
-        whole = model_of("film", task, seed, pool=False)
-        for way, source in (("pooled", model), ("sequences", whole)):
-            parts = []
-            for x, y in (task.train, task.test):
-                given = {}
-                for key, values in x.items():
-                    tower = source.get_layer(f"{key}_tower")
-                    tower.set_weights(model.get_layer(f"{key}_tower").get_weights())
-                    array = tower.predict(values, 500, verbose=0)
-                    if array.ndim == 3 and values.ndim == 2:  # words: 0 is padding
-                        array = array * (values != 0)[..., None]
-                    given[key] = array
-                parts.append((given, y))
-            found[way].append(parts)
-    return found["pooled"], found["sequences"]
+        towers = {name: model.get_layer(f"{name}_tower") for name in task.train[0]}
+        found.append(
+            [
+                ({n: t.predict(x[n], 500, verbose=0) for n, t in towers.items()}, y)
+                for x, y in (task.train, task.test)
+            ]
+        )
+    return found
 
 
 def tasks_of(part, seeds, rows):
@@ -314,6 +303,47 @@ def stage_figures(model, stages, task, seed):
     return {**accuracies(model, *task.test), "CPU seconds": seconds}
 
 
+def with_dropout(tasks, epochs):
+    """A plain model and one with modality dropout, end to end.
+
+    What an input tells cannot all be had without it. `kept` compares with a model that
+    was trained without the input: of what the plain model loses needlessly, the share
+    that the other one keeps. 1 is as good as training for it, 0 as bad as the plain.
+    """
+    rows = [(task.train, task.test) for task in tasks]
+    result = {}
+    for way, rate in (("plain", None), ("dropout", 0.3)):
+        result[way], _ = compared(
+            lambda seed, rate=rate: model_of("film", tasks[0], seed, True, rate),
+            rows,
+            epochs,
+            [],
+        )
+    for i, feature in enumerate(tasks[0].features):
+        missing = feature["name"]
+        rest = [f for j, f in enumerate(tasks[0].features) if j != i]
+        without = dataclasses.replace(tasks[0], features=rest)
+        less = [
+            [({n: a for n, a in x.items() if n != missing}, y) for x, y in part]
+            for part in rows
+        ]
+        figures, _ = compared(
+            lambda seed, task=without: model_of("film", task, seed, True),
+            less,
+            epochs,
+            [],
+        )
+        best = figures["accuracy"]
+        plain, other = (result[w][f"without {missing}"] for w in ("plain", "dropout"))
+        result[f"without {missing}"] = {
+            "trained for it": best,
+            "lost, plain": result["plain"]["accuracy"] - plain,
+            "lost, dropout": result["dropout"]["accuracy"] - other,
+            "kept": (other - plain) / max(best - plain, 1e-9),
+        }
+    return result
+
+
 def growth(fusion, sizes=(2, 4, 8), places=8, steps=100):
     """Milliseconds of processor time per step, by number of inputs.
 
@@ -353,7 +383,7 @@ def main():
     arguments = common.options(
         __doc__,
         out=(str, None, "a JSON to go on"),
-        part=(str, "all", "dial, keypad, av_mnist, stages, growth or all"),
+        part=(str, "all", "dial, keypad, av_mnist, stages, dropout, growth"),
     )
     from mbm_keras.fusion import FUSIONS
 
@@ -376,17 +406,20 @@ def main():
         left = todo(part, ["alone", *names])
         tasks = tasks_of(part, seeds, rows or ROWS.get(part)) if left else {}
         if left and part != "dial":
-            pooled, sequences = embedded(tasks[part], epochs)
+            given = embedded(tasks[part], TOWERS[part])
         for name in left:
             if name == "alone":
-                figures = {key: single(drawn, epochs) for key, drawn in tasks.items()}
+                figures = {k: single(drawn, TOWERS[part]) for k, drawn in tasks.items()}
             elif part == "dial":
                 figures = on_dial(name, tasks)
             else:
-                figures = on_towers(name, pooled, sequences, epochs)
+                figures = on_towers(name, given, epochs)
             keep(part, name, figures)
     for name in todo("stages", ["dial", "keypad", "av_mnist"]):
         keep("stages", name, staged(tasks_of(name, seeds, rows or ROWS.get(name))))
+    for name in todo("dropout", ["keypad", "av_mnist"]):
+        (drawn,) = tasks_of(name, seeds, rows or ROWS[name]).values()
+        keep("dropout", name, with_dropout(drawn, TOWERS[name]))
     for name in todo("growth", names):
         keep("growth", name, growth(name))
     for figures in result.values():

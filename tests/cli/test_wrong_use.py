@@ -1,0 +1,115 @@
+"""The command line on a table of another kind, and on everything that is wrong."""
+
+import subprocess
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.cli.run import mbm
+from tests.cli.run import ok
+
+
+@pytest.mark.slow
+def test_a_number_from_text_numbers_and_categories(tmp_path):
+    rng = np.random.default_rng(0)
+    age, rome = rng.random(120) * 50, rng.random(120) < 0.5
+    pl.DataFrame(
+        {
+            "note": [("a very good thing", None)[i % 2] for i in range(120)],
+            "age": [a if a > 5 else None for a in age],
+            "city": [("Rome", "Oslo")[int(r)] for r in rome],
+            "price": age * 10 + 100 * rome + 0.5,
+        }
+    ).write_csv(tmp_path / "rows.csv")
+    rows, run = tmp_path / "rows.csv", tmp_path / "run"
+    result = ok("train", rows, "--target", "price", "--epochs", 1, "--out", run)
+    assert result["task"] == "regression" and set(result["inputs"]) == {"note", "table"}
+    ok("predict", run, rows, "--out", tmp_path / "p.csv")
+    prices = pl.read_csv(tmp_path / "p.csv")["price"]
+    assert prices.is_finite().all() and prices.n_unique() > 100
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["train"], ["train", "nope.csv", "--target", "y"]]
+)
+def test_help_and_usage_errors_wait_for_nothing_heavy(arguments):
+    code = (
+        "import atexit, runpy, sys\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'sklearn'}\n"
+        "atexit.register(lambda: print('heavy:', sorted(heavy & set(sys.modules))))\n"
+        f"sys.argv = ['mbm', *{arguments}]\n"
+        "runpy.run_module('mbm_keras.cli', run_name='__main__')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout.splitlines()[-1] == "heavy: []", run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["train", "gone.csv", "--target", "y"], "no table `gone.csv`"),
+        (["train", "rows.csv", "--target", "gone"], "no column 'gone'"),
+        (["train", "empty.csv", "--target", "y"], "is empty"),
+        (["train", "one.csv", "--target", "y"], "1 independent rows"),
+        (["train", "rows.csv", "--target", "y", "--column", "a:text"], "NAME=MODALITY"),
+        (["train", "rows.csv", "--target", "y", "--column", "a=x"], "Received: ['x']"),
+        (["train", "rows.csv", "--target", "y", "--fusion", "mix"], "'mix'"),
+        (["train", "rows.csv", "--target", "y", "--out", "full"], "is not empty"),
+        (["train", "ragged.csv", "--target", "y"], "more than the 5% allowed"),
+        (["train", "out.csv", "--target", "y"], "leaves the table's folder"),
+        (["train", "same.csv", "--target", "y"], "at least two values"),
+        (["evaluate", "full", "rows.csv"], "folder of a finished run"),
+        (["predict", "full", "rows.csv"], "folder of a finished run"),
+        (["export", "full"], "folder of a finished run"),
+    ],
+)
+def test_wrong_input_is_one_clear_line_and_no_traceback(tmp_path, arguments, message):
+    rows = "a,y\n" + "".join(f"word number {i},{i % 2}\n" for i in range(40))
+    (tmp_path / "rows.csv").write_text(rows)
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "one.csv").write_text("a,y\nsome words here,1\n")
+    (tmp_path / "ragged.csv").write_text(rows + "x\n" * 3)
+    (tmp_path / "same.csv").write_text(rows.replace(",1\n", ",0\n"))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/file").write_text("")
+    inside = tmp_path / "in"
+    inside.mkdir()
+    outside = "a,y\n" + "".join(f"../../p{i}.png,{i % 2}\n" for i in range(40))
+    (inside / "out.csv").write_text(outside)
+    arguments = [a if a != "out.csv" else "in/out.csv" for a in arguments]
+    run = mbm(*arguments, cwd=tmp_path)
+    assert run.returncode == 2, run.stderr
+    assert message in run.stderr.replace("\n", " ")
+    assert "Traceback" not in run.stderr
+
+
+def test_the_names_the_command_line_knows_are_those_of_the_library():
+    from mbm_keras.cli import train
+    from mbm_keras.fusion import FUSIONS
+
+    module = sys.modules["mbm_keras.cli.train"]
+    assert callable(train) and set(module.FUSIONS) == set(FUSIONS)
+
+
+def test_a_full_disk_is_said(tmp_path):
+    from mbm_keras.cli import common
+
+    with pytest.raises(BaseException) as error, common.reporting(False):
+        with open("/dev/full", "w") as full:
+            full.write("x" * 100_000)
+    assert error.value.exit_code == 2
+
+
+def test_the_loss_of_who_does_not_look():
+    from mbm_keras.cli import choices
+    from mbm_keras.preprocessing import Label
+    from mbm_keras.preprocessing import Labels
+    from mbm_keras.preprocessing import Quantity
+
+    half = np.log(2)
+    label = choices.chance_loss(Label(["a", "b"]), np.array([0, 1, 1, 0]))
+    labels = choices.chance_loss(Labels(["a", "b"]), np.array([[0, 1.0], [1, 0]]))
+    number = choices.chance_loss(Quantity(5.0, 2.0), np.array([3.0, 7.0]))
+    assert (label, labels, number) == pytest.approx((half, half, 1.0))
