@@ -37,7 +37,7 @@ PRESETS = {
         width=8,
         num_heads=2,
         unimodal=1,
-        fused=1,
+        fused=2,
         tokens=2,
     ),
     # 32 frames and 8 seconds of sound: one or more of 527 sounds.
@@ -155,7 +155,8 @@ def build(
         width: Width of a token.
         num_heads: Attention heads of a block, `width / num_heads` wide each.
         unimodal: Blocks of each modality on its own.
-        fused: Blocks of each modality with the bottleneck.
+        fused: Blocks of each modality with the bottleneck; what the first puts into
+            it, the second takes out.
         tokens: Number of tokens of the bottleneck.
         dropout: Rate of dropout in the blocks.
         towers: Builder by input name, with the arguments of the zoo's towers, for what

@@ -70,7 +70,7 @@ def hashed_normal(shape, step, salt):
         A float32 tensor.
     """
     size = math.prod(shape)
-    place = ops.arange(2 * size, dtype="uint32")
+    place = ops.cast(ops.arange(2 * size, dtype="int32"), "uint32")
     key = ops.cast(step, "uint32") * 0x9E3779B1 + (salt * 0x85EBCA77) % 2**32
     bits = place * 0xC2B2AE3D + key
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):

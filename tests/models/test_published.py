@@ -36,12 +36,9 @@ def test_has_as_many_parameters_as_published(name, preset):
     model = ZOO[name].build(**ZOO[name].PRESETS[preset])
     trained = sum(np.prod(w.shape) for w in model.trainable_weights)
     assert trained == PUBLISHED[name, preset]
-
-
-def test_the_parts_of_film_have_the_published_counts():
-    model = film.build(**film.PRESETS["clevr"])
-    generator = [model.get_layer("question_tower"), model.get_layer("film")]
-    assert sum(layer.count_params() for layer in generator) == 57_027_752
+    if name == "film":  # what makes gamma and beta
+        generator = [model.get_layer("question_tower"), model.get_layer("film")]
+        assert sum(layer.count_params() for layer in generator) == 57_027_752
 
 
 def tiny(module, **changes):
@@ -97,7 +94,7 @@ def test_the_last_step_is_the_last_that_counts():
 
 
 def test_mbt_talks_through_its_bottleneck_alone():
-    model = tiny(mbt, fused=2)
+    model = tiny(mbt)
     x, other = random_inputs(model, seed=0), random_inputs(model, seed=1)
     pooled = [layer.output for layer in model.layers if "masked_mean" in layer.name]
     inner = keras.Model(model.inputs, pooled)
@@ -251,4 +248,4 @@ def test_the_mvae_wants_a_decoder():
 def test_a_bottleneck_mean_is_over_the_present():
     x = [np.full((2, 3), value, "float32") for value in (1.0, 4.0)]
     present = ops.convert_to_tensor([[True, False], [True, True]])
-    assert_same(mbt._mean(x, present), [[1.0] * 3, [2.5] * 3])
+    assert_same(mbt._mean(x, present), np.array([[1.0] * 3, [2.5] * 3]))

@@ -116,7 +116,7 @@ def test_noise_is_in_the_convolutions_of_the_towers_named():
             assert np.std(noisy - plain) == pytest.approx(np.std(plain), rel=0.4)
         else:
             np.testing.assert_allclose(noisy, plain, atol=1e-7)
-    assert convolutions == 2
+    assert convolutions == 3
     with pytest.raises(ValueError, match=r"no tower of \['smell'\]"):
         gradient_noise(keras.optimizers.SGD(), model, ["smell"])
 
