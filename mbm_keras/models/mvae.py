@@ -301,7 +301,8 @@ def build(
 
     if presence:
         inputs.append(present)
-    x = Beside()(means[0], [*means[1:], *beside])  # (batch, latent)
+    joined = Beside(name="posterior_mean")
+    x = joined(means[0], [*means[1:], *beside])  # (batch, latent)
     x = head(x, num_outputs, name=output)  # (batch, num_outputs)
     return keras.Model(inputs, {output: x}, name=name)
 

@@ -13,7 +13,7 @@ from mbm_keras.fusion import FUSIONS
 from tests.helpers import numpy
 
 UNITS = 8
-SHAPES = {"words": (5, 6), "picture": (4,), "sound": (3, 5)}
+SHAPES = {"words": (5, 6), "picture": (2, 4), "sound": (3, 5)}
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def everything(tmp_path_factory):
     keras.utils.set_random_seed(0)
     inputs = [keras.Input(shape, name=name) for name, shape in SHAPES.items()]
     present = keras.Input((3,), dtype="bool", name="present")
-    pooled = [x if len(x.shape) == 2 else x[:, 0] for x in inputs]
+    pooled = [x[:, 0] for x in inputs]
     outputs = {}
     for name, fusion in FUSIONS.items():
         x = inputs if fusion.takes_sequences else pooled
@@ -66,8 +66,7 @@ assert keras.backend.backend() == "jax"
 folder = sys.argv[1]
 model = keras.models.load_model(f"{folder}/model.keras")
 x, right = (dict(np.load(f"{folder}/{name}.npz")) for name in ("inputs", "outputs"))
-for name, answer in model(x).items():
-    answer = keras.ops.convert_to_numpy(answer)
+for name, answer in model.predict_on_batch(x).items():
     np.testing.assert_allclose(answer, right[name], atol=1e-4, err_msg=name)
 x["present"][:] = True
 before = [keras.ops.convert_to_numpy(w) for w in model.trainable_weights]
@@ -88,7 +87,13 @@ def test_every_fusion_gives_the_same_on_jax_and_learns_there(everything):
     folder = everything[-1]
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(folder)],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            # One step is not worth what compiling for speed takes.
+            "XLA_FLAGS": "--xla_backend_optimization_level=0",
+        },
         capture_output=True,
         text=True,
         check=False,

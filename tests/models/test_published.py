@@ -232,7 +232,7 @@ def test_the_mvae_learns_to_make_what_it_has_seen():
     model.fit(x, {"label": kind}, epochs=60, verbose=0)
     # From the numbers alone, the picture that belongs to them.
     asked = {**x, "present": np.tile([False, True], (64, 1))}
-    latent = keras.Model(model.inputs, model.get_layer("beside").output)(asked)
+    latent = keras.Model(model.inputs, model.get_layer("posterior_mean").output)(asked)
     made = numpy(mvae.generator(model)(latent))
     assert made["image"].shape == (64, 8, 8, 3) and made["vector"].shape == (64, 3)
     bright = made["image"].mean((1, 2, 3))
