@@ -53,6 +53,7 @@ class AttentionBlock(keras.layers.Layer):
         self.expansion = expansion
         self.dropout = dropout
         self.activation = activation
+        self.supports_masking = True  # the places of `x` are those of the output
 
     def build(self, x_shape, context_shape=None):
         width = x_shape[-1]

@@ -28,6 +28,7 @@ class LearnedTokens(keras.layers.Layer):
         self.tokens = tokens
         self.width = width
         self.deviation = deviation
+        self.supports_masking = True
 
     def build(self, shape):
         normal = keras.initializers.RandomNormal(stddev=self.deviation)
@@ -36,6 +37,9 @@ class LearnedTokens(keras.layers.Layer):
     def call(self, like):
         kernel = ops.cast(ops.expand_dims(self.kernel, 0), self.compute_dtype)
         return ops.repeat(kernel, ops.shape(like)[0], axis=0)
+
+    def compute_mask(self, like, mask=None):
+        return None  # none of these is padding
 
     def compute_output_spec(self, like):
         shape = (like.shape[0], self.tokens, self.width)

@@ -96,6 +96,7 @@ class CoAttention(keras.layers.Layer):
         self.num_heads = num_heads
         self.guided = guided
         self.dropout = dropout
+        self.supports_masking = True  # the places of `x` are those of the output
 
     def build(
         self, x_shape, counts_shape=None, guide_shape=None, guide_counts_shape=None

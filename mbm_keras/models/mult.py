@@ -92,11 +92,18 @@ class LastStep(keras.layers.Layer):
         `(batch, width)`; the first step where none counts.
     """
 
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
     def call(self, sequence, counts):
         steps = ops.arange(ops.shape(counts)[1], dtype="int32")
         last = ops.max(ops.where(counts, steps, 0), axis=1)  # (batch,)
         last = ops.reshape(last, (-1, 1, 1))
         return ops.take_along_axis(sequence, last, axis=1)[:, 0]
+
+    def compute_mask(self, sequence, mask=None):
+        return None  # time is gone, and its mask with it
 
     def compute_output_shape(self, sequence_shape, counts_shape=None):
         return (sequence_shape[0], sequence_shape[2])
