@@ -82,11 +82,13 @@ def test_every_weight_learns_and_one_batch_can_be_overfitted(name):
     before = [keras.ops.convert_to_numpy(w) for w in model.trainable_weights]
     first = model.train_on_batch(lacking, y)
     for weight, old in zip(model.trainable_weights, before, strict=True):
+        if name == "mcan" and weight.shape == (1,):
+            continue  # the published constant under a softmax, which moves nothing
         assert (keras.ops.convert_to_numpy(weight) != old).any(), weight.path
     for weight in model.weights:
         assert np.isfinite(keras.ops.convert_to_numpy(weight)).all(), weight.path
     # In one batch the statistics of batch normalisation are those of the batch.
-    for _ in range(40):
+    for _ in range(80):
         model.reset_metrics()
         last = model.train_on_batch(x, y)
     assert last < 0.5 * first
