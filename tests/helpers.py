@@ -40,7 +40,11 @@ def assert_same(left, right, atol=1e-5):
 
 
 def every_weight_gets_a_gradient(model, inputs):
-    """Names of the weights of `model` that do not move in one step of SGD."""
+    """Names of the weights of `model` that do not move in one step of SGD.
+
+    The bias of keys adds the same to all scores of a question, which a softmax does not
+    see: it moves by rounding errors at most, and is not looked at.
+    """
     before = [ops.convert_to_numpy(w) for w in model.trainable_weights]
     targets = keras.tree.map_structure(
         lambda y: np.random.default_rng(1).random(y.shape), numpy(model(inputs))
@@ -52,6 +56,7 @@ def every_weight_gets_a_gradient(model, inputs):
         w.path
         for w, old in zip(model.trainable_weights, before, strict=True)
         if np.array_equal(ops.convert_to_numpy(w), old)
+        and not w.path.endswith("key/bias")
     ]
 
 

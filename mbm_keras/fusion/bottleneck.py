@@ -8,10 +8,10 @@ from mbm_keras.fusion.tokens import always
 from mbm_keras.fusion.tokens import built_blocks
 from mbm_keras.fusion.tokens import built_norm
 from mbm_keras.fusion.tokens import check_sequences
-from mbm_keras.fusion.tokens import repeat_for
 from mbm_keras.fusion.tokens import tokens_of
-from mbm_keras.layers import keep_present
 from mbm_keras.layers import masked_mean
+from mbm_keras.layers import present_mean
+from mbm_keras.layers import repeat_for
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -73,10 +73,6 @@ class BottleneckFusion(keras.layers.Layer):
     def call(self, inputs, present=None, mask=None, inputs_mask=None, training=None):
         t, counts = tokens_of(inputs, self.values, present, mask or inputs_mask)
         b, known = repeat_for(self.bottleneck, t[0]), always(t[0], self.tokens)
-        if present is None:
-            present = ops.ones((ops.shape(b)[0], len(t)), dtype="bool")
-        number = ops.sum(ops.cast(present, b.dtype), axis=1, keepdims=True)
-        number = ops.maximum(number, 1)  # (batch, 1)
         for depth in range(self.depth):
             shared = []
             for i, blocks in enumerate(self.blocks):
@@ -85,9 +81,9 @@ class BottleneckFusion(keras.layers.Layer):
                 x = blocks[depth](x, context_mask=here, training=training)
                 shared.append(x[:, : self.tokens])
                 t[i] = x[:, self.tokens :]
-            b = sum(keep_present(shared, present)) / ops.expand_dims(number, -1)
+            b = present_mean(shared, present)  # (batch, tokens, units)
         means = [masked_mean(self.norm(x), c) for x, c in zip(t, counts, strict=True)]
-        return sum(means) / number  # (batch, units)
+        return present_mean(means, present)  # (batch, units)
 
     def compute_mask(self, inputs, mask=None):
         return None  # the places are gone, and their mask with them

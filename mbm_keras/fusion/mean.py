@@ -1,11 +1,10 @@
 """Mean of the embeddings that are there."""
 
 import keras
-from keras import ops
 
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import keep_present
+from mbm_keras.layers import present_mean
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -47,10 +46,7 @@ class MeanFusion(keras.layers.Layer):
 
     def call(self, embeddings, present=None):
         values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
-        if present is None:
-            return sum(values) / len(values)
-        count = ops.sum(ops.cast(present, values[0].dtype), axis=1, keepdims=True)
-        return sum(keep_present(values, present)) / ops.maximum(count, 1)
+        return present_mean(values, present)
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}

@@ -8,8 +8,8 @@ from mbm_keras.fusion.tokens import always
 from mbm_keras.fusion.tokens import built_blocks
 from mbm_keras.fusion.tokens import built_norm
 from mbm_keras.fusion.tokens import check_sequences
-from mbm_keras.fusion.tokens import repeat_for
 from mbm_keras.fusion.tokens import tokens_of
+from mbm_keras.layers import repeat_for
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")

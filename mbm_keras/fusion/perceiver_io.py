@@ -4,7 +4,7 @@ import keras
 
 from mbm_keras.fusion.perceiver import PerceiverFusion
 from mbm_keras.fusion.tokens import built_blocks
-from mbm_keras.fusion.tokens import repeat_for
+from mbm_keras.layers import repeat_for
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")

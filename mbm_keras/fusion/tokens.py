@@ -84,12 +84,6 @@ def tokens_of(inputs, values, present, masks):
     return keep_present(tokens, present), counts
 
 
-def repeat_for(weights, like):
-    """A `(places, units)` weight for every row of a batch, `(batch, places, units)`."""
-    weights = ops.expand_dims(ops.cast(weights, like.dtype), 0)
-    return ops.repeat(weights, ops.shape(like)[0], axis=0)
-
-
 def always(like, places):
     """`(batch, places)` of True, for places that are the layer's own."""
     return ops.ones((ops.shape(like)[0], places), dtype="bool")

@@ -3,6 +3,7 @@
 from mbm_keras.layers.attention_block import AttentionBlock
 from mbm_keras.layers.gradient_scale import GradientScale
 from mbm_keras.layers.learned_tokens import LearnedTokens
+from mbm_keras.layers.learned_tokens import repeat_for
 from mbm_keras.layers.masked_batch_normalization import MaskedBatchNormalization
 from mbm_keras.layers.masked_mean import MaskedMean
 from mbm_keras.layers.masked_mean import masked_mean
@@ -18,6 +19,8 @@ from mbm_keras.layers.placeholders import LearnedPlaceholder
 from mbm_keras.layers.placeholders import MeanPlaceholder
 from mbm_keras.layers.presence import OnlyPresent
 from mbm_keras.layers.presence import keep_present
+from mbm_keras.layers.presence import only_present
+from mbm_keras.layers.presence import present_mean
 from mbm_keras.layers.presence import present_or_ones
 from mbm_keras.layers.presence import present_softmax
 from mbm_keras.layers.sinusoids import Sinusoids
@@ -41,7 +44,10 @@ __all__ = [
     "halve",
     "keep_present",
     "masked_mean",
+    "only_present",
+    "present_mean",
     "present_or_ones",
     "present_softmax",
+    "repeat_for",
     "rows_mask",
 ]

@@ -4,6 +4,12 @@ import keras
 from keras import ops
 
 
+def repeat_for(weights, like):
+    """A `(places, units)` weight for every row of a batch, `(batch, places, units)`."""
+    weights = ops.expand_dims(weights, 0)
+    return ops.repeat(weights, ops.shape(like)[0], axis=0)
+
+
 @keras.saving.register_keras_serializable(package="mbm_keras")
 class LearnedTokens(keras.layers.Layer):
     """The same learned vectors for every row: latents, questions, a bottleneck.
@@ -35,8 +41,7 @@ class LearnedTokens(keras.layers.Layer):
         self.kernel = self.add_weight((self.tokens, self.width), normal, name="tokens")
 
     def call(self, like):
-        kernel = ops.cast(ops.expand_dims(self.kernel, 0), self.compute_dtype)
-        return ops.repeat(kernel, ops.shape(like)[0], axis=0)
+        return repeat_for(ops.cast(self.kernel, self.compute_dtype), like)
 
     def compute_mask(self, like, mask=None):
         return None  # none of these is padding

@@ -31,21 +31,13 @@ class ModalityDropout(keras.layers.Layer):
 
     def __init__(self, rates, seed=None, **kwargs):
         super().__init__(**kwargs)
-        given = rates if isinstance(rates, (list, tuple)) else [rates]
-        if not all(0 <= rate <= 1 for rate in given):
-            raise ValueError(f"A rate is in [0, 1]. Received: rates={rates}.")
+        _in_range(rates)
         self.given = rates
         self.seed = seed
         self.random = keras.random.SeedGenerator(seed)
 
     def build(self, shape):
-        one = not isinstance(self.given, (list, tuple))
-        rates = [self.given] * shape[-1] if one else list(self.given)
-        if len(rates) != shape[-1]:
-            raise ValueError(
-                f"There must be a rate for each of {shape[-1]} inputs. "
-                f"Received: rates={self.given}."
-            )
+        rates = _one_each(self.given, shape[-1])
         self.rates = self.add_weight(
             (shape[-1],),
             lambda shape, dtype: ops.convert_to_tensor(rates, dtype),
@@ -54,6 +46,14 @@ class ModalityDropout(keras.layers.Layer):
             autocast=False,
             name="rates",
         )
+
+    def set_rates(self, rates):
+        """Other rates from the next step on, of the same kind as those given at first.
+
+        Raises:
+            ValueError: If a rate is not in [0, 1], or there is not one for each input.
+        """
+        self.rates.assign(_one_each(_in_range(rates), self.rates.shape[0]))
 
     def call(self, present, training=False):
         if not training:
@@ -73,3 +73,21 @@ class ModalityDropout(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "rates": self.given, "seed": self.seed}
+
+
+def _in_range(rates):
+    given = rates if isinstance(rates, (list, tuple)) else [rates]
+    if not all(0 <= rate <= 1 for rate in given):
+        raise ValueError(f"A rate is in [0, 1]. Received: rates={rates}.")
+    return rates
+
+
+def _one_each(rates, inputs):
+    if not isinstance(rates, (list, tuple)):
+        return [rates] * inputs
+    if len(rates) != inputs:
+        raise ValueError(
+            f"There must be a rate for each of {inputs} inputs. "
+            f"Received: rates={rates}."
+        )
+    return list(rates)

@@ -20,11 +20,24 @@ class OnlyPresent(keras.layers.Layer):
     """
 
     def call(self, x, present):
-        here = ops.reshape(present, (-1, *[1] * (len(x.shape) - 1)))
-        return ops.where(here, x, ops.zeros_like(x))
+        return only_present(x, present)
 
     def compute_output_spec(self, x, present):
         return keras.KerasTensor(x.shape, x.dtype)
+
+
+def only_present(x, present, instead=ops.zeros_like):
+    """Replaces the rows of one tensor that do not have it.
+
+    Args:
+        x: `(batch, ...)`.
+        present: `(batch,)` bool.
+        instead: What makes the replacement of a tensor like `x`.
+
+    Returns:
+        The shape of `x`.
+    """
+    return ops.where(_widened(present, x), x, instead(x))
 
 
 def keep_present(tensors, present):
@@ -56,7 +69,7 @@ def present_or_ones(tensors, present):
 
 
 def present_softmax(scores, present):
-    """Softmax over the inputs, 0 for those that are absent.
+    """Softmax over the inputs, or the places of one, 0 for those that are absent.
 
     Args:
         scores: `(batch, n, ...)`.
@@ -66,17 +79,36 @@ def present_softmax(scores, present):
         The shape of `scores`.
     """
     if present is not None:
-        here = ops.reshape(present, (-1, scores.shape[1], *[1] * len(scores.shape[2:])))
         never = ops.full_like(scores, -1e4)  # finite in float16
-        scores = ops.where(here, scores, never)
+        scores = ops.where(_widened(present, scores), scores, never)
     return ops.softmax(scores, axis=1)
+
+
+def present_mean(tensors, present):
+    """The mean of the tensors whose input is present.
+
+    Args:
+        tensors: List of `n` tensors `(batch, ...)` of one shape.
+        present: `(batch, n)` bool, or None if everything is present.
+
+    Returns:
+        The shape of one of them; zeros where nothing is present.
+    """
+    if present is None:
+        return sum(tensors) / len(tensors)
+    number = ops.sum(ops.cast(present, tensors[0].dtype), axis=1)
+    number = _widened(ops.maximum(number, 1), tensors[0])
+    return sum(keep_present(tensors, present)) / number
 
 
 def _present_or(make, tensors, present):
     if present is None:
         return list(tensors)
-    kept = []
-    for i, x in enumerate(tensors):
-        here = ops.reshape(present[:, i], (-1, *[1] * (len(x.shape) - 1)))
-        kept.append(ops.where(here, x, make(x)))
-    return kept
+    return [only_present(x, present[:, i], make) for i, x in enumerate(tensors)]
+
+
+def _widened(present, like):
+    """`(batch, ...)` with axes of one until it has those of a tensor."""
+    for _ in like.shape[len(present.shape) :]:
+        present = ops.expand_dims(present, -1)
+    return present

@@ -20,7 +20,7 @@ from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import OnlyPresent
 from mbm_keras.tasks import classification
 from mbm_keras.towers.encode import DEFAULTS
-from mbm_keras.towers.encode import encode
+from mbm_keras.towers.encode import encode_all
 
 
 def question_tower(vocabulary_size, *, width, word_width=200, pool=True, name="text"):
@@ -177,26 +177,22 @@ def build(
             "`seen` names an input, and at least one other asks. "
             f"Received: seen={seen!r}, features={names}."
         )
-    present = here = None
-    if presence:
-        present = keras.Input((len(features),), dtype="bool", name="present")
-    inputs, asked = [], []
-    for i, feature in enumerate(features):
-        looked_at = feature["name"] == seen
-        x, y = encode(
-            feature,
-            width=width,
-            pool=not looked_at,
-            present=present[:, i] if presence else None,
-            towers=towers,
-            defaults=TOWERS,
-        )
-        inputs.append(x)
-        if looked_at:
-            grid = _grid(y, feature)  # (batch, rows, columns, width)
-            here = present[:, i] if presence else None
-        else:
-            asked.append(OnlyPresent()(y, present[:, i]) if presence else y)
+    inputs, encoded, present = encode_all(
+        features,
+        width=width,
+        pool={name: name != seen for name in names},
+        presence=presence,
+        towers=towers,
+        defaults=TOWERS,
+    )
+    looked_at = names.index(seen)
+    here = present[:, looked_at] if presence else None
+    grid = _grid(encoded[looked_at], features[looked_at])
+    asked = [
+        OnlyPresent()(x, present[:, i]) if presence else x
+        for i, x in enumerate(encoded)
+        if i != looked_at
+    ]  # (batch, width) each
 
     asked = layers.Concatenate()(asked) if len(asked) > 1 else asked[0]
     film = layers.Dense(blocks * 2 * channels, name="film")(asked)
@@ -212,8 +208,6 @@ def build(
         y = layers.ReLU()((1 + gamma) * y + beta)
         x = layers.Add()([x, y])
 
-    if presence:
-        inputs.append(present)
     wide, dense = units
     x = layers.Conv2D(wide, 1)(WithCoordinates()(x))
     x = layers.ReLU()(MaskedBatchNormalization()(x, mask=here))

@@ -17,7 +17,7 @@ import keras
 from mbm_keras.fusion import LowRankFusion
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers.encode import DEFAULTS
-from mbm_keras.towers.encode import encode
+from mbm_keras.towers.encode import encode_all
 
 TOWERS = {**DEFAULTS, "text": text_rnn.build}
 
@@ -97,24 +97,14 @@ def build(
     Raises:
         ValueError: If a modality has no tower.
     """
-    present = None
-    if presence:
-        present = keras.Input((len(features),), dtype="bool", name="present")
-    inputs, embedded = [], []
-    for i, feature in enumerate(features):
-        x, y = encode(
-            feature,
-            width=widths,
-            pool=True,
-            present=present[:, i] if presence else None,
-            towers=towers,
-            defaults=TOWERS,
-        )
-        inputs.append(x)
-        embedded.append(y)  # (batch, width)
-
-    if presence:
-        inputs.append(present)
+    inputs, embedded, present = encode_all(
+        features,
+        width=widths,
+        pool=True,
+        presence=presence,
+        towers=towers,
+        defaults=TOWERS,
+    )  # (batch, width) each
     fusion = LowRankFusion(num_outputs, rank, dtype="float32", name=output)
     x = fusion(embedded, present=present)  # (batch, num_outputs)
     return keras.Model(inputs, {output: x}, name=name)

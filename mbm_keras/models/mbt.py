@@ -21,10 +21,11 @@ from mbm_keras.layers import RealPlaces
 from mbm_keras.layers import Sinusoids
 from mbm_keras.layers import WithMask
 from mbm_keras.layers import frames_mask
-from mbm_keras.layers import keep_present
+from mbm_keras.layers import present_mean
 from mbm_keras.tasks import classification
 from mbm_keras.tasks import multi_label
-from mbm_keras.towers.encode import encode
+from mbm_keras.towers.encode import encode_all
+from mbm_keras.towers.encode import real_places
 
 PRESETS = {
     "tiny": dict(
@@ -194,23 +195,15 @@ def build(
 
         return tower
 
-    present = None
-    if presence:
-        present = keras.Input((len(features),), dtype="bool", name="present")
-    inputs, t, counts = [], [], []
-    for i, feature in enumerate(features):
-        here = present[:, i] if presence else None
-        x, y = encode(
-            feature,
-            width=width,
-            pool=False,
-            present=here,
-            towers=towers,
-            defaults={modality: tower_of(cut) for modality, cut in PATCHES.items()},
-        )
-        inputs.append(x)
-        t.append(y)  # (batch, places, width)
-        counts.append(RealPlaces()(y, here))  # (batch, places)
+    inputs, t, present = encode_all(
+        features,
+        width=width,
+        pool=False,
+        presence=presence,
+        towers=towers,
+        defaults={modality: tower_of(cut) for modality, cut in PATCHES.items()},
+    )  # (batch, places, width) each
+    counts = real_places(t, present)  # (batch, places) each
 
     b = LearnedTokens(tokens, width, name="bottleneck")(t[0])
     always = RealPlaces()(b)
@@ -222,24 +215,13 @@ def build(
             x = block()(x, context_mask=known)
             shared.append(x[:, :tokens])
             t[i] = x[:, tokens:]
-        b = _mean(shared, present)  # (batch, tokens, width)
+        b = present_mean(shared, present)  # (batch, tokens, width)
 
-    if presence:
-        inputs.append(present)
     norm = layers.LayerNormalization(name="norm")
     pooled = [
         MaskedMean()(WithMask()([norm(x), here]))
         for x, here in zip(t, counts, strict=True)
     ]
-    x = _mean(pooled, present)  # (batch, width)
+    x = present_mean(pooled, present)  # (batch, width)
     x = head(x, num_outputs, name=output)  # (batch, num_outputs)
     return keras.Model(inputs, {output: x}, name=name)
-
-
-def _mean(tensors, present):
-    """The mean of the tensors whose input is present."""
-    if present is None:
-        return layers.Average()(tensors) if len(tensors) > 1 else tensors[0]
-    number = ops.sum(ops.cast(present, tensors[0].dtype), axis=1)
-    number = ops.reshape(number, (-1, *[1] * (len(tensors[0].shape) - 1)))
-    return sum(keep_present(tensors, present)) / ops.maximum(number, 1)

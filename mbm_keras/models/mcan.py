@@ -19,13 +19,14 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.fusion import SumFusion
-from mbm_keras.layers import RealPlaces
+from mbm_keras.layers import present_softmax
 from mbm_keras.tasks import classification
 from mbm_keras.tasks import multi_label
 from mbm_keras.towers import sequence_linear
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers.encode import DEFAULTS
-from mbm_keras.towers.encode import encode
+from mbm_keras.towers.encode import encode_all
+from mbm_keras.towers.encode import real_places
 
 TOWERS = {
     **DEFAULTS,
@@ -191,23 +192,15 @@ def build(
     Raises:
         ValueError: If a modality has no tower.
     """
-    present = None
-    if presence:
-        present = keras.Input((len(features),), dtype="bool", name="present")
-    inputs, sequences, counts = [], [], []
-    for i, feature in enumerate(features):
-        here = present[:, i] if presence else None
-        x, y = encode(
-            feature,
-            width=width,
-            pool=False,
-            present=here,
-            towers=towers,
-            defaults=TOWERS,
-        )
-        inputs.append(x)
-        sequences.append(y)  # (batch, places, width)
-        counts.append(RealPlaces()(y, here))  # (batch, places)
+    inputs, sequences, present = encode_all(
+        features,
+        width=width,
+        pool=False,
+        presence=presence,
+        towers=towers,
+        defaults=TOWERS,
+    )  # (batch, places, width) each
+    counts = real_places(sequences, present)  # (batch, places) each
 
     pooling_units = pooling_units or width
     question, words = sequences[0], counts[0]
@@ -220,8 +213,6 @@ def build(
             x = block(x, here, question, words)
         pooled.append(_pooled(x, here, pooling_units, dropout))
 
-    if presence:
-        inputs.append(present)
     x = SumFusion(units, name="fusion")(pooled, present=present)  # (batch, units)
     x = layers.LayerNormalization()(x)
     x = head(x, num_outputs, name=output)  # (batch, num_outputs)
@@ -232,6 +223,4 @@ def _pooled(x, counts, units, dropout):
     """The places, each for what a small network gives it (section 3.3)."""
     score = layers.Dense(units, activation="relu")(x)
     score = layers.Dense(1)(layers.Dropout(dropout)(score))  # (batch, places, 1)
-    here = ops.expand_dims(counts, -1)
-    score = ops.where(here, score, -1e4)  # finite in float16
-    return ops.sum(ops.softmax(score, axis=1) * x, axis=1)  # (batch, width)
+    return ops.sum(present_softmax(score, counts) * x, axis=1)  # (batch, width)

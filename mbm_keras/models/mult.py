@@ -13,29 +13,28 @@ and "mosei" take those features, and have the counts of the authors' code.
     all last steps, side by side --> dense, dense, + --> head
 """
 
+import functools
+
 import keras
 from keras import layers
 from keras import ops
 
 from mbm_keras.layers import AttentionBlock
 from mbm_keras.layers import OnlyPresent
-from mbm_keras.layers import RealPlaces
 from mbm_keras.layers import Sinusoids
 from mbm_keras.tasks import classification
 from mbm_keras.tasks import regression
 from mbm_keras.towers import sequence_linear
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers.encode import DEFAULTS
-from mbm_keras.towers.encode import encode
+from mbm_keras.towers.encode import encode_all
+from mbm_keras.towers.encode import real_places
 
-
-def _linear(size, *, width, pool, name):
-    return sequence_linear.build(
-        size, width=width, use_bias=False, pool=pool, name=name
-    )
-
-
-TOWERS = {**DEFAULTS, "sequence": _linear, "text": text_rnn.build}
+TOWERS = {
+    **DEFAULTS,
+    "sequence": functools.partial(sequence_linear.build, use_bias=False),
+    "text": text_rnn.build,
+}
 
 PUBLISHED = dict(
     width=30,
@@ -157,24 +156,18 @@ def build(
         ValueError: If a modality has no tower, or `width` is no multiple of
             `num_heads`.
     """
-    present = None
-    if presence:
-        present = keras.Input((len(features),), dtype="bool", name="present")
-    inputs, tokens, counts = [], [], []
-    for i, feature in enumerate(features):
-        here = present[:, i] if presence else None
-        x, y = encode(
-            feature,
-            width=width,
-            pool=False,
-            present=here,
-            towers=towers,
-            defaults=TOWERS,
-        )
-        inputs.append(x)
-        counts.append(RealPlaces()(y, here))  # (batch, places)
-        y = Sinusoids()(layers.Rescaling(width**0.5)(y))
-        tokens.append(layers.Dropout(dropout)(y))  # (batch, places, width)
+    inputs, tokens, present = encode_all(
+        features,
+        width=width,
+        pool=False,
+        presence=presence,
+        towers=towers,
+        defaults=TOWERS,
+    )  # (batch, places, width) each
+    counts = real_places(tokens, present)  # (batch, places) each
+    for i, x in enumerate(tokens):
+        x = Sinusoids()(layers.Rescaling(width**0.5)(x))
+        tokens[i] = layers.Dropout(dropout)(x)
 
     def block():
         return AttentionBlock(num_heads, dropout=dropout, activation="relu")
@@ -194,8 +187,6 @@ def build(
         x = LastStep()(layers.LayerNormalization()(x), counts[i])
         last.append(x if present is None else OnlyPresent()(x, present[:, i]))
 
-    if presence:
-        inputs.append(present)
     x = layers.Concatenate()(last) if len(last) > 1 else last[0]
     y = layers.Dense(x.shape[-1], activation="relu")(x)
     y = layers.Dropout(dropout)(y)

@@ -24,8 +24,9 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.fusion import ProductOfExperts
+from mbm_keras.layers import only_present
 from mbm_keras.tasks import classification
-from mbm_keras.towers.encode import encode
+from mbm_keras.towers.encode import encode_all
 
 PRESETS = {
     "tiny": dict(
@@ -142,8 +143,7 @@ class Reconstruction(keras.layers.Layer):
     def call(self, made, x, counts=None):
         y = ops.cast(made, "float32")
         if counts is not None:  # what is absent may be anything, NaN too
-            here = ops.reshape(counts, (-1, *[1] * (len(x.shape) - 1)))
-            x = ops.where(here, x, ops.zeros_like(x))
+            x = only_present(x, counts)
         if self.kind == "image":
             each = ops.binary_crossentropy(
                 ops.cast(x, "float32") / 255.0, y, from_logits=True
@@ -266,18 +266,11 @@ def build(
     Raises:
         ValueError: If a modality has no tower or no decoder.
     """
-    present = None
-    if presence:
-        present = keras.Input((len(features),), dtype="bool", name="present")
-    inputs, embedded, written = [], [], []
+    inputs, embedded, present = encode_all(
+        features, width=width, pool=True, presence=presence, towers=towers
+    )  # (batch, width) each
     z = keras.Input((latent,), name="z")
-    for i, feature in enumerate(features):
-        here = present[:, i] if presence else None
-        x, y = encode(feature, width=width, pool=True, present=here, towers=towers)
-        inputs.append(x)
-        embedded.append(y)  # (batch, width)
-        written.append(_decoder(feature, decoders, z, units))
-
+    written = [_decoder(feature, decoders, z, units) for feature in features]
     said = [
         Reconstruction(
             feature["modality"],
@@ -299,8 +292,6 @@ def build(
         for i in subset:
             beside.append(said[i](written[i](drawn), inputs[i], here[:, i]))
 
-    if presence:
-        inputs.append(present)
     joined = Beside(name="posterior_mean")
     x = joined(means[0], [*means[1:], *beside])  # (batch, latent)
     x = head(x, num_outputs, name=output)  # (batch, num_outputs)
@@ -371,5 +362,4 @@ def _mean_over(each, counts):
     if counts is None:
         return ops.mean(each)
     weight = ops.cast(counts, each.dtype)
-    each = ops.where(counts, each, ops.zeros_like(each))
-    return ops.sum(each) / ops.maximum(ops.sum(weight), 1.0)
+    return ops.sum(only_present(each, counts)) / ops.maximum(ops.sum(weight), 1.0)

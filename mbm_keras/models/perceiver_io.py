@@ -17,12 +17,12 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.layers import LearnedTokens
-from mbm_keras.layers import RealPlaces
 from mbm_keras.layers import WithMask
 from mbm_keras.layers import frames_mask
 from mbm_keras.tasks import classification
 from mbm_keras.towers.encode import DEFAULTS
-from mbm_keras.towers.encode import encode
+from mbm_keras.towers.encode import encode_all
+from mbm_keras.towers.encode import real_places
 
 
 def array_tower(size, *, width=None, pool=False, name="array"):
@@ -266,24 +266,17 @@ def build(
     Raises:
         ValueError: If a modality has no tower.
     """
-    present = None
-    if presence:
-        present = keras.Input((len(features),), dtype="bool", name="present")
-    inputs, places, counts = [], [], []
-    for i, feature in enumerate(features):
-        here = present[:, i] if presence else None
-        x, y = encode(
-            feature,
-            width=width,
-            pool=False,
-            present=here,
-            towers=towers,
-            defaults=TOWERS,
-        )
-        inputs.append(x)
-        counts.append(RealPlaces()(y, here))  # (batch, places)
-        # (batch, places, width + 2 bands + 1 + kind_width)
-        places.append(Placed(bands, kind_width)(y))
+    inputs, places, present = encode_all(
+        features,
+        width=width,
+        pool=False,
+        presence=presence,
+        towers=towers,
+        defaults=TOWERS,
+    )  # (batch, places, width) each
+    counts = real_places(places, present)  # (batch, places) each
+    # (batch, places, width + 2 bands + 1 + kind_width)
+    places = [Placed(bands, kind_width)(x) for x in places]
     everything, here = places[0], counts[0]
     if len(places) > 1:
         everything = ops.concatenate(places, axis=1)
@@ -297,8 +290,6 @@ def build(
         z = layers.Add()([z, Attention(num_heads, key_width)(z)])
         z = layers.Add()([z, _mlp(z)])
 
-    if presence:
-        inputs.append(present)
     question = LearnedTokens(1, question_width or latent_width, name="question")(z)
     asked = Attention(1, key_width, crosses=True, name="asking")(question, z)
     x = layers.Flatten()(asked)  # (batch, question_width)

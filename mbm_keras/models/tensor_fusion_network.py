@@ -20,7 +20,7 @@ from mbm_keras.tasks import classification
 from mbm_keras.tasks import regression
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers.encode import DEFAULTS
-from mbm_keras.towers.encode import encode
+from mbm_keras.towers.encode import encode_all
 
 TOWERS = {**DEFAULTS, "text": text_rnn.build}
 
@@ -97,24 +97,14 @@ def build(
     Raises:
         ValueError: If a modality has no tower, or the product is absurdly large.
     """
-    present = None
-    if presence:
-        present = keras.Input((len(features),), dtype="bool", name="present")
-    inputs, embedded = [], []
-    for i, feature in enumerate(features):
-        x, y = encode(
-            feature,
-            width=widths,
-            pool=True,
-            present=present[:, i] if presence else None,
-            towers=towers,
-            defaults=TOWERS,
-        )
-        inputs.append(x)
-        embedded.append(y)  # (batch, width)
-
-    if presence:
-        inputs.append(present)
+    inputs, embedded, present = encode_all(
+        features,
+        width=widths,
+        pool=True,
+        presence=presence,
+        towers=towers,
+        defaults=TOWERS,
+    )  # (batch, width) each
     x = TensorFusion(units, inner=None, name="fusion")(embedded, present=present)
     x = layers.Dropout(dropout)(x)  # (batch, units)
     x = layers.Dense(units, activation="relu", name="hidden")(x)

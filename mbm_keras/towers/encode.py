@@ -1,8 +1,9 @@
-"""From a list of inputs to what their towers make of them."""
+"""From inputs to what their towers make of them."""
 
 import keras
 
 from mbm_keras.layers import OnlyPresent
+from mbm_keras.layers import RealPlaces
 from mbm_keras.towers import audio_cnn
 from mbm_keras.towers import image_cnn
 from mbm_keras.towers import points_net
@@ -58,3 +59,55 @@ def encode(feature, *, width, pool, present=None, towers=None, defaults=DEFAULTS
     if present is not None:
         x = OnlyPresent(name=f"{name}_present")(x, present)
     return given, tower(x)
+
+
+def encode_all(features, *, width, pool, presence, towers=None, defaults=DEFAULTS):
+    """All inputs of a model, and what their towers make of them.
+
+    Args:
+        features: One dict per input, see `encode`.
+        width: As for `encode`.
+        pool: As for `encode`, or a dict by input name.
+        presence: True for one more input, `present` `(batch, n)` bool.
+        towers: As for `encode`.
+        defaults: As for `encode`.
+
+    Returns:
+        A list of `keras.Input`, `present` the last of them; a list of tensors, one for
+        each feature; and `present`, or None.
+
+    Raises:
+        ValueError: If there is no builder for one of them.
+    """
+    present = None
+    if presence:
+        present = keras.Input((len(features),), dtype="bool", name="present")
+    inputs, encoded = [], []
+    for i, feature in enumerate(features):
+        x, y = encode(
+            feature,
+            width=width,
+            pool=pool[feature["name"]] if isinstance(pool, dict) else pool,
+            present=present[:, i] if presence else None,
+            towers=towers,
+            defaults=defaults,
+        )
+        inputs.append(x)
+        encoded.append(y)
+    return [*inputs, present] if presence else inputs, encoded, present
+
+
+def real_places(sequences, present):
+    """Which places count: no padding, in rows that have the input.
+
+    Args:
+        sequences: List of `n` tensors `(batch, places_i, width)`.
+        present: `(batch, n)` bool, or None if everything is present.
+
+    Returns:
+        A list of `(batch, places_i)` bool.
+    """
+    return [
+        RealPlaces()(x, None if present is None else present[:, i])
+        for i, x in enumerate(sequences)
+    ]

@@ -6,7 +6,7 @@ import math
 import keras
 import numpy as np
 
-from mbm_keras.training.live import live
+from mbm_keras.training.gradient_scales import GradientScales
 
 
 class AdaptiveGradientModulation(keras.callbacks.Callback):
@@ -46,30 +46,27 @@ class AdaptiveGradientModulation(keras.callbacks.Callback):
         self.output = output
         self.alpha = alpha
         self.every = every
-        self._batches = None
+        self._batches = self._towers = None
         self._seen, self._mean = 0, np.zeros(len(self.names))
 
     def on_train_begin(self, logs=None):
-        there = [layer.name for layer in self.model.layers]
-        lacking = [n for n in self.names if f"{n}_gradient" not in there]
-        if lacking or "present" not in there:
+        self._towers = GradientScales(self.model, self.names, "modulated=True")
+        taken = [x.name for x in self.model.inputs]
+        if "present" not in taken:
             raise ValueError(
-                "The gradients of towers are modulated in a model that was built with "
-                f"`modulated=True` and `presence=True`. There is none for {lacking}."
+                "Contributions are measured by taking inputs away: build the model "
+                f"with `presence=True`. Its inputs are {taken}."
             )
         self._batches = itertools.cycle(self.dataset)
 
     def on_train_batch_end(self, batch, logs=None):
         if batch % self.every:
             return
-        with live(self.model):
-            scales = self.scales(self.scores(*next(self._batches)))
-            for name, scale in zip(self.names, scales, strict=True):
-                self.model.get_layer(f"{name}_gradient").scale.assign(scale)
+        self._towers.settle()  # the scores are those of the weights as they are
+        self._towers.set(self.scales(self.scores(*next(self._batches))))
 
     def on_train_end(self, logs=None):
-        for name in self.names:
-            self.model.get_layer(f"{name}_gradient").scale.assign(1.0)
+        self._towers.reset()
 
     def scores(self, inputs, targets):
         """`s_i` on a batch, in order."""

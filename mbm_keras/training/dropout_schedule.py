@@ -31,12 +31,8 @@ class ModalityDropoutSchedule(keras.callbacks.Callback):
             )
 
     def on_epoch_begin(self, epoch, logs=None):
-        variable, rates = self.model.get_layer(self.layer).rates, self.rates(epoch)
-        given = rates if isinstance(rates, (list, tuple)) else [rates]
-        given = given if len(given) > 1 else list(given) * variable.shape[0]
-        if len(given) != variable.shape[0] or not all(0 <= r <= 1 for r in given):
-            raise ValueError(
-                f"There is one rate in [0, 1], or one for each of {variable.shape[0]} "
-                f"inputs. Received: {rates} for epoch {epoch}."
-            )
-        variable.assign(given)
+        try:
+            self.model.get_layer(self.layer).set_rates(self.rates(epoch))
+        except ValueError as error:
+            reason = str(error).rstrip(".")
+            raise ValueError(f"{reason} for epoch {epoch}.") from None

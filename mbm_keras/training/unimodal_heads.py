@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from mbm_keras.training.live import live
+from mbm_keras.training.gradient_scales import GradientScales
 
 
 def for_unimodal_heads(batches, names, output):
@@ -87,15 +87,10 @@ class GradientModulation(keras.callbacks.Callback):
         self.output = output
         self.alpha = alpha
         self.metric = metric
+        self._towers = None
 
     def on_train_begin(self, logs=None):
-        there = {layer.name for layer in self.model.layers}
-        lacking = [n for n in self.names if f"{n}_gradient" not in there]
-        if lacking:
-            raise ValueError(
-                "The gradients of towers are modulated in a model that was built with "
-                f"`unimodal_heads=True`. There is none for {lacking}."
-            )
+        self._towers = GradientScales(self.model, self.names, "unimodal_heads=True")
 
     def on_train_batch_end(self, batch, logs=None):
         said = [(logs or {}).get(self._key(name)) for name in self.names]
@@ -104,13 +99,10 @@ class GradientModulation(keras.callbacks.Callback):
                 f"Compile the heads with `TrueClassProbability(name={self.metric!r})`. "
                 f"The figures are {sorted(logs or {})}."
             )
-        with live(self.model):
-            for name, scale in zip(self.names, self.scales(said), strict=True):
-                self.model.get_layer(f"{name}_gradient").scale.assign(scale)
+        self._towers.set(self.scales(said))
 
     def on_train_end(self, logs=None):
-        for name in self.names:
-            self.model.get_layer(f"{name}_gradient").scale.assign(1.0)
+        self._towers.reset()
 
     def scales(self, said):
         """`k_i` of the mean probabilities `s_i`, in order."""

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from mbm_keras.layers import present_mean
 from mbm_keras.models import ZOO
 from mbm_keras.models import film
 from mbm_keras.models import mbt
@@ -248,4 +249,4 @@ def test_the_mvae_wants_a_decoder():
 def test_a_bottleneck_mean_is_over_the_present():
     x = [np.full((2, 3), value, "float32") for value in (1.0, 4.0)]
     present = ops.convert_to_tensor([[True, False], [True, True]])
-    assert_same(mbt._mean(x, present), np.array([[1.0] * 3, [2.5] * 3]))
+    assert_same(present_mean(x, present), np.array([[1.0] * 3, [2.5] * 3]))
