@@ -267,7 +267,7 @@ def staged(tasks):
     from mbm_keras.training import Stage
     from mbm_keras.training import field_stages
 
-    ways, alone, fused, tuned = {"staged": [], "end-to-end": []}, 2, 2, 4
+    ways, alone, fused, tuned = {"staged": [], "end-to-end": []}, 4, 4, 8
     for seed, task in enumerate(list(tasks.values())[-1]):  # of the dial, the mixed one
         total = alone * len(task.features) + fused + tuned
         for way, found in ways.items():
