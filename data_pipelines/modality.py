@@ -30,11 +30,10 @@ def guess(values, root):
     """
     name = values.name.lower()
     known = values.drop_nulls()
-    distinct = known.n_unique()
-    if len(known) == 0 or (distinct == 1 and len(known) == len(values) > 1):
+    if len(known) == 0 or (len(known) == len(values) > 1 and _is_constant(known)):
         return "ignore"
-    everyone_differs = distinct == len(values) > 1
-    if everyone_differs and (name in _ID_NAMES or name.endswith("_id")):
+    named_id = name in _ID_NAMES or name.endswith("_id")
+    if named_id and known.n_unique() == len(values) > 1:
         return "ignore"
     if values.dtype == pl.Binary:
         return files.kind_of(known[0]) or "ignore"
@@ -44,7 +43,7 @@ def guess(values, root):
         return "category"
     if values.dtype != pl.String:
         return "text"
-    sample = known.unique(maintain_order=True).head(_LOOK)
+    sample = _first_distinct(known)
     kinds = [_kind(value, root) for value in sample]
     for kind in ("image", "audio", "video", "points"):
         if kinds.count(kind) > len(kinds) / 2:
@@ -52,9 +51,21 @@ def guess(values, root):
     words = sample.str.count_matches(r"\S+").mean()
     if name in _TEXT_NAMES or words >= 3:
         return "text"
-    if distinct > max(20, len(values) / 2):
+    if known.n_unique() > max(20, len(values) / 2):
         return "ignore" if words < 1.5 else "text"
     return "category"
+
+
+def _is_constant(values):
+    # Of a million values the first few tell most columns.
+    return values.head(_LOOK).n_unique() == 1 and values.n_unique() == 1
+
+
+def _first_distinct(values):
+    few = values.head(50 * _LOOK).unique(maintain_order=True)
+    if len(few) < _LOOK:
+        few = values.unique(maintain_order=True)
+    return few.head(_LOOK)
 
 
 def _kind(value, root):

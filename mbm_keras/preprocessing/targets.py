@@ -37,7 +37,9 @@ class Label:
     def encode(self, values):
         """Ids `(rows,)` int32, -1 where training never saw the label."""
         ids = {label: i for i, label in enumerate(self.vocabulary)}
-        return np.array([ids.get(str(value), -1) for value in values], "int32")
+        values = list(map(str, values))
+        ids = {value: ids.get(value, -1) for value in set(values)}
+        return np.fromiter(map(ids.__getitem__, values), "int32", len(values))
 
     def known(self, encoded):
         """`(rows,)` bool: which of the encoded targets can be learned from."""

@@ -4,6 +4,7 @@
 floats as often.
 """
 
+import numpy as np
 import tensorflow as tf
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -11,6 +12,16 @@ _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 # can tell would take gigabytes.
 _MOST_RATE = 1_000_000
 _STREAMED = (0, 0xFFFFFFFF)  # sizes left by a writer that could not go back
+_POWERS = np.array([1, 2**8, 2**16, 2**24])  # of the bytes of an integer
+_NAMES = np.array([int.from_bytes(name, "little") for name in (b"fmt ", b"data")])
+_CODINGS = np.array(
+    [(_PCM, 8), (_PCM, 16), (_PCM, 24), (_PCM, 32), (_FLOAT, 32), (_FLOAT, 64)]
+)
+# Format, channels, rate, bits of a sample, and the format behind an extensible one, of
+# the bytes of a `fmt ` chunk.
+_FMT = np.zeros((5, 26), np.int64)
+for _row, (_at, _size) in enumerate([(0, 2), (2, 2), (4, 4), (14, 2), (24, 2)]):
+    _FMT[_row, _at : _at + _size] = _POWERS[:_size]
 
 
 def decode_wav(encoded):
@@ -48,9 +59,8 @@ def _look(encoded):
     letters = rb"RIFF\C{4}WAVEfmt \x10\x00\x00\x00\x01\x00\C{12}\x10\x00data\C{4}"
     places = tf.cast(tf.io.decode_raw(head, tf.uint8), tf.int64)
     channels = places[22] + 256 * places[23]
-    powers = tf.constant([1, 2**8, 2**16, 2**24], tf.int64)
     rate, size = tf.unstack(
-        tf.linalg.matvec(tf.stack([places[24:28], places[40:44]]), powers)
+        tf.linalg.matvec(tf.stack([places[24:28], places[40:44]]), _POWERS)
     )
     whole = tf.cast(tf.strings.length(encoded), tf.int64) == 44 + size
     frames = (channels > 0) & (size % tf.maximum(2 * channels, 1) == 0)
@@ -65,46 +75,33 @@ def _decode_plain(encoded, channels, rate):
 
 
 def _decode_any(encoded):
-    is_wav = riff_form(encoded) == b"WAVE"
-    with tf.control_dependencies([tf.debugging.Assert(is_wav, ["not a WAV file"])]):
-        encoded = tf.identity(encoded)
-    start, size = _chunk(encoded, b"fmt ")
-    with tf.control_dependencies(
-        [tf.debugging.Assert(size >= 16, ["WAV file without a whole `fmt ` chunk"])]
-    ):
-        tag = _integer(encoded, start, 2)
-    tag = tf.cond(
-        (tag == _EXTENSIBLE) & (size >= 26),
-        lambda: _integer(encoded, start + 24, 2),
-        lambda: tag,
-    )
-    channels, rate = _integer(encoded, start + 2, 2), _integer(encoded, start + 4, 4)
-    bits = _integer(encoded, start + 14, 2)
+    # Few operations, for all of them are traced and optimised before the first sound.
+    fmt, fmt_size, start, size = _chunks(encoded)
+    body = tf.io.decode_raw(_substr(encoded, fmt, 26), tf.uint8)
+    body = tf.pad(body, [[0, 26 - tf.shape(body)[0]]])
+    said = tf.linalg.matvec(_FMT, tf.cast(body, tf.int64))
+    tag, channels, rate, bits, extended = tf.unstack(said)
+    tag = tf.where((tag == _EXTENSIBLE) & (fmt_size >= 26), extended, tag)
 
-    start, size = _chunk(encoded, b"data")
     left = tf.cast(tf.strings.length(encoded), tf.int64) - start
     streamed = tf.reduce_any(size == tf.constant(_STREAMED, tf.int64))
     size = tf.where(streamed, left, size)
-    checks = [
-        tf.debugging.Assert((channels > 0) & (rate > 0), ["no channel or no rate"]),
-        tf.debugging.Assert(rate <= _MOST_RATE, ["more hertz than allowed:", rate]),
-        tf.debugging.Assert(size <= left, ["WAV file ends early: bytes", size, left]),
+    match = tf.reduce_all(_CODINGS == tf.stack([tag, bits]), axis=1)
+    known = tf.reduce_any(match)
+    wrong = [
+        (riff_form(encoded) != b"WAVE", "not a WAV file"),
+        (fmt == 0, "fmt chunk is not in the WAV file"),
+        (start == 0, "data chunk is not in the WAV file"),
+        (fmt_size < 16, "WAV file without a whole `fmt ` chunk"),
+        ((channels == 0) | (rate == 0), "no channel or no rate"),
+        (rate > _MOST_RATE, _said("more hertz than allowed:", rate)),
+        (size > left, _said("WAV file ends early: bytes", size, left)),
+        (~known, _said("WAV coding is not read: format, bits", tag, bits)),
     ]
-    codings = [
-        (_PCM, 8),
-        (_PCM, 16),
-        (_PCM, 24),
-        (_PCM, 32),
-        (_FLOAT, 32),
-        (_FLOAT, 64),
-    ]
-    match = [(tag == t) & (bits == b) for t, b in codings]
-    checks.append(
-        tf.debugging.Assert(
-            tf.reduce_any(match), ["WAV coding is not read: format, bits", tag, bits]
-        )
-    )
-    with tf.control_dependencies(checks):
+    is_wrong, why = (tf.stack(part) for part in zip(*wrong, strict=True))
+    first = tf.gather(why, tf.argmax(is_wrong))
+    checked = tf.debugging.Assert(~tf.reduce_any(is_wrong), [first])
+    with tf.control_dependencies([checked]):
         frame = tf.maximum(channels * bits // 8, 1)
         data = _substr(encoded, start, size // frame * frame)
     wave = tf.switch_case(
@@ -116,6 +113,11 @@ def _decode_any(encoded):
         [tf.debugging.Assert(finite, ["WAV file holds samples that are no numbers"])]
     ):
         return tf.identity(wave), tf.cast(rate, tf.int32)
+
+
+def _said(words, *numbers):
+    numbers = tf.unstack(tf.strings.as_string(tf.stack(numbers)))
+    return tf.strings.join([words, *numbers], " ")
 
 
 def _mono(wave, channels):
@@ -164,28 +166,26 @@ def _substr(data, start, size):
     return tf.strings.substr(data, tf.cast(start, tf.int32), tf.cast(size, tf.int32))
 
 
-def _integer(data, start, size):
-    """The unsigned little-endian integer of `size` bytes at `start`, as int64."""
-    places = tf.io.decode_raw(_substr(data, start, size), tf.uint8)
-    return tf.reduce_sum(
-        tf.cast(places, tf.int64) * 256 ** tf.range(size, dtype=tf.int64)
-    )
+def _chunks(encoded):
+    """Start and size of the first `fmt ` and the first `data` chunk, 0 without one.
 
+    Their headers are left out.
+    """
+    length = tf.cast(tf.strings.length(encoded), tf.int64)
+    # What is no WAV is not walked through.
+    at = tf.where(riff_form(encoded) == b"WAVE", tf.constant(12, tf.int64), length)
 
-def _chunk(data, name):
-    """Start and size of the first chunk called `name`, its header left out."""
-    length = tf.cast(tf.strings.length(data), tf.int64)
+    def lacking(at, found):
+        return (at + 8 <= length) & tf.reduce_any(found[:, 0] == 0)
 
-    def another(start):
-        return (start + 8 <= length) & (_substr(data, start, 4) != name)
+    def step(at, found):
+        head = tf.io.decode_raw(_substr(encoded, at, 8), tf.uint8)
+        head = tf.cast(tf.reshape(head, (2, 4)), tf.int64)
+        name, size = tf.unstack(tf.linalg.matvec(head, _POWERS))
+        new = (found[:, 0] == 0) & (_NAMES == name)
+        found = tf.where(new[:, None], [[at + 8, size]], found)
+        return at + 8 + size + size % 2, found
 
-    def step(start):
-        size = _integer(data, start + 4, 4)
-        return [start + 8 + size + size % 2]
-
-    (start,) = tf.while_loop(another, step, [tf.constant(12, tf.int64)])
-    found = tf.debugging.Assert(
-        start + 8 <= length, [tf.constant(name), "chunk is not in the WAV file"]
-    )
-    with tf.control_dependencies([found]):
-        return start + 8, _integer(data, start + 4, 4)
+    nothing = tf.zeros((2, 2), tf.int64)
+    _, found = tf.while_loop(lacking, step, [at, nothing])
+    return tf.unstack(tf.reshape(found, [4]))
