@@ -18,6 +18,7 @@ from mbm_keras.models import mcan
 from mbm_keras.models import mult
 from mbm_keras.models import mvae
 from mbm_keras.models import perceiver_io
+from mbm_keras.models import show_attend_tell
 from mbm_keras.models import tensor_fusion_network
 
 ZOO = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}

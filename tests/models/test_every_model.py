@@ -13,7 +13,7 @@ from tests.helpers import random_inputs
 
 every_model = pytest.mark.parametrize("name", ZOO)
 with_presence = pytest.mark.parametrize(
-    "name", [n for n in ZOO if n != "image_classifier"]
+    "name", [n for n in ZOO if n not in ("image_classifier", "show_attend_tell")]
 )
 
 
@@ -67,7 +67,10 @@ def test_the_content_of_an_absent_input_does_not_matter(name):
 def test_every_weight_learns_and_one_batch_can_be_overfitted(name):
     model = tiny(name)
     x = random_inputs(model, batch=8)
-    y = {key: np.arange(8) % out.shape[-1] for key, out in model(x).items()}
+    y = {}
+    for key, out in model(x).items():
+        places = np.arange(np.prod(out.shape[:-1])).reshape(out.shape[:-1])
+        y[key] = places % out.shape[-1]
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(
         keras.optimizers.Adam(0.01), loss={key: loss for key in y}, jit_compile=False
@@ -82,7 +85,7 @@ def test_every_weight_learns_and_one_batch_can_be_overfitted(name):
     before = [keras.ops.convert_to_numpy(w) for w in model.trainable_weights]
     first = model.train_on_batch(lacking, y)
     for weight, old in zip(model.trainable_weights, before, strict=True):
-        if name == "mcan" and weight.shape == (1,):
+        if name in ("mcan", "show_attend_tell") and weight.shape == (1,):
             continue  # the published constant under a softmax, which moves nothing
         assert (keras.ops.convert_to_numpy(weight) != old).any(), weight.path
     for weight in model.weights:
