@@ -339,7 +339,8 @@ def with_dropout(tasks, epochs):
             "trained for it": best,
             "lost, plain": result["plain"]["accuracy"] - plain,
             "lost, dropout": result["dropout"]["accuracy"] - other,
-            "kept": (other - plain) / max(best - plain, 1e-9),
+            # Within the noise there is nothing to keep.
+            "kept": (other - plain) / (best - plain) if best > plain + 0.01 else None,
         }
     return result
 

@@ -5,7 +5,7 @@ import importlib
 
 def register():
     """Makes every builder known to `tfds.builder`; importing one is enough."""
-    for name in ("keypad_arithmetic",):
+    for name in ("keypad_arithmetic", "shapes_and_scenes"):
         importlib.import_module(
             f"data_pipelines.builders.{name}.{name}_dataset_builder"
         )

@@ -5,7 +5,7 @@ import pathlib
 import data_pipelines.builders
 
 
-def load(name, *, inputs, targets=None, splits=None, data_dir=None):
+def load(name, *, inputs, targets=None, splits=None, data_dir=None, each=None):
     """Loads a prepared dataset with its parts still encoded.
 
     Pictures come as the bytes they are stored in; strings and numbers as they are.
@@ -19,6 +19,9 @@ def load(name, *, inputs, targets=None, splits=None, data_dir=None):
         splits: Split of the dataset by split name, such as `{"valid":
             "train[90%:]"}`; None for those that it has.
         data_dir: Folder of prepared datasets; None for tensorflow-datasets's own.
+        each: Feature that is a sequence, such as the captions of a picture: every
+            element of it makes a row. What is in it is called as in
+            `"captions/text"`. An example where it is empty makes no row.
 
     Returns:
         `{split: tf.data.Dataset}` of `({input: raw scalar}, {target: value})`.
@@ -31,7 +34,7 @@ def load(name, *, inputs, targets=None, splits=None, data_dir=None):
     import tensorflow_datasets as tfds
 
     builder = _prepared(name, data_dir)
-    features = builder.info.features
+    features = _flat(builder.info.features, each)
     wanted = {**inputs, **(targets or {})}
     missing = sorted(set(wanted.values()) - set(features))
     if missing:
@@ -45,7 +48,9 @@ def load(name, *, inputs, targets=None, splits=None, data_dir=None):
     }
 
     def value(example, feature):
-        x = example[feature]
+        x = example
+        for part in feature.split("/") if feature not in example else [feature]:
+            x = x[part]
         if not isinstance(features[feature], tfds.features.Audio):
             return tf.cast(x, tf.float32) if x.dtype.is_floating else x
         rate = features[feature].sample_rate or 16_000
@@ -62,13 +67,16 @@ def load(name, *, inputs, targets=None, splits=None, data_dir=None):
         )
 
     splits = splits or {split: split for split in builder.info.splits}
-    return {
-        split: builder.as_dataset(split=part, decoders=raw).map(row)
+    loaded = {
+        split: builder.as_dataset(split=part, decoders=raw)
         for split, part in splits.items()
     }
+    if each is not None:
+        loaded = {split: _of_each(rows, each) for split, rows in loaded.items()}
+    return {split: rows.map(row) for split, rows in loaded.items()}
 
 
-def frame(name, *, inputs, targets=None, splits=None, data_dir=None):
+def frame(name, *, inputs, targets=None, splits=None, data_dir=None, each=None):
     """A prepared dataset as a table in memory, to join with others.
 
     Args:
@@ -77,6 +85,7 @@ def frame(name, *, inputs, targets=None, splits=None, data_dir=None):
         targets: Feature by name of the column.
         splits: Split of the dataset by split name.
         data_dir: Folder of prepared datasets.
+        each: Feature that is a sequence, every element of which makes a row.
 
     Returns:
         A polars frame with a column per input and target, pictures and sounds as
@@ -89,10 +98,15 @@ def frame(name, *, inputs, targets=None, splits=None, data_dir=None):
     import polars as pl
 
     loaded = load(
-        name, inputs=inputs, targets=targets, splits=splits, data_dir=data_dir
+        name,
+        inputs=inputs,
+        targets=targets,
+        splits=splits,
+        data_dir=data_dir,
+        each=each,
     )
     wanted = {**inputs, **(targets or {})}
-    features = _prepared(name, data_dir).info.features
+    features = _flat(_prepared(name, data_dir).info.features, each)
     said = {
         column: features[feature].int2str
         for column, feature in wanted.items()
@@ -110,9 +124,35 @@ def frame(name, *, inputs, targets=None, splits=None, data_dir=None):
     texts = [
         column
         for column, feature in wanted.items()
-        if type(features[feature]).__name__ == "Text"
+        if features[feature].dtype.name == "string"
     ]
     return pl.concat(parts).with_columns(pl.col(texts).cast(pl.String))
+
+
+def _flat(features, each):
+    """Features by name, those of a sequence whose elements make rows among them."""
+    features = dict(features)
+    if each is None:
+        return features
+    parts = getattr(features.get(each), "feature", None)
+    if parts is None:
+        raise ValueError(
+            f"Rows are made of each element of a sequence, which {each!r} is not. The "
+            f"features are {sorted(features)}."
+        )
+    if not hasattr(parts, "items"):
+        return {**features, each: parts}
+    return {**features, **{f"{each}/{name}": part for name, part in parts.items()}}
+
+
+def _of_each(rows, each):
+    import tensorflow as tf
+
+    def several(example):
+        elements = tf.data.Dataset.from_tensor_slices(example[each])
+        return elements.map(lambda element: {**example, each: element})
+
+    return rows.flat_map(several)
 
 
 def prepare(name, archives, data_dir=None):

@@ -23,6 +23,7 @@ def save(model, features, path, *, targets=None):
         <output>          the answer: a label, labels parted by `|`, or a number
         <output>_probabilities  `(batch, labels)`, where there are labels
         <output>_logits   `(batch, outputs)`, what the Keras model gives
+        <output>_ids      the same of a model that writes: `(batch, length)` int32
         status_<input>    `ok`, `absent` or `corrupt`, per row and input
         answered          bool, False for a row without any part: what stands beside it
                           is the answer to nothing at all
@@ -34,7 +35,8 @@ def save(model, features, path, *, targets=None):
         features: A `mbm_keras.preprocessing.Features` with the same names.
         path: Folder to write.
         targets: By output name what turns logits into answers, such as a
-            `mbm_keras.preprocessing.Label`; None for logits alone.
+            `mbm_keras.preprocessing.Label`, or the ids of a writer into sentences, a
+            `mbm_keras.preprocessing.Caption`; None for logits alone.
 
     Raises:
         ValueError: If the names of `features` are not those of the inputs, or
@@ -62,7 +64,10 @@ def save(model, features, path, *, targets=None):
     def serve(raw):
         inputs, status = features.checked(raw)
         logits = predict([inputs[name] for name in names])
-        answers = {f"{name}_logits": value for name, value in logits.items()}
+        answers = {
+            f"{name}_{getattr(targets.get(name), 'given', 'logits')}": value
+            for name, value in logits.items()
+        }
         answers["answered"] = tf.reduce_any(status == 0, axis=1)
         for name, target in targets.items():
             answers |= target.decode(logits[name], name)
@@ -108,7 +113,8 @@ def compare(path, raw, expected, process, *, tolerance=1e-4):
     Args:
         path: Folder that `save` wrote.
         raw: Raw columns by name: lists of bytes, strings or floats, `(rows,)` each.
-        expected: Logits by output name, `(rows, outputs)`, from the Keras model.
+        expected: Logits by output name, `(rows, outputs)`, or ids, from the Keras
+            model.
         process: What `alone` gave; it answers once.
         tolerance: Largest difference allowed.
 
@@ -130,7 +136,9 @@ def compare(path, raw, expected, process, *, tolerance=1e-4):
     worst = 0.0
     for name, logits in expected.items():
         for key, right in (("together", logits), ("alone", logits[:1])):
-            difference = np.abs(np.array(served[key][f"{name}_logits"]) - right).max()
+            answer = served[key]
+            answer = answer.get(f"{name}_logits", answer.get(f"{name}_ids"))
+            difference = np.abs(np.array(answer) - right).max()
             worst = max(worst, float(difference))
     if not worst <= tolerance:  # NaN is no agreement either
         raise ValueError(

@@ -13,6 +13,7 @@ The line in `PREPROCESSORS` is the registration.
 """
 
 from mbm_keras.preprocessing.audio import LogMel
+from mbm_keras.preprocessing.caption import Caption
 from mbm_keras.preprocessing.features import Features
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.points import Points
@@ -30,6 +31,7 @@ from mbm_keras.preprocessing.video import Frames
 __all__ = [
     "PREPROCESSORS",
     "TARGETS",
+    "Caption",
     "Category",
     "Features",
     "Frames",

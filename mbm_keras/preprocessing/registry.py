@@ -1,6 +1,7 @@
 """Every preprocessor of a whole input, by class name."""
 
 from mbm_keras.preprocessing.audio import LogMel
+from mbm_keras.preprocessing.caption import Caption
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.table import TableRow
@@ -8,5 +9,5 @@ from mbm_keras.preprocessing.text import WordIds
 from mbm_keras.preprocessing.video import Frames
 
 PREPROCESSORS = {
-    x.__name__: x for x in (Frames, LogMel, Pixels, Points, TableRow, WordIds)
+    x.__name__: x for x in (Caption, Frames, LogMel, Pixels, Points, TableRow, WordIds)
 }

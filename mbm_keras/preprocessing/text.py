@@ -50,7 +50,7 @@ class WordIds(tf.Module):
             ValueError: If there is no word in them.
         """
         texts = tf.data.Dataset.from_tensor_slices(tf.constant(list(values)))
-        texts = texts.batch(1024).map(_standardize)
+        texts = texts.batch(1024).map(standardize)
         lengths = texts.map(lambda t: tf.strings.split(t).row_lengths())
         longest = max((int(tf.reduce_max(n)) for n in lengths), default=0)
         if longest == 0:
@@ -86,7 +86,7 @@ class WordIds(tf.Module):
             `(batch, sequence_length)` int32, zeros for what is not valid; and
             `(batch,)` bool.
         """
-        ids = tf.cast(self.lookup(_standardize(texts)), tf.int32)
+        ids = tf.cast(self.lookup(standardize(texts)), tf.int32)
         valid = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8") == texts
         ids = tf.where(valid[:, None], ids, 0)
         return tf.ensure_shape(ids, (None, *self.array.shape)), valid
@@ -103,6 +103,7 @@ class WordIds(tf.Module):
         }
 
 
-def _standardize(text):
+def standardize(text):
+    """Lower case, and spaces for punctuation and symbols."""
     text = tf.strings.lower(text, encoding="utf-8")
     return tf.strings.regex_replace(text, r"[\p{P}\p{S}]", " ")

@@ -15,6 +15,7 @@ from data_pipelines import sources
 from data_pipelines.decoding import decode
 from data_pipelines.sources import keypad
 from data_pipelines.sources import tfds as tfds_source
+from mbm_keras.preprocessing import Caption
 from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import Label
 from mbm_keras.preprocessing import LogMel
@@ -83,6 +84,51 @@ def test_the_tfds_builder_prepares_offline(tmp_path, monkeypatch):
     assert target["answer"].numpy() in b"0123456789"
     with pytest.raises(ValueError, match="no feature"):
         tfds_source.load("keypad_arithmetic", inputs={"a": "smell"}, data_dir=tmp_path)
+
+
+def test_every_caption_of_a_picture_makes_a_row(tmp_path):
+    told = [["a cat", "two cats", "cats on a mat"], [], ["a dog"]]
+
+    def examples(self, split, decoders=None, **_):
+        assert set(decoders) == {"image"}  # the pictures stay encoded
+        made = [
+            {
+                "image": image_bytes("JPEG", seed=i),
+                "captions": {"text": texts, "id": list(range(len(texts)))},
+            }
+            for i, texts in enumerate(told)
+        ]
+        spec = {
+            "image": tf.TensorSpec((), tf.string),
+            "captions": {
+                "text": tf.TensorSpec((None,), tf.string),
+                "id": tf.TensorSpec((None,), tf.int64),
+            },
+        }
+        return tf.data.Dataset.from_generator(lambda: made, output_signature=spec)
+
+    with tfds.testing.mock_data(as_dataset_fn=examples):
+        asked = dict(data_dir=tmp_path, each="captions", splits={"train": "train"})
+        frame = tfds_source.frame(
+            "coco_captions",
+            inputs={"image": "image", "caption": "captions/text"},
+            **asked,
+        )
+        with pytest.raises(ValueError, match="no feature.*captions/smell"):
+            tfds_source.load(
+                "coco_captions", inputs={"caption": "captions/smell"}, **asked
+            )
+        with pytest.raises(ValueError, match="which 'image' is not"):
+            tfds_source.load(
+                "coco_captions", inputs={}, data_dir=tmp_path, each="image"
+            )
+    assert frame["caption"].to_list() == told[0] + told[2]
+    assert frame["image"][0] == frame["image"][2] == image_bytes("JPEG", seed=0)
+    rows = sources.table.of(frame, columns={"caption": "text", "image": "image"})
+    features = Features(image=Pixels(8), caption=Caption(5))
+    features.adapt({"caption": frame["caption"].to_list()})
+    samples, _, broken = decode(rows, features, {})
+    assert len(samples) == 4 and broken == []
 
 
 def test_spoken_digits_through_tfds(tmp_path, real_data):

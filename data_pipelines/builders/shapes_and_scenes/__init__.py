@@ -1,0 +1,1 @@
+"""Shapes and scenes as a tensorflow-datasets builder."""

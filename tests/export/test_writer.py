@@ -1,0 +1,41 @@
+"""From JPEG bytes to a sentence, where neither Keras nor this package is installed."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mbm_keras.export import alone
+from mbm_keras.export import compare
+from mbm_keras.export import save
+from mbm_keras.models import show_attend_tell
+from mbm_keras.preprocessing import Caption
+from mbm_keras.preprocessing import Features
+from mbm_keras.preprocessing import Pixels
+from tests.helpers import image_bytes
+
+WORDS = [f"word{i}" for i in range(9)]  # with padding, unknown and end the tiny 12
+
+
+@pytest.mark.parametrize("how", [dict(), dict(beams=3)])
+def test_a_picture_becomes_a_sentence(how, tmp_path):
+    model = show_attend_tell.build(**show_attend_tell.PRESETS["tiny"])
+    writer = show_attend_tell.writer(model, 6, **how)
+    features, caption = Features(image=Pixels(16)), Caption(6, WORDS)
+    save(writer, features, tmp_path / "served", targets={"words": caption})
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    pictures = [image_bytes("JPEG"), image_bytes(seed=1), image_bytes(size=(1, 1))]
+    arrays, _ = features.checked({"image": tf.constant(pictures)})
+    ids = writer.predict({"image": arrays["image"].numpy()}, verbose=0)["words"]
+    answers = served.serve({"image": tf.constant(pictures)})
+    np.testing.assert_array_equal(answers["words_ids"], ids)
+    for sentence, row in zip(answers["words"].numpy().tolist(), ids, strict=True):
+        told = [WORDS[i - 3] for i in row if i > 2]
+        assert sentence.decode() == " ".join(told)
+    broken = served.serve({"image": tf.constant([b"no picture", b""])})
+    assert broken["status_image"].numpy().tolist() == [b"corrupt", b"absent"]
+    assert broken["answered"].numpy().tolist() == [False, False]
+    with alone() as process:
+        difference = compare(
+            tmp_path / "served", {"image": pictures}, {"words": ids}, process
+        )
+    assert difference == 0
