@@ -1,7 +1,7 @@
 """Shapes and scenes: pictures of a few coloured shapes, described, asked about, judged.
 
 Every picture holds one to three objects of different shape, each with a colour, a size
-and a place, on a noisy background; some overlap. Beside it are captions in varied
+and a place, on a noisy background; some overlap. Beside it are five captions in varied
 words, questions with answers, statements that are true or false, and the box of every
 object. The validation and test splits hold out pictures; the split `unseen` holds out
 combinations: each of its pictures shows a colour on a shape that training never shows
@@ -109,7 +109,8 @@ def write(folder, *, rows=8_000, seed=0, image_size=64):
         image_size: Height and width of the pictures, in pixels.
 
     Returns:
-        The table's path. Its column `things` is JSON: what is in the picture.
+        The table's path. Its columns `captions` and `things` are JSON: all that was
+        said of the picture, and what is in it.
     """
     folder = pathlib.Path(folder)
     (folder / "scenes").mkdir(parents=True, exist_ok=True)
@@ -119,9 +120,11 @@ def write(folder, *, rows=8_000, seed=0, image_size=64):
         (folder / path).write_bytes(example["image"])
         things = [dataclasses.asdict(thing) for thing in example["things"]]
         texts = {k: v for k, v in example.items() if isinstance(v, str)}
-        records.append({**texts, "image": path, "things": json.dumps(things)})
+        told = {"captions": example["captions"], "things": things}
+        told = {name: json.dumps(value) for name, value in told.items()}
+        records.append({**texts, **told, "image": path})
     names = ("image", "caption", "question", "answer", "statement", "truth")
-    frame = pl.DataFrame(records).select(*names, "things", "split")
+    frame = pl.DataFrame(records).select(*names, "captions", "things", "split")
     frame.write_csv(folder / "rows.csv")
     return folder / "rows.csv"
 
@@ -136,19 +139,22 @@ def examples(*, rows=8_000, seed=0, image_size=64):
 
     Yields:
         Dicts with `split`, `image` (PNG bytes), `things` (a list of `Thing`),
-        `caption`, `question`, `answer`, `statement` and `truth` ("true" or "false").
+        `captions` (five), `caption` (the first), `question`, `answer`, `statement` and
+        `truth` ("true" or "false").
     """
     rng = np.random.default_rng(seed)
     for split, share in SHARES.items():
         for _ in range(round(share * rows)):
             things = _things(rng, split == "unseen")
+            captions = [_caption(things, rng) for _ in range(5)]
             question, answer = _question(things, rng)
             truth = bool(rng.integers(2))
             yield {
                 "split": split,
                 "image": _picture(things, image_size, rng),
                 "things": things,
-                "caption": _caption(things, rng),
+                "captions": captions,
+                "caption": captions[0],
                 "question": question,
                 "answer": answer,
                 "statement": _statement(things, truth, rng),

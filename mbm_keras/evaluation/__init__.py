@@ -1,5 +1,6 @@
 """Answers about a trained model: (model, dataset) in, a table out."""
 
+from mbm_keras.evaluation.captions import caption_scores
 from mbm_keras.evaluation.confusion import confusion
 from mbm_keras.evaluation.figures import evaluate
 from mbm_keras.evaluation.figures import predict
@@ -7,4 +8,12 @@ from mbm_keras.evaluation.figures import score
 from mbm_keras.evaluation.report import write_report
 from mbm_keras.evaluation.subsets import subsets
 
-__all__ = ["confusion", "evaluate", "predict", "score", "subsets", "write_report"]
+__all__ = [
+    "caption_scores",
+    "confusion",
+    "evaluate",
+    "predict",
+    "score",
+    "subsets",
+    "write_report",
+]

@@ -107,6 +107,9 @@ class Teller(keras.layers.Layer):
         state_depth: Layers between the mean of the regions and the first state.
         hard: True to look at one place at a time.
         dropout: Rate in front of the words' logits, and in front of the first state.
+        word_dropout: Share of the words told before that the model is not shown while
+            it learns, so that it looks at the picture for the next. Bowman et al. 2016,
+            https://arxiv.org/abs/1511.06349, section 3.1; the paper has 0.
         penalty: Weight of the doubly stochastic penalty, 0 for none.
         entropy: Weight of the entropy of hard attention.
         seed: Of dropout and of the places drawn.
@@ -129,6 +132,7 @@ class Teller(keras.layers.Layer):
         state_depth=1,
         hard=False,
         dropout=0.5,
+        word_dropout=0.0,
         penalty=1.0,
         entropy=0.002,
         seed=None,
@@ -142,10 +146,13 @@ class Teller(keras.layers.Layer):
         self.state_depth = state_depth
         self.hard = hard
         self.dropout = dropout
+        self.word_dropout = word_dropout
         self.penalty = penalty
         self.entropy = entropy
         self.seed = seed
         self.random = keras.random.SeedGenerator(seed)
+        # TensorFlow's loops of unknown length have no gradient under XLA.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
 
     def build(self, regions_shape, caption_shape=None):
         width, policy = regions_shape[-1], dict(dtype=self.dtype_policy)
@@ -185,6 +192,10 @@ class Teller(keras.layers.Layer):
     def call(self, regions, caption, training=False):
         (h, c), (regions, places) = self.begin(regions, training)
         before = ops.pad(caption[:, :-1], [[0, 0], [1, 0]])
+        if training and self.word_dropout:
+            drawn = keras.random.uniform(ops.shape(before), seed=self.random)
+            hidden = ops.logical_and(drawn < self.word_dropout, before > 0)
+            before = ops.where(hidden, 1, before)  # an unknown word
         written = self._vectors(before)  # (batch, length, word_width)
         draws = self._draws(caption, training)
         nothing = ops.zeros_like(regions[:, 0])  # (batch, width)
@@ -299,6 +310,7 @@ class Teller(keras.layers.Layer):
             "state_depth": self.state_depth,
             "hard": self.hard,
             "dropout": self.dropout,
+            "word_dropout": self.word_dropout,
             "penalty": self.penalty,
             "entropy": self.entropy,
             "seed": self.seed,
@@ -316,6 +328,7 @@ def build(
     state_depth=1,
     hard=False,
     dropout=0.5,
+    word_dropout=0.0,
     penalty=1.0,
     entropy=0.002,
     seed=None,
@@ -336,7 +349,10 @@ def build(
         state_depth: Layers between the mean of the regions and the first state.
         hard: True to look at one place at a time.
         dropout: Rate of dropout in front of the words and of the first state.
-        penalty: Weight of the doubly stochastic penalty of soft attention.
+        word_dropout: Share of the words told before that are hidden while it learns.
+        penalty: Weight of the doubly stochastic penalty of soft attention. It wants as
+            much to be looked at as there are regions: with many more of them than words
+            it keeps attention from being sharp.
         entropy: Weight of the entropy of hard attention.
         seed: Of dropout and of the places drawn.
         towers: Another builder of the tower, by input name.
@@ -380,6 +396,7 @@ def build(
         state_depth=state_depth,
         hard=hard,
         dropout=dropout,
+        word_dropout=word_dropout,
         penalty=penalty,
         entropy=entropy,
         seed=seed,

@@ -72,8 +72,8 @@ def relation_holds(one, where, other):
 
 
 def test_captions_say_what_is_there(made):
-    for example in made:
-        words = example["caption"].split()
+    for example, caption in ((e, c) for e in made for c in e["captions"]):
+        words = caption.split()
         by_shape = {t.shape: t for t in example["things"]}
         named = [word for word in words if word in scenes.SHAPES]
         assert sorted(named) == sorted(by_shape)  # every object, once
@@ -83,9 +83,9 @@ def test_captions_say_what_is_there(made):
             if words[i - 2] in scenes.SIZES:
                 assert words[i - 2] == by_shape[shape].size
         for where in ("left of", "right of", "above", "below"):
-            if f" {where} " in example["caption"]:
+            if f" {where} " in caption:
                 one, other = (by_shape[shape] for shape in named[:2])
-                assert relation_holds(one, where, other), example["caption"]
+                assert relation_holds(one, where, other), caption
 
 
 def test_questions_have_their_answers(made):
@@ -149,3 +149,4 @@ def test_the_builder_prepares_offline(tmp_path, monkeypatch):
     example = next(iter(builder.as_dataset(split="train")))
     assert example["image"].shape == (64, 64, 3)
     assert example["things"]["box"].shape[1] == 4
+    assert example["captions"].shape == (5,)

@@ -29,6 +29,7 @@ class ShapesAndScenes(tfds.core.GeneratorBasedBuilder):
                 {
                     "image": tfds.features.Image(shape=(64, 64, 3)),
                     **{name: tfds.features.Text() for name in _TEXTS},
+                    "captions": tfds.features.Sequence(tfds.features.Text()),
                     "things": tfds.features.Sequence(thing),
                 }
             ),
@@ -47,7 +48,8 @@ class ShapesAndScenes(tfds.core.GeneratorBasedBuilder):
                     for thing in example["things"]
                 ]
                 texts = {name: example[name] for name in _TEXTS}
-                yield i, {"image": example["image"], "things": things, **texts}
+                told = {"captions": example["captions"], "things": things}
+                yield i, {"image": example["image"], **told, **texts}
 
 
 def _corners(box):
