@@ -26,8 +26,18 @@ PUBLISHED = {
     "mcan large": 201_722_891,
     "perceiver_io readme": 28_636_548,
     "mbt audioset": 175_005_455,
+    "show_attend_tell coco": 35_333_450,
+    "show_attend_tell coco_hard": 35_333_450,
 }
-PLACES = {"text": 50, "audio": 375, "video": 500, "question": 14, "regions": 100}
+GRID = 14 * 14  # regions of VGG-19
+PLACES = {
+    "caption": 16,
+    "text": 50,
+    "audio": 375,
+    "video": 500,
+    "question": 14,
+    "regions": 100,
+}
 LARGE = ("mcan large", "mbt audioset")
 
 
@@ -45,12 +55,14 @@ def stepped(which):
     rows, inputs = 1 if name == "mbt" else 2, {}
     for tensor in model.inputs:
         places = PLACES.get(tensor.name, 1_024)
+        if name == "show_attend_tell" and tensor.name == "regions":
+            places = GRID
         shape = (rows, *(places if n is None else n for n in tensor.shape[1:]))
         if "int" in tensor.dtype:
             inputs[tensor.name] = rng.integers(1, 90, shape).astype(tensor.dtype)
         else:
             inputs[tensor.name] = rng.standard_normal(shape, dtype="float32")
-    targets = {k: np.zeros((rows, *t.shape[1:]), "f4") for k, t in model.output.items()}
+    targets = {k: np.zeros(y.shape, "f4") for k, y in model(inputs).items()}
     model.compile(keras.optimizers.SGD(1e-3), "mse", jit_compile=False)
     start = time.time()
     loss = float(model.train_on_batch(inputs, targets))

@@ -113,3 +113,48 @@ def _plain(figure):
     for panel in figure.axes:
         panel.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def attention(image, words, looked, columns=5):
+    """A picture, and for every word of its caption where the model looked.
+
+    Args:
+        image: `(height, width, 3)` uint8.
+        words: The caption, word by word; more than there are rows in `looked` is an
+            error, fewer leave the rest out.
+        looked: `(words, places)`, the places of a square grid in rows from the top
+            left. The brightest is where it looked most.
+        columns: Panels in a row.
+
+    Returns:
+        A figure: the picture, then a panel per word.
+
+    Raises:
+        ValueError: If the places are no square, or there are more words than rows.
+    """
+    looked = np.asarray(looked)
+    side = round(looked.shape[1] ** 0.5)
+    if side**2 != looked.shape[1] or len(words) > len(looked):
+        raise ValueError(
+            "There is a row for every word, and the places make a square. "
+            f"Received: {len(words)} words, looked of shape {looked.shape}."
+        )
+    rows = -(-(1 + len(words)) // columns)
+    figure = Figure(figsize=(1.7 * columns, 1.9 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for panel in panels:
+        panel.set_axis_off()
+    height, width = image.shape[:2]
+    panels[0].imshow(image)
+    for panel, word, row in zip(panels[1:], words, looked, strict=False):
+        panel.imshow(image)
+        panel.imshow(
+            row.reshape(side, side),
+            extent=(-0.5, width - 0.5, height - 0.5, -0.5),
+            cmap="gray",
+            alpha=0.65,
+            interpolation="bicubic",
+            vmin=0.0,
+        )
+        panel.set_title(word, fontsize=9, color=INK)
+    return figure

@@ -12,6 +12,7 @@ from mbm_keras.models import film
 from mbm_keras.models import gated_multimodal_unit
 from mbm_keras.models import image_classifier
 from mbm_keras.models import late_fusion
+from mbm_keras.models import looking_to_listen
 from mbm_keras.models import low_rank_fusion
 from mbm_keras.models import mbt
 from mbm_keras.models import mcan

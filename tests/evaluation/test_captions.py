@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from mbm_keras.evaluation import caption_scores
+from mbm_keras.evaluation import plots
 from mbm_keras.evaluation.captions import cider
 
 REFERENCES = [["a red ring", "the red ring is here"], ["two blue dots lie there"]]
@@ -61,3 +63,17 @@ def test_letters_of_any_alphabet():
 def test_says_what_is_missing(written, references, message):
     with pytest.raises(ValueError, match=message):
         caption_scores(written, references)
+
+
+def test_a_picture_shows_where_every_word_looked():
+    image = np.zeros((8, 8, 3), "uint8")
+    looked = np.eye(4)[[0, 3, 1]]
+    figure = plots.attention(image, ["a", "ring"], looked)
+    panels = [panel for panel in figure.axes if panel.images]
+    assert [panel.get_title() for panel in panels] == ["", "a", "ring"]
+    assert np.argmax(panels[2].images[1].get_array()) == 3
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="4 words"):
+        plots.attention(image, ["a"] * 4, looked)
+    with pytest.raises(ValueError, match="make a square"):
+        plots.attention(image, ["a"], looked[:, :3])

@@ -95,6 +95,17 @@ def test_a_word_is_told_from_those_before_it_alone():
     assert np.abs(one[:, 3:] - two[:, 3:]).max() > 1e-4
 
 
+def test_words_are_hidden_while_it_learns_alone():
+    regions, caption = regions_and_caption()
+    layer = teller(word_dropout=1.0)
+    plain, _ = layer(regions, caption)
+    learning, _ = layer(regions, caption, training=True)
+    unknown = caption.copy()
+    unknown[:, :-1][unknown[:, :-1] > 0] = 1
+    assert_same(learning, layer(regions, unknown)[0])
+    assert np.abs(numpy(learning) - numpy(plain)).max() > 1e-3
+
+
 @pytest.mark.parametrize("hard", [False, True])
 def test_padding_changes_nothing(hard):
     layer = teller(hard=hard)
