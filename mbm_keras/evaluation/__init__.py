@@ -6,6 +6,9 @@ from mbm_keras.evaluation.figures import evaluate
 from mbm_keras.evaluation.figures import predict
 from mbm_keras.evaluation.figures import score
 from mbm_keras.evaluation.report import write_report
+from mbm_keras.evaluation.separation import sdr
+from mbm_keras.evaluation.separation import separation_scores
+from mbm_keras.evaluation.separation import si_sdr
 from mbm_keras.evaluation.subsets import subsets
 
 __all__ = [
@@ -14,6 +17,9 @@ __all__ = [
     "evaluate",
     "predict",
     "score",
+    "sdr",
+    "separation_scores",
+    "si_sdr",
     "subsets",
     "write_report",
 ]
