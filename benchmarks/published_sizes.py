@@ -3,8 +3,9 @@
 Each in a process of its own. Printed are the trainable parameters beside the published
 number (what is more or less is told in `tests/models/test_published.py` and in the
 model's file), the seconds of building and of one step of SGD, and the most memory.
-Sequences are as long as in the papers, batches are of 2 rows, of 1 for `mbt`. `--quick`
-leaves out models of more than a hundred million parameters.
+Sequences are as long as in the papers, batches are of 2 rows, of 1 for `mbt` and
+`looking_to_listen`. `--quick` leaves out models of more than a hundred million
+parameters.
 """
 
 import json
@@ -28,6 +29,10 @@ PUBLISHED = {
     "mbt audioset": 175_005_455,
     "show_attend_tell coco": 35_333_450,
     "show_attend_tell coco_hard": 35_333_450,
+    "looking_to_listen one_speaker": 16_505_810,
+    "looking_to_listen two_speakers": 17_633_924,
+    "looking_to_listen three_speakers": 18_762_038,
+    "looking_to_listen audio_only": 12_517_508,
 }
 GRID = 14 * 14  # regions of VGG-19
 PLACES = {
@@ -52,7 +57,7 @@ def stepped(which):
     model = ZOO[name].build(**ZOO[name].PRESETS[preset])
     built = time.time() - start
     rng = np.random.default_rng(0)
-    rows, inputs = 1 if name == "mbt" else 2, {}
+    rows, inputs = 1 if name in ("mbt", "looking_to_listen") else 2, {}
     for tensor in model.inputs:
         places = PLACES.get(tensor.name, 1_024)
         if name == "show_attend_tell" and tensor.name == "regions":
