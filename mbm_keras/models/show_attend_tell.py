@@ -2,9 +2,8 @@
 
 Xu et al. 2015, "Show, Attend and Tell: Neural Image Caption Generation with Visual
 Attention", https://arxiv.org/abs/1502.03044; depths and what else the paper leaves open
-as in the authors' code. Deviations: any tower for the picture; words are compared with
-their sentence at the same time for the whole batch; in batches of unequal length what
-is behind the end of a sentence counts for nothing.
+as in the authors' code. Deviations: any tower for the picture; batches of sentences of
+unequal length, in which what is behind an end counts for nothing.
 
     image --> image_tower --> regions a_1 .. a_L
     mean of a --> h_0, c_0

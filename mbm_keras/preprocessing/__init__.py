@@ -4,7 +4,7 @@ A preprocessor is a `tf.Module`: one raw example in, one array out. It has
 
     raw          TensorSpec of the raw scalar; a table has a dict of them by column
     array        TensorSpec of the array
-    modality     "text", "image", "audio", "video", "points" or "table"
+    modality     "text", "image", "audio", "video", "points", "table" or "wave"
     adapt(values)  learns from raw training values, where there is something to learn
     sizes()      what a tower of that modality must know
     config()     what JSON must keep to build it again
@@ -13,6 +13,7 @@ The line in `PREPROCESSORS` is the registration.
 """
 
 from mbm_keras.preprocessing.audio import LogMel
+from mbm_keras.preprocessing.audio import Waveform
 from mbm_keras.preprocessing.caption import Caption
 from mbm_keras.preprocessing.features import Features
 from mbm_keras.preprocessing.image import Pixels
@@ -43,5 +44,6 @@ __all__ = [
     "Points",
     "Quantity",
     "TableRow",
+    "Waveform",
     "WordIds",
 ]

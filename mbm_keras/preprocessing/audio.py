@@ -1,8 +1,54 @@
-"""One encoded sound to the log of mel-band energy."""
+"""One encoded sound to its samples, or to the log of mel-band energy."""
 
 import tensorflow as tf
 
 from mbm_keras.preprocessing.wav import decode_wav
+
+
+class Waveform(tf.Module):
+    """Decodes WAV bytes to samples of one channel and one rate.
+
+    Channels are mixed to one, and another rate is resampled without aliases.
+
+    Args:
+        sample_rate: Rate of the samples, in hertz.
+        seconds: Length of the window; longer sound is cut, shorter is padded with
+            silence.
+
+    Returns:
+        From a scalar string of bytes, `(samples,)` float32, full scale is 1.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If the bytes are no whole WAV file.
+        ValueError: If the window holds no sample.
+    """
+
+    modality = "wave"
+    raw = tf.TensorSpec((), tf.string)
+
+    def __init__(self, sample_rate, seconds):
+        super().__init__(name="waveform")
+        self.sample_rate = sample_rate
+        self.seconds = seconds
+        self.samples = round(sample_rate * seconds)
+        if self.samples < 1:
+            raise ValueError(
+                "The window holds one sample at least. Received: "
+                f"sample_rate={sample_rate}, seconds={seconds}."
+            )
+        self.array = tf.TensorSpec((self.samples,), tf.float32)
+
+    def __call__(self, encoded):
+        return _window(encoded, self.sample_rate, self.seconds)[0]
+
+    def adapt(self, values):
+        """Learns nothing."""
+
+    def sizes(self):
+        return {"samples": self.samples}
+
+    def config(self):
+        return {"sample_rate": self.sample_rate, "seconds": self.seconds}
 
 
 class LogMel(tf.Module):
@@ -60,19 +106,7 @@ class LogMel(tf.Module):
 
     def each(self, encoded):
         """The first of two steps: one sound's samples and their number."""
-        wave, rate = decode_wav(encoded)
-        longest = tf.cast(
-            tf.math.ceil(self.seconds * tf.cast(rate, tf.float32)), tf.int32
-        )
-        wave = wave[: longest + 1]  # no work on what will be cut
-        wave = tf.cond(
-            rate == self.sample_rate,
-            lambda: wave,
-            lambda: resample(wave, rate, self.sample_rate),
-        )
-        wave = wave[: self.samples]
-        length = tf.shape(wave)[0]
-        wave = tf.pad(wave, [[0, self.samples - length]])
+        wave, length = _window(encoded, self.sample_rate, self.seconds)
         wave = tf.concat([wave, [tf.cast(length, tf.float32)]], axis=0)
         return tf.ensure_shape(wave, self.piece.shape)
 
@@ -104,6 +138,20 @@ class LogMel(tf.Module):
             "hop": self.hop,
             "variable": self.variable,
         }
+
+
+def _window(encoded, sample_rate, seconds):
+    """Its samples, cut or padded, and how many of them are its own."""
+    samples = round(sample_rate * seconds)
+    wave, rate = decode_wav(encoded)
+    longest = tf.cast(tf.math.ceil(seconds * tf.cast(rate, tf.float32)), tf.int32)
+    wave = wave[: longest + 1]  # no work on what will be cut
+    wave = tf.cond(
+        rate == sample_rate, lambda: wave, lambda: resample(wave, rate, sample_rate)
+    )
+    wave = wave[:samples]
+    length = tf.shape(wave)[0]
+    return tf.ensure_shape(tf.pad(wave, [[0, samples - length]]), (samples,)), length
 
 
 def resample(wave, rate, new_rate):

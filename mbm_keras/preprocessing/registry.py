@@ -1,6 +1,7 @@
 """Every preprocessor of a whole input, by class name."""
 
 from mbm_keras.preprocessing.audio import LogMel
+from mbm_keras.preprocessing.audio import Waveform
 from mbm_keras.preprocessing.caption import Caption
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.points import Points
@@ -9,5 +10,6 @@ from mbm_keras.preprocessing.text import WordIds
 from mbm_keras.preprocessing.video import Frames
 
 PREPROCESSORS = {
-    x.__name__: x for x in (Caption, Frames, LogMel, Pixels, Points, TableRow, WordIds)
+    x.__name__: x
+    for x in (Caption, Frames, LogMel, Pixels, Points, TableRow, Waveform, WordIds)
 }

@@ -15,7 +15,7 @@ class AdaptiveGradientModulation(keras.callbacks.Callback):
         phi_i = sum over subsets S without i of |S|! (n - |S| - 1)! / n!
                 * (f(S and i) - f(S))           the Shapley value of i in the logits
         s_i   = mean of log softmax(phi_i)[y]
-        r_i   = exp(s_i - mean of the other s_j),   t_i the same of the running means
+        r_i   = exp(s_i - mean of the other s_j),   t_i the same of the means so far
         k_i   = exp(alpha * min(t_i - r_i, 10))
 
     where f(S) are the logits with the inputs S alone present, f of none is 0. The
@@ -96,9 +96,9 @@ class AdaptiveGradientModulation(keras.callbacks.Callback):
     def scales(self, scores):
         """`k_i` of the scores `s_i`, in order; the running means follow."""
         scores = np.array(scores)
+        ratio, usual = self._ahead(scores), self._ahead(self._mean)
         self._seen += 1
         self._mean += (scores - self._mean) / self._seen
-        ratio, usual = self._ahead(scores), self._ahead(self._mean)
         return np.exp(self.alpha * np.minimum(usual - ratio, 10.0)).tolist()
 
     def _ahead(self, scores):

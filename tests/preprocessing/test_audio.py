@@ -8,7 +8,9 @@ import pytest
 import soundfile
 import tensorflow as tf
 
+from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import LogMel
+from mbm_keras.preprocessing import Waveform
 from mbm_keras.preprocessing.audio import resample
 from mbm_keras.preprocessing.wav import decode_wav
 from tests.helpers import wav_bytes
@@ -126,3 +128,23 @@ def test_a_rate_that_would_fill_the_memory_is_refused(rate, kind):
     data[24:28] = rate.to_bytes(4, "little")
     with pytest.raises(tf.errors.InvalidArgumentError, match="more hertz than allowed"):
         LogMel(8_000, 0.25, 8)(tf.constant(bytes(data)))
+
+
+def test_a_waveform_is_cut_padded_and_resampled():
+    data = wav_bytes(seconds=0.25)
+    right, _ = decode_wav(tf.constant(data))
+    wave = Waveform(8_000, 0.3)(tf.constant(data)).numpy()
+    np.testing.assert_array_equal(wave[:2_000], right)
+    assert len(wave) == 2_400 and not wave[2_000:].any()
+    np.testing.assert_array_equal(Waveform(8_000, 0.1)(tf.constant(data)), right[:800])
+    other = Waveform(8_000, 0.25)(tf.constant(wav_bytes(rate=44_100))).numpy()
+    assert np.abs(other - wave[:2_000])[100:-100].max() < 0.02
+    features = Features(mixture=Waveform(8_000, 0.25))
+    assert features.inputs() == [
+        {"name": "mixture", "modality": "wave", "samples": 2_000}
+    ]
+    arrays, status = features.checked({"mixture": tf.constant([data, b"", b"no"])})
+    assert status.numpy().ravel().tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(arrays["mixture"][0], right)
+    with pytest.raises(ValueError, match="one sample at least"):
+        Waveform(8_000, 0.0)

@@ -54,12 +54,18 @@ def test_scores_are_those_of_shapley_values():
 
 def test_scales_of_a_worked_example():
     agm = AdaptiveGradientModulation([], ["a", "b"], alpha=0.5)
-    assert agm.scales([-1.0, -2.0]) == pytest.approx([1.0, 1.0])  # as ever
-    # Running means: -0.75 and -2, so a is usually exp(1.25) ahead; it is exp(1.5) now.
-    slowed = np.exp(0.5 * (np.exp(1.25) - np.exp(1.5)))
-    faster = np.exp(0.5 * (np.exp(-1.25) - np.exp(-1.5)))
+    # Nothing was seen before: as if none had been ahead.
+    slowed = np.exp(0.5 * (1 - np.exp(1.0)))
+    faster = np.exp(0.5 * (1 - np.exp(-1.0)))
+    assert agm.scales([-1.0, -2.0]) == pytest.approx([slowed, faster])
+    # So far a was exp(1) ahead; it is exp(1.5) now.
+    slowed = np.exp(0.5 * (np.exp(1.0) - np.exp(1.5)))
+    faster = np.exp(0.5 * (np.exp(-1.0) - np.exp(-1.5)))
     assert agm.scales([-0.5, -2.0]) == pytest.approx([slowed, faster])
     assert slowed < 1 < faster
+    # The means are -0.75 and -2 by now.
+    same = agm.scales([-0.75, -2.0])
+    assert same == pytest.approx([1.0, 1.0])
 
 
 def test_gradients_are_modulated_while_it_trains():
@@ -74,7 +80,7 @@ def test_gradients_are_modulated_while_it_trains():
     agm = AdaptiveGradientModulation([(x, {"label": y})], NAMES, every=2)
     model.compile(keras.optimizers.Adam(0.02), classification.losses())
     model.fit(x, {"label": y}, 4, epochs=2, verbose=0, callbacks=[agm, Look()])
-    assert seen[0] == [1.0, 1.0, 1.0] and seen[1] == seen[0]
+    assert seen[0] != [1.0, 1.0, 1.0] and seen[1] == seen[0]  # it holds
     assert seen[2] != seen[0] and seen[2] != seen[4]
     assert all(numpy(model.get_layer(f"{n}_gradient").scale) == 1.0 for n in NAMES)
 
