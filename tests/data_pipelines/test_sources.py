@@ -1,6 +1,7 @@
 """Every source gives raw scalars; the quickstart task and the tfds builder."""
 
 import io
+import pathlib
 
 import numpy as np
 import polars as pl
@@ -107,7 +108,11 @@ def test_every_caption_of_a_picture_makes_a_row(tmp_path):
         }
         return tf.data.Dataset.from_generator(lambda: made, output_signature=spec)
 
-    with tfds.testing.mock_data(as_dataset_fn=examples):
+    with tfds.testing.mock_data(as_dataset_fn=examples, data_dir=tmp_path):
+        # The mock says where prepared files would be, and makes none.
+        place = tfds.builder("coco_captions", data_dir=tmp_path).data_path
+        pathlib.Path(place).mkdir(parents=True)
+        assert tmp_path in pathlib.Path(place).parents
         asked = dict(data_dir=tmp_path, each="captions", splits={"train": "train"})
         frame = tfds_source.frame(
             "coco_captions",
