@@ -156,12 +156,13 @@ def in_best_order(waves, parts):
 
 def main():
     """Trains both kinds, and listens to a speaker that neither has heard."""
-    arguments = common.options(__doc__)
+    arguments = common.options(__doc__, epochs=(int, None, "of 1,600 mixtures each"))
     if not (pathlib.Path(os.environ.get("MBM_DATA_DIR", "")) / SOUND).is_file():
         raise SystemExit(f"Set MBM_DATA_DIR to the folder that holds {SOUND}.")
     from mbm_keras.models import looking_to_listen
 
     epochs, rows, tested = (2, 256, 40) if arguments.quick else (40, 1_600, 300)
+    epochs = arguments.epochs or epochs
     splits = digits()
     mixture, parts, sight = mixed(splits["test"], tested, 0)
     result = {"seed": SEED, "mixtures": epochs * rows, "tested": tested}
