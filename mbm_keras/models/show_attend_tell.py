@@ -204,11 +204,8 @@ class Teller(keras.layers.Layer):
         # Words come in batches of sentences; what can be done for all of them at once
         # stands outside of this.
         def step(carried, given):
-            h, c = carried[:2]
-            alpha, used = self._look(h, places, given[1:])
-            seen = self.gate(h) * ops.einsum("bp,bpw->bw", used, regions)
-            h, c = self._remember(given[0], seen, h, c)
-            carried = (h, c, seen, alpha, ops.cast(used, alpha.dtype))
+            word, *draws = given
+            carried = self._advance(word, *carried[:2], regions, places, draws)
             return carried, carried
 
         first = (h, c, nothing, nowhere, nowhere)
@@ -239,9 +236,8 @@ class Teller(keras.layers.Layer):
         """Logits of the next word `(batch, vocabulary_size)`, and the next state."""
         (h, c), (regions, places) = state, fixed
         written = self._vectors(word)  # (batch, word_width)
-        alpha, _ = self._look(h, places, ())
-        seen = self.gate(h) * ops.einsum("bp,bpw->bw", alpha, regions)
-        h, c = self._remember(self.from_word(written), seen, h, c)
+        word = self.from_word(written)
+        h, c, seen, _, _ = self._advance(word, h, c, regions, places)
         return self._logits(h, written, seen, False), (h, c)
 
     def _vectors(self, ids):
@@ -265,17 +261,19 @@ class Teller(keras.layers.Layer):
         if not draws:
             return alpha, alpha
         drawn, soft = draws
-        upto = ops.cumsum(ops.cast(alpha, "float32"), axis=-1)
-        chosen = ops.argmax(upto > (drawn[:, None] * upto[:, -1:]), axis=-1)
+        chosen = decoding.chosen(ops.cast(alpha, "float32"), drawn)
         one = ops.one_hot(chosen, places.shape[1] or ops.shape(places)[1])
         used = soft * ops.cast(alpha, "float32") + (1 - soft) * one
         return alpha, ops.cast(ops.stop_gradient(used), alpha.dtype)
 
-    def _remember(self, word, seen, h, c):
+    def _advance(self, word, h, c, regions, places, draws=()):
+        """The next state, what was seen for it, and where: `alpha`, and what of it."""
+        alpha, used = self._look(h, places, draws)
+        seen = self.gate(h) * ops.einsum("bp,bpw->bw", used, regions)
         gates = word + self.from_state(h) + self.from_seen(seen)
         i, f, o, g = ops.split(gates, 4, axis=-1)
         c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-        return ops.sigmoid(o) * ops.tanh(c), c
+        return ops.sigmoid(o) * ops.tanh(c), c, seen, alpha, used
 
     def _logits(self, h, written, seen, training):
         x = ops.tanh(self.out_state(h) + written + self.out_seen(seen))

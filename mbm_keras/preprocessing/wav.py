@@ -76,7 +76,8 @@ def _decode_plain(encoded, channels, rate):
 
 def _decode_any(encoded):
     # Few operations, for all of them are traced and optimised before the first sound.
-    fmt, fmt_size, start, size = _chunks(encoded)
+    is_wav = riff_form(encoded) == b"WAVE"
+    fmt, fmt_size, start, size = _chunks(encoded, is_wav)
     body = tf.io.decode_raw(_substr(encoded, fmt, 26), tf.uint8)
     body = tf.pad(body, [[0, 26 - tf.shape(body)[0]]])
     said = tf.linalg.matvec(_FMT, tf.cast(body, tf.int64))
@@ -89,7 +90,7 @@ def _decode_any(encoded):
     match = tf.reduce_all(_CODINGS == tf.stack([tag, bits]), axis=1)
     known = tf.reduce_any(match)
     wrong = [
-        (riff_form(encoded) != b"WAVE", "not a WAV file"),
+        (~is_wav, "not a WAV file"),
         (fmt == 0, "fmt chunk is not in the WAV file"),
         (start == 0, "data chunk is not in the WAV file"),
         (fmt_size < 16, "WAV file without a whole `fmt ` chunk"),
@@ -166,14 +167,14 @@ def _substr(data, start, size):
     return tf.strings.substr(data, tf.cast(start, tf.int32), tf.cast(size, tf.int32))
 
 
-def _chunks(encoded):
+def _chunks(encoded, is_wav):
     """Start and size of the first `fmt ` and the first `data` chunk, 0 without one.
 
     Their headers are left out.
     """
     length = tf.cast(tf.strings.length(encoded), tf.int64)
     # What is no WAV is not walked through.
-    at = tf.where(riff_form(encoded) == b"WAVE", tf.constant(12, tf.int64), length)
+    at = tf.where(is_wav, tf.constant(12, tf.int64), length)
 
     def lacking(at, found):
         return (at + 8 <= length) & tf.reduce_any(found[:, 0] == 0)

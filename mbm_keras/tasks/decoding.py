@@ -84,10 +84,7 @@ def sample(
 
     def choose(log_p, t):
         p = ops.softmax(_likely(log_p / temperature, top_k, top_p), axis=-1)
-        upto = ops.cumsum(p, axis=-1)
-        # Rounding must not leave the last word out: the sum is not quite 1.
-        wanted = ops.take(drawn, t, axis=1)[:, None] * upto[:, -1:]
-        return ops.argmax(ops.cast(upto > wanted, "int32"), axis=-1)
+        return chosen(p, ops.take(drawn, t, axis=1))
 
     return _written(step, state, fixed, choose, length, end, never)
 
@@ -132,12 +129,15 @@ def beam_search(
     number = ops.zeros((rows, beams), "float32")
     ended = ops.zeros((rows, beams), "bool")
 
-    def going(t, words, number, ended, score, total, state):
+    flat = tree.flatten(state)  # `while_loop` takes one level
+
+    def going(t, words, number, ended, score, total, *flat):
         return ops.logical_and(t < length, ops.logical_not(ops.all(ended)))
 
-    def another(t, words, number, ended, score, total, state):
+    def another(t, words, number, ended, score, total, *flat):
         last = ops.take(words, ops.maximum(t - 1, 0), axis=2)
-        logits, state = step(ops.reshape(last, (-1,)), state, fixed)
+        own = tree.pack_sequence_as(state, flat)
+        logits, own = step(ops.reshape(last, (-1,)), own, fixed)
         size = logits.shape[-1]
         log_p = ops.reshape(_log_p(logits, never), (-1, beams, size))
         nothing = ops.where(ops.arange(size) == 0, 0.0, NEVER)
@@ -156,24 +156,11 @@ def beam_search(
         words = ops.where(ops.arange(length) == t, word[:, :, None], words)
         ended = ops.logical_or(ended, word == end)
         rows_of = ops.reshape(first + parent, (-1,))
-        state = tree.map_structure(lambda x: ops.take(x, rows_of, axis=0), state)
-        return t + 1, words, number, ended, score, total, state
-
-    # `while_loop` takes one level.
-    flat = tree.flatten(state)
-
-    def unpacked(function):
-        def run(*values):
-            own = tree.pack_sequence_as(state, values[6:])
-            result = function(*values[:6], own)
-            if function is going:
-                return result
-            return (*result[:6], *tree.flatten(result[6]))
-
-        return run
+        flat = [ops.take(x, rows_of, axis=0) for x in tree.flatten(own)]
+        return t + 1, words, number, ended, score, total, *flat
 
     begun = (ops.convert_to_tensor(0, "int32"), words, number, ended, total, total)
-    done = ops.while_loop(unpacked(going), unpacked(another), (*begun, *flat))
+    done = ops.while_loop(going, another, (*begun, *flat))
     return done[1], done[4]
 
 
@@ -333,6 +320,22 @@ def _written(step, state, fixed, choose, length, end, never):
 
     begun = (ops.convert_to_tensor(0, "int32"), words, ended, *flat)
     return ops.while_loop(going, another, begun)[1]
+
+
+def chosen(p, drawn):
+    """The place that a draw falls on.
+
+    Args:
+        p: `(rows, places)` probabilities.
+        drawn: `(rows,)`, evenly in [0, 1).
+
+    Returns:
+        `(rows,)` integers.
+    """
+    upto = ops.cumsum(p, axis=-1)
+    # Rounding must not leave the last one out: the sum is not quite 1.
+    beyond = upto > drawn[:, None] * upto[:, -1:]
+    return ops.argmax(ops.cast(beyond, "int32"), axis=-1)
 
 
 def _log_p(logits, never):

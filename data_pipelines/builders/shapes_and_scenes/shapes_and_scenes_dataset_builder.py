@@ -43,15 +43,9 @@ class ShapesAndScenes(tfds.core.GeneratorBasedBuilder):
         for i, example in enumerate(scenes.examples()):
             if example["split"] == split:
                 things = [
-                    dataclasses.asdict(thing)
-                    | {"box": tfds.features.BBox(*_corners(thing.box))}
+                    dataclasses.asdict(thing) | {"box": tfds.features.BBox(*thing.box)}
                     for thing in example["things"]
                 ]
                 texts = {name: example[name] for name in _TEXTS}
                 told = {"captions": example["captions"], "things": things}
                 yield i, {"image": example["image"], **told, **texts}
-
-
-def _corners(box):
-    top, left, bottom, right = box
-    return top, left, bottom, right
