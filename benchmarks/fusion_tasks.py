@@ -126,10 +126,10 @@ def av_mnist(rows=6_000, seed=0):
         "valid": order[fifth:tenth],
         "train": order[tenth:],
     }
-    spoken = _recordings(SOUND, ".wav", lambda name: name.split("_")[:2])
+    spoken = recordings(SOUND, ".wav", lambda name: name.split("_")[:2])
     speakers = sorted({speaker for (_, speaker), _ in spoken})
     held_out = speakers[seed % len(speakers)]
-    noises = [wave for _, wave in _recordings(BACKGROUND, ".ogg", str)]
+    noises = [wave for _, wave in recordings(BACKGROUND, ".ogg", str)]
     sounds = {"train": [], "valid": [], "test": []}
     for i in rng.permutation(len(spoken)):
         (digit, speaker), wave = spoken[i]
@@ -157,7 +157,7 @@ def _with_less_energy(images):
     )
 
 
-def _recordings(archive, ending, label):
+def recordings(archive, ending, label):
     """`(label of the name, samples at RATE)` of every sound of an archive."""
     import soundfile
 
