@@ -8,6 +8,7 @@ combinations: each of its pictures shows a colour on a shape that training never
 together, though it shows both. Offline, and the same for the same seed.
 """
 
+import colorsys
 import dataclasses
 import io
 import json
@@ -17,17 +18,23 @@ import numpy as np
 import polars as pl
 
 SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
+# Hue in degrees, saturation, value: from and to. A colour is a range of shades, as it
+# is of real things.
+_VIVID = (0.35, 1.0), (0.75, 1.0)
 COLOURS = {
-    "red": (215, 40, 40),
-    "green": (40, 170, 60),
-    "blue": (50, 80, 220),
-    "yellow": (235, 215, 50),
-    "purple": (150, 60, 180),
-    "white": (245, 245, 245),
+    "red": ((-14, 12), *_VIVID),
+    "orange": ((20, 38), *_VIVID),
+    "yellow": ((46, 64), *_VIVID),
+    "green": ((95, 150), *_VIVID),
+    "cyan": ((170, 195), *_VIVID),
+    "blue": ((208, 238), *_VIVID),
+    "purple": ((252, 282), *_VIVID),
+    "pink": ((300, 335), *_VIVID),
+    "white": ((0, 360), (0.0, 0.08), (0.8, 1.0)),
 }
-SIZES = {"small": (0.13, 0.17), "large": (0.22, 0.28)}  # of the picture's side
+SIZES = {"small": (0.17, 0.22), "large": (0.29, 0.36)}  # of the picture's side
 SHARES = {"train": 0.75, "valid": 0.05, "test": 0.1, "unseen": 0.1}
-# One shape of every colour, and one colour of every shape.
+# One colour of every shape.
 UNSEEN = frozenset(
     {
         ("red", "square"),
@@ -204,8 +211,8 @@ def _picture(things, size, rng, finer=4):
     layer = Image.new("RGBA", (big, big))
     draw = ImageDraw.Draw(layer)
     for thing in things:
-        shade = np.array(COLOURS[thing.colour]) * rng.uniform(0.85, 1.0)
-        _draw(draw, thing.shape, [v * big for v in thing.box], tuple(np.uint8(shade)))
+        colour = _shade(thing.colour, rng)
+        _draw(draw, thing.shape, [v * big for v in thing.box], colour)
     layer = layer.resize((size, size), Image.Resampling.BOX)
     noise.paste(layer, (0, 0), layer)
     data = io.BytesIO()
@@ -213,10 +220,16 @@ def _picture(things, size, rng, finer=4):
     return data.getvalue()
 
 
+def _shade(colour, rng):
+    """Red, green and blue, 0 to 255, of a colour's range."""
+    hue, saturation, value = (rng.uniform(*span) for span in COLOURS[colour])
+    shade = colorsys.hsv_to_rgb(hue / 360 % 1, saturation, value)
+    return tuple(round(255 * part) for part in shade)
+
+
 def _draw(draw, shape, box, colour):
     top, left, bottom, right = box
     y, x, third = (top + bottom) / 2, (left + right) / 2, (right - left) / 3
-    colour = tuple(int(v) for v in colour)
     if shape == "circle":
         draw.ellipse((left, top, right, bottom), fill=colour)
     elif shape == "ring":

@@ -12,8 +12,11 @@ _TEXTS = ("caption", "question", "answer", "statement", "truth")
 class ShapesAndScenes(tfds.core.GeneratorBasedBuilder):
     """Pictures of coloured shapes: captions, questions, statements, boxes."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "8,000 scenes of 64 x 64, seed 0."}
+    VERSION = tfds.core.Version("2.0.0")
+    RELEASE_NOTES = {
+        "1.0.0": "8,000 scenes of 64 x 64, seed 0.",
+        "2.0.0": "Nine colours of many shades, larger objects.",
+    }
 
     def _info(self):
         thing = {
