@@ -58,23 +58,77 @@ def frames(data, wanted):
     """
     if data.startswith(b"\x93NUMPY"):
         return data
-    with _opened(data) as clip:
-        video = next(_known(clip.streams.video), None)
-        if video is None:
-            raise ValueError("there is no picture in the clip of a coding that is read")
-        pixels = video.width * video.height
-        if pixels > wanted.max_pixels:
-            raise ValueError(
-                f"more pixels than allowed: {pixels} a frame, not {wanted.max_pixels}"
-            )
-        begin, told = _begin(clip), _seconds(data, clip, video)
+    reformatter = _av().video.reformatter.VideoReformatter()
+    to = dict(width=wanted.size, height=wanted.size, format="rgb24")
+
+    def whole(frame):
+        return reformatter.reformat(frame, interpolation="AREA", **to).to_ndarray()
+
+    def evenly(told):
         seconds = told if wanted.seconds is None else wanted.seconds
         if seconds is None or seconds > wanted.max_seconds:
             raise ValueError(
                 f"more seconds than allowed: {seconds}, not {wanted.max_seconds}"
             )
-        times = (np.arange(wanted.num_frames) + 0.5) * seconds / wanted.num_frames
-        return _npy(_shown(clip, video, begin, told, times, wanted.size))
+        return (np.arange(wanted.num_frames) + 0.5) * seconds / wanted.num_frames
+
+    shape = (wanted.size, wanted.size, 3)
+    return npy_of(_frames(data, wanted.max_pixels, evenly, whole, shape))
+
+
+def crops(data, times, boxes, size, max_pixels=9_000_000):
+    """Parts of the frames of a clip, such as the faces in it, read once for all.
+
+    Args:
+        data: The bytes of the clip.
+        times: Seconds from where the clip begins, rising: the frames shown then.
+        boxes: A list of (top, left, bottom, right), as shares of height and width.
+        size: Height and width of the output, in pixels.
+        max_pixels: The most that a frame may have.
+
+    Returns:
+        `(boxes, times, size, size, 3)` uint8; zeros behind the end of the clip.
+
+    Raises:
+        ValueError: If it cannot be decoded, ends before it says, has more pixels than
+            allowed, or a box is empty or leaves the picture.
+    """
+    from PIL import Image
+
+    for top, left, bottom, right in boxes:
+        if not (0 <= top < bottom <= 1 and 0 <= left < right <= 1):
+            raise ValueError(
+                "a box is top, left, bottom, right, shares of the picture from 0 to "
+                f"1. Received: {(top, left, bottom, right)}"
+            )
+
+    def parts(frame):
+        picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
+        width, height = picture.size
+        cut = [
+            (b[1] * width, b[0] * height, b[3] * width, b[2] * height) for b in boxes
+        ]
+        area = Image.Resampling.BOX
+        return np.stack([picture.resize((size, size), area, place) for place in cut])
+
+    shape = (len(boxes), size, size, 3)
+    made = _frames(data, max_pixels, lambda told: np.asarray(times), parts, shape)
+    return np.swapaxes(made, 0, 1)
+
+
+def _frames(data, max_pixels, times_of, draw, shape):
+    """`(times, *shape)` uint8, what `draw` makes of the frames that are shown."""
+    with _opened(data) as clip:
+        video = next(_known(clip.streams.video), None)
+        if video is None:
+            raise ValueError("there is no picture in the clip of a coding that is read")
+        pixels = video.width * video.height
+        if pixels > max_pixels:
+            raise ValueError(
+                f"more pixels than allowed: {pixels} a frame, not {max_pixels}"
+            )
+        begin, told = _begin(clip), _seconds(data, clip, video)
+        return _shown(clip, video, begin, told, times_of(told), draw, shape)
 
 
 def told(data):
@@ -113,8 +167,7 @@ def sound(data, most_samples):
     Raises:
         ValueError: If it cannot be decoded, or promises more than is allowed.
     """
-    import av
-
+    av = _av()
     with _opened(data) as clip:
         if not clip.streams.audio:
             return b""
@@ -159,14 +212,27 @@ def wav_of(wave, rate):
     return wav.getvalue()
 
 
-@contextlib.contextmanager
-def _opened(data):
+def npy_of(array):
+    """NPY bytes of an array, as `Frames` and `Faces` read them."""
+    data = io.BytesIO()
+    np.save(data, array, allow_pickle=False)
+    return data.getvalue()
+
+
+def _av():
     try:
         import av
+        import av.video.reformatter
     except ImportError:
         raise ImportError(
             "Clips are read by PyAV: `pip install 'mbm-keras[video]'`."
         ) from None
+    return av
+
+
+@contextlib.contextmanager
+def _opened(data):
+    av = _av()
     kind = format_of(data[:256])
     if kind is None:
         raise ValueError("it is no clip of a kind that is read")
@@ -209,12 +275,9 @@ def _seconds_of_packets(data, stream):
     )
 
 
-def _shown(clip, video, begin, told, times, size):
-    """The frames that are shown at some times, in order."""
-    from av.video.reformatter import VideoReformatter
-
-    reformatter = VideoReformatter()
-    made = np.zeros((len(times), size, size, 3), np.uint8)
+def _shown(clip, video, begin, told, times, draw, shape):
+    """What `draw` makes of the frames that are shown at some times, in order."""
+    made = np.zeros((len(times), *shape), np.uint8)
     period = float(1 / (video.average_rate or fractions.Fraction(25)))
     done, last, end = 0, None, 0.0
 
@@ -222,8 +285,7 @@ def _shown(clip, video, begin, told, times, size):
         nonlocal done
         stop = int(np.searchsorted(times, until))
         if stop > done and last is not None:
-            to = dict(width=size, height=size, format="rgb24", interpolation="AREA")
-            made[done:stop] = reformatter.reformat(last, **to).to_ndarray()
+            made[done:stop] = draw(last)
         done = max(done, stop)
 
     for frame in clip.decode(video):
@@ -241,9 +303,3 @@ def _shown(clip, video, begin, told, times, size):
         raise ValueError(f"ends after {end:.2f} of {told:.2f} seconds")
     put(max(end, told or 0.0) + 1e-9)
     return made
-
-
-def _npy(array):
-    data = io.BytesIO()
-    np.save(data, array, allow_pickle=False)
-    return data.getvalue()

@@ -111,7 +111,7 @@ def clip_bytes(
         size: Width and height.
         hertz: Of its tone; None for no sound.
         late: How many frames are missing at the beginning, its sound is not.
-        values: Gray value of each frame; None for 20, 30, 40 ...
+        values: Gray value of each frame, or of all its pixels; None for 20, 30 ...
     """
     import av
 
@@ -130,7 +130,8 @@ def clip_bytes(
         for i, value in enumerate(values):
             if i < late:
                 continue
-            pixels = np.full((*size[::-1], 3), value, np.uint8)
+            pixels = np.empty((*size[::-1], 3), np.uint8)
+            pixels[...] = np.asarray(value)[..., None]
             frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
             frame.pts = i
             clip.mux(video.encode(frame))

@@ -246,7 +246,8 @@ def _draw(draw, shape, box, colour):
 
 
 def _caption(things, rng):
-    order = [things[i] for i in rng.permutation(len(things))]
+    # As one reads, so that what comes next can be told from the picture.
+    order = sorted(things, key=lambda thing: thing.middle[1])
     named = dict(zip("abc", (_named(thing, rng) for thing in order), strict=False))
     forms = {1: _SINGLE, 2: _PAIR, 3: _TRIPLE}[len(order)]
     place = _place(order[0])

@@ -11,6 +11,7 @@ from mbm_keras.cli.inspect import inspect
 from mbm_keras.cli.pack import pack
 from mbm_keras.cli.predict import predict
 from mbm_keras.cli.quickstart import quickstart
+from mbm_keras.cli.separate import separate
 from mbm_keras.cli.train import train
 
 app = typer.Typer(
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (quickstart, inspect, train, evaluate, predict, export, pack):
+for command in (quickstart, inspect, train, evaluate, predict, export, pack, separate):
     app.command()(command)
 
 

@@ -158,3 +158,57 @@ def attention(image, words, looked, columns=5):
         )
         panel.set_title(word, fontsize=9, color=INK)
     return figure
+
+
+def separation(mixture, sounds, sample_rate, window=512):
+    """A mixture, what was taken out of it, and the share of it that this is.
+
+    Args:
+        mixture: `(samples,)` float32.
+        sounds: `(sounds, samples)` float32.
+        sample_rate: In hertz.
+        window: Length of the Hann window, in samples.
+
+    Returns:
+        A figure: spectrograms in decibels below the loudest of the mixture on the left,
+        and right of every sound its mask, |S| / |X| up to 1.
+
+    Raises:
+        ValueError: If the sounds are not as long as the mixture, or shorter than a
+            window.
+    """
+    mixture, sounds = np.asarray(mixture), np.asarray(sounds)
+    if sounds.shape[1:] != mixture.shape or mixture.shape[0] < window:
+        raise ValueError(
+            f"Sounds are as long as the mixture, and as a window of {window} at least. "
+            f"Received: {mixture.shape} and {sounds.shape}."
+        )
+    whole, *parts = (_magnitudes(wave, window) for wave in (mixture, *sounds))
+    loudest = max(float(whole.max()), 1e-8)
+    span = (0, len(mixture) / sample_rate, 0, sample_rate / 2_000)
+    like = dict(origin="lower", aspect="auto", extent=span, interpolation="nearest")
+    rows = 1 + len(parts)
+    figure = Figure(figsize=(9, 1.9 * rows), layout="constrained")
+    panels = figure.subplots(rows, 2, squeeze=False, sharex=True, sharey=True)
+    panels[0, 1].axis("off")
+    for i, magnitudes in enumerate((whole, *parts)):
+        below = 20 * np.log10(np.maximum(magnitudes / loudest, 1e-8))
+        shown = panels[i, 0].imshow(below.T, cmap="magma", vmin=-70, vmax=0, **like)
+        panels[i, 0].set_title(f"speaker {i}" if i else "mixture", fontsize=9)
+        panels[i, 0].set_ylabel("kHz")
+        if i:
+            mask = np.clip(magnitudes / np.maximum(whole, loudest * 1e-4), 0, 1)
+            share = panels[i, 1].imshow(mask.T, cmap="Blues", vmin=0, vmax=1, **like)
+            panels[i, 1].set_title(f"mask of speaker {i}", fontsize=9)
+    figure.colorbar(shown, ax=panels[:, 0], label="dB")
+    figure.colorbar(share, ax=panels[1:, 1], label="share")
+    for panel in panels[-1]:
+        panel.set_xlabel("seconds")
+    return figure
+
+
+def _magnitudes(wave, window):
+    """`(frames, window // 2 + 1)` of windows that overlap by half and more."""
+    hop = window // 4
+    pieces = np.lib.stride_tricks.sliding_window_view(wave, window)[::hop]
+    return np.abs(np.fft.rfft(pieces * np.hanning(window), axis=1))

@@ -12,6 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+GIVEN = ("logits", "ids", "waves")  # what a model gives, before it is decoded
+
 
 def save(model, features, path, *, targets=None):
     """Writes a SavedModel with two endpoints.
@@ -24,11 +26,14 @@ def save(model, features, path, *, targets=None):
         <output>_probabilities  `(batch, labels)`, where there are labels
         <output>_logits   `(batch, outputs)`, what the Keras model gives
         <output>_ids      the same of a model that writes: `(batch, length)` int32
+        <output>_waves    of one that parts sounds: `(batch, sounds, samples)`
         status_<input>    `ok`, `absent` or `corrupt`, per row and input
         answered          bool, False for a row without any part: what stands beside it
                           is the answer to nothing at all
 
-    `predict` takes arrays, for a client that preprocesses on its own.
+    `predict` takes arrays, for a client that preprocesses on its own. Beside them is
+    `assets.extra/features.json`, which `Features.load` reads: what the raw columns
+    are decoded to.
 
     Args:
         model: A functional `keras.Model` with a list of named inputs.
@@ -36,7 +41,8 @@ def save(model, features, path, *, targets=None):
         path: Folder to write.
         targets: By output name what turns logits into answers, such as a
             `mbm_keras.preprocessing.Label`, or the ids of a writer into sentences, a
-            `mbm_keras.preprocessing.Caption`; None for logits alone.
+            `mbm_keras.preprocessing.Caption`, or samples into WAV files, a
+            `mbm_keras.preprocessing.Sounds`; None for logits alone.
 
     Raises:
         ValueError: If the names of `features` are not those of the inputs, or
@@ -65,7 +71,7 @@ def save(model, features, path, *, targets=None):
         inputs, status = features.checked(raw)
         logits = predict([inputs[name] for name in names])
         answers = {
-            f"{name}_{getattr(targets.get(name), 'given', 'logits')}": value
+            f"{name}_{getattr(targets.get(name), 'given', GIVEN[0])}": value
             for name, value in logits.items()
         }
         answers["answered"] = tf.reduce_any(status == 0, axis=1)
@@ -79,6 +85,9 @@ def save(model, features, path, *, targets=None):
     serve.get_concrete_function()
     archive.add_endpoint("serve", serve)
     archive.write_out(str(path), verbose=False)
+    beside = pathlib.Path(path) / "assets.extra"
+    beside.mkdir(exist_ok=True)
+    features.save(beside / "features.json")
 
 
 @contextlib.contextmanager
@@ -113,8 +122,7 @@ def compare(path, raw, expected, process, *, tolerance=1e-4):
     Args:
         path: Folder that `save` wrote.
         raw: Raw columns by name: lists of bytes, strings or floats, `(rows,)` each.
-        expected: Logits by output name, `(rows, outputs)`, or ids, from the Keras
-            model.
+        expected: What the Keras model gives by output name: logits, ids or waves.
         process: What `alone` gave; it answers once.
         tolerance: Largest difference allowed.
 
@@ -137,7 +145,7 @@ def compare(path, raw, expected, process, *, tolerance=1e-4):
     for name, logits in expected.items():
         for key, right in (("together", logits), ("alone", logits[:1])):
             answer = served[key]
-            answer = answer.get(f"{name}_logits", answer.get(f"{name}_ids"))
+            (answer,) = (answer[k] for k in _keys(name) if k in answer)
             difference = np.abs(np.array(answer) - right).max()
             worst = max(worst, float(difference))
     if not worst <= tolerance:  # NaN is no agreement either
@@ -146,6 +154,10 @@ def compare(path, raw, expected, process, *, tolerance=1e-4):
             f"more than {tolerance:.2g}."
         )
     return worst
+
+
+def _keys(name):
+    return [f"{name}_{given}" for given in GIVEN]
 
 
 def _plain(values):

@@ -4,7 +4,8 @@ A preprocessor is a `tf.Module`: one raw example in, one array out. It has
 
     raw          TensorSpec of the raw scalar; a table has a dict of them by column
     array        TensorSpec of the array
-    modality     "text", "image", "audio", "video", "points", "table" or "wave"
+    modality     "text", "image", "audio", "video", "faces", "points", "table" or
+                 "wave"
     adapt(values)  learns from raw training values, where there is something to learn
     sizes()      what a tower of that modality must know
     config()     what JSON must keep to build it again
@@ -13,8 +14,10 @@ The line in `PREPROCESSORS` is the registration.
 """
 
 from mbm_keras.preprocessing.audio import LogMel
+from mbm_keras.preprocessing.audio import Sounds
 from mbm_keras.preprocessing.audio import Waveform
 from mbm_keras.preprocessing.caption import Caption
+from mbm_keras.preprocessing.faces import Faces
 from mbm_keras.preprocessing.features import Features
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.points import Points
@@ -34,6 +37,7 @@ __all__ = [
     "TARGETS",
     "Caption",
     "Category",
+    "Faces",
     "Features",
     "Frames",
     "Label",
@@ -43,6 +47,7 @@ __all__ = [
     "Pixels",
     "Points",
     "Quantity",
+    "Sounds",
     "TableRow",
     "Waveform",
     "WordIds",

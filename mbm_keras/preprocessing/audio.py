@@ -51,6 +51,32 @@ class Waveform(tf.Module):
         return {"sample_rate": self.sample_rate, "seconds": self.seconds}
 
 
+class Sounds:
+    """What a separator gives, as WAV files of 16 bits: a target for `export.save`.
+
+    Args:
+        sample_rate: Rate of the samples, in hertz.
+    """
+
+    given = "waves"
+
+    def __init__(self, sample_rate):
+        self.sample_rate = sample_rate
+
+    def decode(self, waves, name):
+        """In TensorFlow: `(batch, sounds)` WAV bytes of `(batch, sounds, samples)`."""
+        flat = tf.reshape(waves, (-1, tf.shape(waves)[2], 1))
+        encoded = tf.map_fn(
+            lambda wave: tf.audio.encode_wav(wave, self.sample_rate),
+            tf.clip_by_value(flat, -1.0, 1.0),
+            fn_output_signature=tf.string,
+        )
+        return {name: tf.reshape(encoded, tf.shape(waves)[:2])}
+
+    def config(self):
+        return {"sample_rate": self.sample_rate}
+
+
 class LogMel(tf.Module):
     """Decodes WAV bytes and computes the log of mel-band energy.
 

@@ -51,12 +51,8 @@ class Frames(tf.Module):
 
     def __call__(self, encoded):
         frames = decode_npy(encoded, 3 * self.max_pixels * self.num_frames)
-        number = tf.shape(frames)[0]
-        places = (2 * tf.range(self.num_frames) + 1) * number // (2 * self.num_frames)
-        frames = tf.gather(frames, places)
-        size = (self.size, self.size)
-        same = tf.reduce_all(tf.shape(frames)[1:3] == self.size)
-        frames = tf.cond(same, lambda: frames, lambda: _resized(frames, size))
+        each = tf.shape(frames)[0]
+        frames = picked(frames, tf.zeros(1, tf.int32), each, self.num_frames, self.size)
         return tf.ensure_shape(frames, self.array.shape)
 
     def adapt(self, values):
@@ -73,6 +69,25 @@ class Frames(tf.Module):
             "max_pixels": self.max_pixels,
             "max_seconds": self.max_seconds,
         }
+
+
+def picked(frames, first, each, num_frames, size):
+    """Frames evenly apart of several clips that stand one behind the other, resized.
+
+    Args:
+        frames: `(n, height, width, 3)` uint8.
+        first: `(clips,)` int32, where each of them begins.
+        each: How many frames each of them has, a scalar int32.
+        num_frames: How many are taken of each.
+        size: Height and width of the output, in pixels.
+
+    Returns:
+        `(clips * num_frames, size, size, 3)` uint8.
+    """
+    places = (2 * tf.range(num_frames) + 1) * each // (2 * num_frames)
+    frames = tf.gather(frames, tf.reshape(first[:, None] + places, [-1]))
+    same = tf.reduce_all(tf.shape(frames)[1:3] == size)
+    return tf.cond(same, lambda: frames, lambda: _resized(frames, (size, size)))
 
 
 def _resized(frames, size):

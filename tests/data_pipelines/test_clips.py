@@ -76,6 +76,33 @@ def test_frames_that_are_frames_already_come_through():
     assert clips.frames(data, Frames(2, 4)) == data
 
 
+def test_crops_are_parts_of_the_frames_at_their_times():
+    data = clip_bytes("mp4", rate=25, hertz=None, values=8 * np.arange(25) + 20)
+    whole, times = (0.0, 0.0, 1.0, 1.0), [0.1, 0.3, 0.98, 1.5]
+    made = clips.crops(data, times, [whole, (0.0, 0.5, 0.25, 0.75)], 8)
+    assert made.shape == (2, 4, 8, 8, 3) and made.dtype == np.uint8
+    frames = np.load(io.BytesIO(clips.frames(data, Frames(25, 8))), allow_pickle=False)
+    for each in made:  # one value per frame, and nothing behind the end
+        np.testing.assert_allclose(each[:3, 4, 4], frames[[2, 7, 24], 4, 4], atol=4)
+        assert (each[3] == 0).all()
+
+
+def test_crops_are_where_the_box_is():
+    halves = np.repeat([[0, 255]], 16, axis=1).repeat(24, axis=0)
+    data = clip_bytes("mp4", hertz=None, values=[halves] * 5)
+    boxes = [(0.1, 0.05, 0.9, 0.4), (0.1, 0.6, 0.9, 0.95)]
+    dark, light = clips.crops(data, [0.02], boxes, 4)[:, 0].astype(int)
+    assert dark.max() < 40 and light.min() > 215
+
+
+@pytest.mark.parametrize(
+    "box", [(0, 0, 0, 1), (0.5, 0, 0.4, 1), (-0.1, 0, 1, 1), (0, 0, 1, 1.1)]
+)
+def test_boxes_are_in_the_picture(box):
+    with pytest.raises(ValueError, match="Received"):
+        clips.crops(clip_bytes(), [0.1], [box], 8)
+
+
 def test_a_clip_without_sound_has_none():
     silent = clip_bytes(hertz=None)
     assert clips.sound(silent, MOST) == b"" and clips.told(silent)["rate"] is None

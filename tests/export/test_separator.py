@@ -1,0 +1,86 @@
+"""From WAV and NPY bytes to one WAV per speaker, where Keras is not installed."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+
+from mbm_keras.export import alone
+from mbm_keras.export import compare
+from mbm_keras.export import save
+from mbm_keras.models import looking_to_listen
+from mbm_keras.preprocessing import Faces
+from mbm_keras.preprocessing import Features
+from mbm_keras.preprocessing import Sounds
+from mbm_keras.preprocessing import Waveform
+from tests.helpers import npy_bytes
+
+RATE, RNG = 4_000, np.random.default_rng(0)
+
+
+def wav_bytes(wave, rate=RATE, subtype="FLOAT"):
+    data = io.BytesIO()
+    soundfile.write(data, wave, rate, format="WAV", subtype=subtype)
+    return data.getvalue()
+
+
+def test_a_mixture_becomes_a_sound_per_speaker(tmp_path):
+    features = Features(mixture=Waveform(RATE, 0.16), sight=Faces(2, 5, 12))
+    sizes = {k: v for f in features.inputs() for k, v in f.items()}
+    del sizes["name"], sizes["modality"]
+    tiny = looking_to_listen.PRESETS["tiny"] | sizes
+    separator = looking_to_listen.separator(looking_to_listen.build(**tiny))
+    path = tmp_path / "served"
+    save(separator, features, path, targets={"speakers": Sounds(RATE)})
+    again = Features.load(path / "assets.extra" / "features.json")
+    assert again.by_name["sight"].config() == features.by_name["sight"].config()
+
+    frames = RNG.integers(0, 256, (10, 12, 12, 3)).astype("uint8")
+    waves = RNG.uniform(-1, 1, (3, 640)).astype("float32")
+    raw = {
+        "mixture": [wav_bytes(wave) for wave in waves],
+        "sight": [npy_bytes(frames), npy_bytes(frames[::-1]), b""],
+    }
+    arrays = {
+        "mixture": waves,
+        "sight": np.stack([frames, frames[::-1], 0 * frames]).reshape(
+            3, 2, 5, 12, 12, 3
+        ),
+    }
+    expected = separator.predict(arrays, verbose=0)
+    served = tf.saved_model.load(str(path))
+    answers = served.serve({name: tf.constant(x) for name, x in raw.items()})
+    waves = answers["speakers_waves"].numpy()
+    np.testing.assert_allclose(waves, expected["speakers"], atol=1e-5)
+    assert answers["status_sight"].numpy().tolist() == [b"ok", b"ok", b"absent"]
+    files = answers["speakers"].numpy()
+    assert files.shape == (3, 2)
+    for data, wave in zip(files.ravel(), waves.reshape(6, -1), strict=True):
+        read, rate = soundfile.read(io.BytesIO(data), dtype="float32")
+        assert rate == RATE
+        np.testing.assert_allclose(read, np.clip(wave, -1, 1), atol=1e-4)
+    with alone() as process:
+        assert compare(path, raw, expected, process) < 1e-4
+
+
+@pytest.mark.parametrize(
+    "subtype, channels", [("PCM_U8", 1), ("PCM_24", 2), ("FLOAT", 6), ("DOUBLE", 1)]
+)
+def test_any_wav_is_heard_as_its_mean_channel(subtype, channels):
+    wave = RNG.uniform(-0.9, 0.9, (640, channels))
+    heard = Waveform(RATE, 0.16)(tf.constant(wav_bytes(wave, subtype=subtype)))
+    np.testing.assert_allclose(heard, wave.mean(axis=1), atol=0.01)
+
+
+def test_beside_every_model_stands_what_it_decodes(tmp_path):
+    features = Features(mixture=Waveform(RATE, 0.16))
+    tiny = looking_to_listen.PRESETS["tiny"] | dict(samples=640, steps=0)
+    separator = looking_to_listen.separator(looking_to_listen.build(**tiny))
+    save(separator, features, tmp_path)
+    told = json.loads((tmp_path / "assets.extra" / "features.json").read_text())
+    assert told == {
+        "mixture": {"preprocessor": "Waveform", "sample_rate": RATE, "seconds": 0.16}
+    }
