@@ -140,19 +140,29 @@ def with_places(tower, images):
 
 
 def batches_of(regions, ids):
-    """Every caption with the regions of its picture, shuffled."""
+    """Captions of like length with the regions of their pictures, epoch after epoch.
+
+    Returns:
+        A dataset without an end, and how many batches an epoch has.
+    """
     import tensorflow as tf
 
+    from data_pipelines.buckets import Buckets
+
     several, length = ids.shape[1:]
-    flat, regions = tf.constant(ids.reshape(-1, length)), tf.constant(regions)
+    ids = ids.reshape(-1, length)
+    lengths = (ids > 0).sum(axis=1)
+    order = Buckets(len(ids), BATCH, True, SEED, lengths=lengths, budget=BATCH * length)
+    ids, lengths = tf.constant(ids), tf.constant(lengths)
+    regions = tf.constant(regions)
 
     def batch(rows):
-        caption = tf.gather(flat, rows)
+        longest = tf.reduce_max(tf.gather(lengths, rows))
+        caption = tf.gather(ids, rows)[:, :longest]
         there = tf.gather(regions, rows // several)
         return {"regions": there, "caption": caption}, {"words": caption}
 
-    rows = tf.data.Dataset.range(len(flat)).shuffle(len(flat), seed=SEED)
-    return rows.batch(BATCH, drop_remainder=True).map(batch).prefetch(2)
+    return order.passes().map(batch).prefetch(2), order.steps
 
 
 def trained(caption, split, hard, epochs):
@@ -177,20 +187,19 @@ def trained(caption, split, hard, epochs):
         hard=hard,
         seed=SEED,
     )
-    steps = ids.shape[0] * ids.shape[1] // BATCH * epochs
+    rows, steps = batches_of(regions, ids)
+    rate = keras.optimizers.schedules.CosineDecay(4e-3, steps * epochs)
     model.compile(
-        keras.optimizers.Adam(
-            keras.optimizers.schedules.CosineDecay(4e-3, steps), global_clipnorm=5.0
-        ),
+        keras.optimizers.Adam(rate, global_clipnorm=5.0),
         generation.losses(),
         metrics=generation.metrics(),
         steps_per_execution=8,
     )
     start = time.process_time()
-    history = model.fit(batches_of(regions, ids), epochs=epochs, verbose=0).history
+    history = model.fit(rows, epochs=epochs, steps_per_epoch=steps, verbose=0).history
     return model, {
         "CPU seconds": time.process_time() - start,
-        "steps": steps,
+        "steps": steps * epochs,
         "perplexity": history["perplexity"][-1],
     }
 
