@@ -11,10 +11,10 @@ words.
 
     tower        the share of pictures of which it tells every shape and every colour
     scores       BLEU, ROUGE-L, CIDEr-D against five references, greedy and by beams
-    inside       share of the nouns whose attention, drawn as the paper draws it (blurred
-                 by 1.25 cells), is highest inside the box of the named object; beside
-                 it the share of the best cells whose middle is there, and the share of
-                 the picture that the boxes take, which is what chance would hit
+    inside       share of the nouns whose attention, drawn as the paper draws it
+                 (blurred by 1.25 cells), is highest inside the box of the named
+                 object; beside it the share of the best cells whose middle is there,
+                 and the share of the picture that boxes take, which chance would hit
     combinations share of the objects of held-out combinations named right
     objects      share of the captions that name every object, in its colour
     speed        captions per second, one compiled loop against steps called by Python
@@ -143,7 +143,7 @@ def batches_of(regions, ids):
     """Captions of like length with the regions of their pictures, epoch after epoch.
 
     Returns:
-        A dataset without an end, and how many batches an epoch has.
+        A dataset, another order whenever it is gone through.
     """
     import tensorflow as tf
 
@@ -156,13 +156,13 @@ def batches_of(regions, ids):
     ids, lengths = tf.constant(ids), tf.constant(lengths)
     regions = tf.constant(regions)
 
-    def batch(rows):
+    def batch(_, rows):
         longest = tf.reduce_max(tf.gather(lengths, rows))
         caption = tf.gather(ids, rows)[:, :longest]
         there = tf.gather(regions, rows // several)
         return {"regions": there, "caption": caption}, {"words": caption}
 
-    return order.passes().map(batch).prefetch(2), order.steps
+    return order.passes().map(batch).prefetch(2)
 
 
 def trained(caption, split, hard, epochs):
@@ -187,7 +187,8 @@ def trained(caption, split, hard, epochs):
         hard=hard,
         seed=SEED,
     )
-    rows, steps = batches_of(regions, ids)
+    rows = batches_of(regions, ids)
+    steps = int(rows.cardinality())
     rate = keras.optimizers.schedules.CosineDecay(4e-3, steps * epochs)
     model.compile(
         keras.optimizers.Adam(rate, global_clipnorm=5.0),
@@ -196,7 +197,7 @@ def trained(caption, split, hard, epochs):
         steps_per_execution=8,
     )
     start = time.process_time()
-    history = model.fit(rows, epochs=epochs, steps_per_epoch=steps, verbose=0).history
+    history = model.fit(rows, epochs=epochs, verbose=0).history
     return model, {
         "CPU seconds": time.process_time() - start,
         "steps": steps * epochs,
