@@ -199,17 +199,20 @@ class Teller(keras.layers.Layer):
         draws = self._draws(caption, training)
         nothing = ops.zeros_like(regions[:, 0])  # (batch, width)
         nowhere = ops.zeros_like(places[:, :, 0])  # (batch, places)
-        steps = [ops.swapaxes(self.from_word(written), 0, 1), *draws]
+        words = ops.swapaxes(self.from_word(written), 0, 1)
+        # One tensor: of several, TensorFlow's scan wants to know how long they are.
+        steps = ops.concatenate([ops.cast(words, "float32"), draws], -1)
 
         # Words come in batches of sentences; what can be done for all of them at once
         # stands outside of this.
         def step(carried, given):
-            word, *draws = given
+            word, draws = given[:, : 4 * self.units], given[:, 4 * self.units :]
+            word = ops.cast(word, h.dtype)
             carried = self._advance(word, *carried[:2], regions, places, draws)
             return carried, carried
 
         first = (h, c, nothing, nowhere, nowhere)
-        _, found = ops.scan(step, first, tuple(steps))
+        _, found = ops.scan(step, first, steps)
         h, _, seen, alpha, used = (ops.swapaxes(x, 0, 1) for x in found)
         logits = self._logits(h, written, seen, training)
         alpha = ops.cast(alpha, "float32")
@@ -246,27 +249,32 @@ class Teller(keras.layers.Layer):
         return ops.where(ops.expand_dims(ids > 0, -1), x, ops.zeros_like(x))
 
     def _draws(self, caption, training):
-        """For hard attention, by step: a number for every row, and one for all."""
-        if not (training and self.hard):
-            return []
+        """For hard attention `(length, rows, 2)`: what falls on a place, and whether.
+
+        The first is drawn for every row, the second, 1 for soft, for all of them. Of no
+        width where nothing is drawn.
+        """
         rows, length = ops.shape(caption)[0], ops.shape(caption)[1]
+        if not (training and self.hard):
+            return ops.zeros((length, rows, 0))
         drawn = keras.random.uniform((length, rows), seed=self.random)
         halves = keras.random.uniform((length, 1), seed=self.random)
-        return [drawn, ops.cast(halves < 0.5, "float32")]
+        soft = ops.cast(halves < 0.5, "float32") + ops.zeros_like(drawn)
+        return ops.stack([drawn, soft], axis=-1)
 
     def _look(self, h, places, draws):
         """Where it is likely to look, and where it looks: `(batch, places)` both."""
         x = ops.tanh(places + self.ask(h)[:, None])
         alpha = ops.softmax(self.score(x)[:, :, 0], axis=-1)
-        if not draws:
+        if draws is None or not draws.shape[-1]:
             return alpha, alpha
-        drawn, soft = draws
+        drawn, soft = draws[:, 0], draws[:, 1:]
         chosen = decoding.chosen(ops.cast(alpha, "float32"), drawn)
         one = ops.one_hot(chosen, places.shape[1] or ops.shape(places)[1])
         used = soft * ops.cast(alpha, "float32") + (1 - soft) * one
         return alpha, ops.cast(ops.stop_gradient(used), alpha.dtype)
 
-    def _advance(self, word, h, c, regions, places, draws=()):
+    def _advance(self, word, h, c, regions, places, draws=None):
         """The next state, what was seen for it, and where: `alpha`, and what of it."""
         alpha, used = self._look(h, places, draws)
         seen = self.gate(h) * ops.einsum("bp,bpw->bw", used, regions)
