@@ -145,19 +145,39 @@ def test_hard_attention_looks_at_single_places_for_about_half_of_the_words():
     rng = np.random.default_rng(0)
     layer(*regions_and_caption())
     caption = np.ones((400, 9), "int32")
-    drawn, halves = layer._draws(caption, True)
-    soft = numpy(halves)[:, 0] == 1
-    assert numpy(drawn).shape == (9, 400) and set(numpy(halves).ravel()) <= {0, 1}
+    draws = numpy(layer._draws(caption, True))
+    halves = draws[:, :, 1]
+    soft = halves[:, 0] == 1
+    assert draws.shape == (9, 400, 2) and set(halves.ravel()) <= {0, 1}
+    assert (halves == halves[:, :1]).all()
     places = np.tile(rng.standard_normal((1, 3, 4)), (400, 1, 1)).astype("float32")
     h = np.zeros((400, 7), "float32")
     for t in range(9):
-        alpha, used = layer._look(h, places, (drawn[t], halves[t]))
+        alpha, used = layer._look(h, places, draws[t])
         alpha, used = numpy(alpha), numpy(used)
         if soft[t]:
             assert_same(used, alpha)
         else:
             assert set(used.ravel().tolist()) == {0.0, 1.0}
             np.testing.assert_allclose(used.mean(axis=0), alpha[0], atol=0.1)
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_learns_from_batches_of_any_length(hard):
+    model = tiny(hard=hard)
+    model.compile("adam", generation.losses())
+    image = np.zeros((2, 16, 16, 3), "uint8")
+
+    def batches():
+        for length in (4, 7, 1):
+            caption = np.full((2, length), 3, "int32")
+            yield {"image": image, "caption": caption}, {"words": caption}
+
+    ids = tf.TensorSpec((None, None), tf.int32)
+    pixels = tf.TensorSpec((None, 16, 16, 3), tf.uint8)
+    told = ({"image": pixels, "caption": ids}, {"words": ids})
+    data = tf.data.Dataset.from_generator(batches, output_signature=told)
+    assert np.isfinite(model.fit(data, verbose=0).history["loss"]).all()
 
 
 @pytest.mark.parametrize("how", [dict(), dict(hard=True), dict(state_depth=2)])
