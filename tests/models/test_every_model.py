@@ -6,9 +6,11 @@ import inspect
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mbm_keras.models import ZOO
 from tests.helpers import assert_same
+from tests.helpers import numpy
 from tests.helpers import random_inputs
 
 # Their inputs belong together, and their outputs are no logits of one label: how they
@@ -56,6 +58,22 @@ def test_saves_and_loads(name, tmp_path):
     x = random_inputs(model)
     model.save(tmp_path / "model.keras")
     assert_same(model(x), keras.models.load_model(tmp_path / "model.keras")(x))
+
+
+@pytest.mark.slow
+@every_model
+def test_is_served_in_batches_of_any_size(name, tmp_path):
+    model = untouched(name)
+    x = random_inputs(model, batch=3)
+    right = numpy(model(x))
+    model.export(str(tmp_path), verbose=False)
+    served = tf.saved_model.load(str(tmp_path))
+    for rows in (1, 3):
+        given = [tf.constant(x[tensor.name][:rows]) for tensor in model.inputs]
+        for key, answer in served.serve(given).items():
+            np.testing.assert_allclose(
+                answer.numpy(), right[key][:rows], atol=1e-4, err_msg=key
+            )
 
 
 @with_presence

@@ -32,6 +32,17 @@ def test_one_modality_in_one_embedding_out_and_back_from_disk(name, tmp_path):
 
 
 @every_tower
+def test_dropout_changes_no_shape_and_nothing_after_training(name):
+    if "dropout" not in inspect.signature(TOWERS[name].build).parameters:
+        pytest.skip("it has none")
+    plain, dropping = tiny(name, dropout=0.0), tiny(name, dropout=0.5)
+    dropping.set_weights(plain.get_weights())
+    x = random_inputs(plain)
+    assert_same(dropping(x), plain(x))
+    assert dropping(x, training=True).shape == plain(x).shape
+
+
+@every_tower
 def test_or_a_sequence(name):
     tower = tiny(name, pool=False)
     shape = tower(random_inputs(tower)).shape
