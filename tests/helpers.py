@@ -100,7 +100,14 @@ CODECS = {
 
 
 def clip_bytes(
-    kind="avi", seconds=1.0, rate=10, size=(32, 24), hertz=440.0, late=0, values=None
+    kind="avi",
+    seconds=1.0,
+    rate=10,
+    size=(32, 24),
+    hertz=440.0,
+    late=0,
+    values=None,
+    places=None,
 ):
     """A clip whose frames get lighter, and that sounds from its middle on.
 
@@ -112,6 +119,7 @@ def clip_bytes(
         hertz: Of its tone; None for no sound.
         late: How many frames are missing at the beginning, its sound is not.
         values: Gray value of each frame, or of all its pixels; None for 20, 30 ...
+        places: When each is shown, in 1 / rate seconds; None for 0, 1, 2 ...
     """
     import av
 
@@ -133,7 +141,7 @@ def clip_bytes(
             pixels = np.empty((*size[::-1], 3), np.uint8)
             pixels[...] = np.asarray(value)[..., None]
             frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
-            frame.pts = i
+            frame.pts = i if places is None else places[i]
             clip.mux(video.encode(frame))
         clip.mux(video.encode(None))
         if sound is not None:

@@ -87,6 +87,16 @@ def test_crops_are_parts_of_the_frames_at_their_times():
         assert (each[3] == 0).all()
 
 
+@pytest.mark.parametrize("kind", ["mp4", "matroska"])
+def test_frames_at_an_uneven_rate_are_those_shown_at_their_times(kind):
+    values, places = [40, 80, 120, 160, 200], [0, 1, 12, 13, 20]
+    data = clip_bytes(kind, rate=25, hertz=None, values=values, places=places)
+    times = (np.array([0, 1, 2, 11, 12, 13, 19, 20]) + 0.5) / 25
+    (seen,) = clips.crops(data, times, [(0.0, 0.0, 1.0, 1.0)], 8)
+    right = [40, 80, 80, 80, 120, 160, 160, 200]
+    np.testing.assert_allclose(seen[:, 4, 4, 0].astype(int), right, atol=9)
+
+
 def test_crops_are_where_the_box_is():
     halves = np.repeat([[0, 255]], 16, axis=1).repeat(24, axis=0)
     data = clip_bytes("mp4", hertz=None, values=[halves] * 5)
