@@ -346,7 +346,7 @@ def main():
         epochs, rows, tested = (1, 256, 40) if arguments.quick else (40, 1_600, 300)
         result["digits"] = digits_scored(arguments.epochs or epochs, rows, tested)
     if arguments.part in ("all", "grid"):
-        separator, result["grid"] = grid_scored(2 if arguments.quick else 150)
+        separator, result["grid"] = grid_scored(2 if arguments.quick else 120)
         result["served"] = served(separator)
     common.show(result, arguments.json)
 
