@@ -168,12 +168,11 @@ def learned(model, drawn, epochs, batch):
 
 
 def scored(waves, parts, mixture):
-    """Means over the mixtures, of the first part alone."""
+    """Means over the mixtures, and over the sounds `(mixtures, sounds, samples)`."""
     from mbm_keras.evaluation import separation_scores
 
     each = [
-        separation_scores(w[None], p[None], m)
-        for w, p, m in zip(waves, parts, mixture, strict=True)
+        separation_scores(*three) for three in zip(waves, parts, mixture, strict=True)
     ]
     return {name: float(np.mean([e[name] for e in each])) for name in each[0]}
 
@@ -201,17 +200,17 @@ def digits_scored(epochs, rows, tested):
     separator = looking_to_listen.separator(model)
     for name, which in (("with sight", 0), ("wrong sight", 1)):
         x = {"mixture": mixture, "sight": sight[:, which : which + 1, None]}
-        waves = separator.predict(x, 50, verbose=0)["speakers"][:, 0]
-        result[name] = scored(waves, parts[:, 0], mixture)
+        waves = separator.predict(x, 50, verbose=0)["speakers"]
+        result[name] = scored(waves, parts[:, :1], mixture)
     result["with sight"]["CPU seconds"] = seconds
 
     model, seconds = trained(splits["train"], False, epochs, rows)
     separator = looking_to_listen.separator(model)
     waves = separator.predict({"mixture": mixture}, 50, verbose=0)["speakers"]
-    both = [scored(waves[:, i], parts[:, 0], mixture) for i in range(2)]
+    both = [scored(waves[:, i : i + 1], parts[:, :1], mixture) for i in range(2)]
     result["without sight"] = {k: (both[0][k] + both[1][k]) / 2 for k in both[0]}
     waves = in_best_order(waves, parts)
-    result["without sight, order told"] = scored(waves[:, 0], parts[:, 0], mixture)
+    result["without sight, order told"] = scored(waves[:, :1], parts[:, :1], mixture)
     result["without sight, order told"]["CPU seconds"] = seconds
     for name in ("wrong sight", "without sight", "without sight, order told"):
         gained = result["with sight"]["sdr"] - result[name]["sdr"]
@@ -285,8 +284,7 @@ def grid_scored(epochs):
     for name, sight in (("right", x["sight"]), ("swapped", x["sight"][:, ::-1])):
         asked = {"mixture": x["mixture"], "sight": sight}
         said = separator.predict(asked, 4, verbose=0)["speakers"]
-        rows = zip(said, parts, x["mixture"], strict=True)
-        result[f"mouths {name}"] = scored(*zip(*rows, strict=True))
+        result[f"mouths {name}"] = scored(said, parts, x["mixture"])
     return separator, result
 
 
