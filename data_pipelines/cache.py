@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import threading
 
 import numpy as np
 import tensorflow as tf
@@ -32,7 +33,7 @@ class Cache:
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.table, self.features = table, features
-        self._open = {}
+        self._open, self._opening = {}, threading.Lock()
 
     def get(self, name, rows, decode):
         """Values and states of some rows; those that are not there are made and kept.
@@ -45,7 +46,8 @@ class Cache:
         Returns:
             A tensor `(batch, ...)`, and `(batch,)` uint8.
         """
-        kept = self._kept(name)
+        with self._opening:  # batches are read side by side
+            kept = self._kept(name)
         new = rows[kept.states[rows] == _UNKNOWN]
         if len(new):
             kept.put(new, *decode(new))
@@ -79,7 +81,11 @@ class _Kept:
         note = path.with_name(f"{path.name}.json")
         self.shape, self.dtype = tuple(spec.shape), np.dtype(spec.dtype.as_numpy_dtype)
         self.bytes = int(np.prod(self.shape)) * self.dtype.itemsize
-        if not note.exists() or json.loads(note.read_text()) != key:
+        # The note goes first and comes last: a process killed in between leaves none,
+        # and what has none is made anew.
+        if not note.exists() or note.read_text() != json.dumps(key):
+            for path in (note, *files):  # not cut: others may have them open
+                path.unlink(missing_ok=True)
             files[0].write_bytes(b"")
             os.truncate(files[0], size * self.bytes)  # takes room only as it is filled
             files[1].write_bytes(bytes([_UNKNOWN]) * size)

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import tensorflow as tf
 
 from data_pipelines import Stream
 from data_pipelines import augment
+from data_pipelines.cache import Cache
 from data_pipelines.decoding import decode
 from mbm_keras.preprocessing import LogMel
 from tests.data_pipelines.test_decoding import FILES
@@ -180,6 +183,35 @@ def test_another_preprocessor_does_not_use_what_one_has_kept(good, tmp_path):
     ((x, _), *_) = arrays(Stream(*good, cache=tmp_path / "c").batches(8))
     ((y, _), *_) = arrays(Stream(*good).batches(8))
     assert_same([x], [y])
+
+
+def test_batches_that_come_side_by_side_open_a_cache_once(good, tmp_path):
+    rows, features, _ = good
+    expected, _ = Stream(*good)._part("photo", np.arange(40))
+    values = np.asarray(expected)
+
+    def decode(rows):
+        return values[rows], np.zeros(len(rows), np.uint8)
+
+    for i in range(30):
+        cache, together = Cache(tmp_path / str(i), rows, features), Barrier(8)
+
+        def one(first, cache=cache, together=together):
+            together.wait()
+            some = np.arange(first, first + 5)
+            return cache.get("photo", some, decode)[0].numpy(), values[some]
+
+        with ThreadPoolExecutor(8) as threads:
+            for found, wanted in threads.map(one, range(0, 40, 5)):
+                np.testing.assert_array_equal(found, wanted)
+        assert not (cache._open["photo"].states == 255).any()
+
+
+def test_a_cache_whose_note_was_cut_off_is_made_anew(good, tmp_path):
+    first = arrays(Stream(*good, cache=tmp_path / "c").batches(8))
+    for note in (tmp_path / "c").glob("*.json"):
+        note.write_text(note.read_text()[:7])
+    assert_same(arrays(Stream(*good, cache=tmp_path / "c").batches(8)), first)
 
 
 def test_a_cache_remembers_what_is_corrupt(tmp_path):
