@@ -103,6 +103,25 @@ def test_parameters_by_hand():
     assert tiny("table_mlp").count_params() == 12 + 9 + (4 + 6) * 8 + 8 + 72
 
 
+def test_a_stride_of_one_lets_every_region_see_more():
+    arguments = dict(size=32, filters=(4, 8, 8), pool=False)
+    narrow = tiny("image_cnn", **arguments | dict(filters=(4, 8)))
+    wide = tiny("image_cnn", **arguments, strides=(2, 1, 2))
+    assert narrow.output_shape == wide.output_shape == (None, 64, 8)
+
+    def seen(tower):
+        """Pixels that move the region in the middle: an edge of the square."""
+        plain = np.full((1, 32, 32, 3), 128, "uint8")
+        lit = np.repeat(plain, 32, axis=0)
+        lit[np.arange(32), 16, np.arange(32)] = 255  # one pixel of a row each
+        middle = 4 * 8 + 4
+        change = np.asarray(tower({"image": lit}) - tower({"image": plain}))[:, middle]
+        return np.flatnonzero(np.abs(change).max(axis=1) > 1e-7)
+
+    # 3 + 2 * 2 pixels, and 3 + 2 * 2 + 2 * 2.
+    assert np.ptp(seen(narrow)) < 7 <= np.ptp(seen(wide)) < 11
+
+
 def test_a_frozen_application_stays_frozen_after_loading(tmp_path):
     tower = tiny("image_application", frozen=True)
     trainable = [w.path for w in tower.trainable_weights]
@@ -117,7 +136,9 @@ def test_a_frozen_application_stays_frozen_after_loading(tmp_path):
     [
         ("audio_cnn", dict(frames=16, num_mel_bins=3), "at least 4.*num_mel_bins=3"),
         ("audio_crnn", dict(width=7), "even.*width=7"),
-        ("image_cnn", dict(size=3), "at least 4.*size=3"),
+        ("image_cnn", dict(size=3), "4 times.*size=3"),
+        ("image_cnn", dict(strides=(2,)), "a stride of.*strides=\\(2,\\)"),
+        ("image_cnn", dict(strides=(2, 0)), "at least 1.*strides=\\(2, 0\\)"),
         ("image_resnet", dict(size=3), "at least 4.*size=3"),
         ("table_mlp", dict(numbers=0, categories=()), "at least one column"),
         ("text_rnn", dict(width=7), "even.*width=7"),
