@@ -1,11 +1,16 @@
 """Frozen towers run once, not once an epoch."""
 
+import tempfile
+
 import keras
 import numpy as np
 
 
 def can_embed(model, frozen):
-    """Whether the frozen layers are towers that end in one embedding per row.
+    """Whether the frozen layers are towers whose outputs can be kept for every row.
+
+    They are embeddings, or sequences of a known length without padding, such as the
+    regions of a picture.
 
     Args:
         model: A functional `keras.Model` with layers `<input>_tower`.
@@ -15,9 +20,14 @@ def can_embed(model, frozen):
     return bool(frozen) and all(
         name.removesuffix("_tower") in inputs
         and f"{name.removesuffix('_tower')}_place" not in inputs
-        and len(model.get_layer(name).output.shape) == 2
+        and _is_plain(model.get_layer(name).output)
         for name in frozen
     )
+
+
+def _is_plain(output):
+    """Whether an output is as large for every row, and carries no mask."""
+    return None not in output.shape[1:] and getattr(output, "_keras_mask", None) is None
 
 
 def rest_of(model, frozen):
@@ -29,7 +39,8 @@ def rest_of(model, frozen):
 
     Returns:
         A functional `keras.Model` of the same inputs and outputs by name; in place of
-        the input of a frozen tower it takes what the tower gives, `(batch, width)`.
+        the input of a frozen tower it takes what the tower gives, `(batch, width)` or
+        `(batch, places, width)`.
     """
     inputs = []
     for tensor in model.inputs:
@@ -53,7 +64,9 @@ def rest_of(model, frozen):
 class Embedded(keras.utils.PyDataset):
     """The batches of a dataset, with the frozen towers' part of the work done.
 
-    The order depends on the epoch alone.
+    The order depends on the epoch alone. What the towers give stands in a temporary
+    file, which the system keeps in memory as far as there is room; rows of several
+    lengths, such as captions, are padded with zeros to the longest.
 
     Args:
         model: A functional `keras.Model` with layers `<input>_tower`.
@@ -61,22 +74,27 @@ class Embedded(keras.utils.PyDataset):
         dataset: Batches of `(inputs, targets)`, both by name; gone through once.
         shuffle: True for another order every epoch.
         epoch: Number of the first epoch.
+
+    Raises:
+        OSError: If there is no room for the file.
     """
 
     def __init__(self, model, frozen, dataset, *, shuffle=False, epoch=0):
         super().__init__()
+        towers = {name.removesuffix("_tower"): model.get_layer(name) for name in frozen}
+        kept = {name: _Rows() for name in towers}
         rows, truths = [], []
         for x, y in dataset:
             x = {tensor.name: np.asarray(x[tensor.name]) for tensor in model.inputs}
-            for tower in frozen:
-                name = tower.removesuffix("_tower")
-                x[name] = model.get_layer(tower).predict_on_batch(x[name])
+            for name, tower in towers.items():
+                kept[name].append(tower.predict_on_batch(x.pop(name)))
             rows.append(x)
             truths.append(keras.tree.map_structure(np.asarray, y))
         self.inputs, self.targets = (
-            keras.tree.map_structure(lambda *parts: np.concatenate(parts), *batches)
+            keras.tree.map_structure(lambda *parts: _joined(parts), *batches)
             for batches in (rows, truths)
         )
+        self.inputs |= {name: rows.array() for name, rows in kept.items()}
         self.batch_size = len(next(iter(truths[0].values())))
         self.size = len(next(iter(self.targets.values())))
         self.shuffle, self.epoch = shuffle, epoch
@@ -99,3 +117,33 @@ class Embedded(keras.utils.PyDataset):
         self.order = np.arange(self.size)
         if self.shuffle:
             np.random.default_rng(self.epoch).shuffle(self.order)
+
+
+class _Rows:
+    """Rows of one shape, written one batch after the other and then read anywhere."""
+
+    def __init__(self):
+        self.file = tempfile.TemporaryFile()
+
+    def append(self, batch):
+        self.shape, self.dtype = batch.shape[1:], batch.dtype
+        self.file.write(np.ascontiguousarray(batch).tobytes())
+
+    def array(self):
+        self.file.flush()
+        flat = np.memmap(self.file, self.dtype, "r")
+        return flat.reshape(-1, *self.shape)
+
+
+def _joined(parts):
+    """One array of all batches, which may differ in the length of their rows."""
+    if parts[0].ndim > 1:
+        longest = max(part.shape[1] for part in parts)
+        parts = [
+            np.pad(
+                part,
+                [(0, 0), (0, longest - part.shape[1])] + [(0, 0)] * (part.ndim - 2),
+            )
+            for part in parts
+        ]
+    return np.concatenate(parts)

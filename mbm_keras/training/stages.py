@@ -90,7 +90,8 @@ def fit_stages(
     """Runs each stage in order.
 
     A stage whose frozen layers are all towers runs these once over the data and
-    trains the rest on what they gave, random changes of that one pass included.
+    trains the rest on what they gave, random changes of that one pass included; not
+    towers of sequences with padding, which carry a mask.
 
     Args:
         model: A functional `keras.Model` with one output; for stages that train a
@@ -223,7 +224,10 @@ def _build(part, targets):
     part.optimizer.build(part.trainable_variables)
     zeros = [
         {
-            name: np.zeros((1, *t.shape[1:]), keras.backend.standardize_dtype(t.dtype))
+            name: np.zeros(
+                [size or 1 for size in (1, *t.shape[1:])],  # None: of any length
+                keras.backend.standardize_dtype(t.dtype),
+            )
             for name, t in tensors.items()
         }
         for tensors in (targets, part.output)

@@ -131,6 +131,20 @@ def test_a_frozen_application_stays_frozen_after_loading(tmp_path):
     assert len(again.trainable_weights) == 2
 
 
+def test_an_application_up_to_one_of_its_layers():
+    """The grid that Show, Attend and Tell looks at: 14 x 14 x 512 of VGG-19 at 224."""
+    arguments = dict(application=keras.applications.VGG19, layer="block5_conv4")
+    arguments |= dict(pool=False, project=False, width=512, frozen=True)
+    tower = tiny("image_application", size=224, **arguments)
+    assert tower.output_shape == (None, 14 * 14, 512)
+    # Without its dense layers, and the last pooling that has no weights.
+    assert tower.count_params() == 20_024_384 and not tower.trainable_weights
+    with pytest.raises(ValueError, match="512 channels.*width=8"):
+        tiny("image_application", **arguments | dict(width=8))
+    with pytest.raises(ValueError, match="No such layer: block9"):
+        tiny("image_application", **arguments | dict(layer="block9"))
+
+
 @pytest.mark.parametrize(
     "name, arguments, message",
     [

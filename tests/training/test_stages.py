@@ -9,7 +9,10 @@ import pytest
 import tensorflow as tf
 
 from mbm_keras.fusion import ConcatenationFusion
+from mbm_keras.models import show_attend_tell
 from mbm_keras.tasks import classification
+from mbm_keras.tasks import generation
+from mbm_keras.towers import image_application
 from mbm_keras.training import Checkpoint
 from mbm_keras.training import Stage
 from mbm_keras.training import field_stages
@@ -184,6 +187,82 @@ def test_goes_on_at_its_stage_and_epoch(tmp_path):
         )
     for a, b in zip(again.get_weights(), unbroken.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def captioner(rows=24):
+    """A captioning model on regions of a network of `keras.applications`, and data."""
+    keras.utils.set_random_seed(0)
+    tower = functools.partial(
+        image_application.build,
+        application=keras.applications.VGG19,
+        layer="block2_conv1",
+        project=False,
+        frozen=True,
+    )
+    model = show_attend_tell.build(
+        feature=dict(name="image", modality="image", size=32),
+        towers={"image": tower},
+        vocabulary_size=8,
+        width=128,
+        word_width=6,
+        units=16,
+        dropout=0.0,
+        penalty=0.0,
+    )
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (rows, 32, 32, 3)).astype("uint8")
+    # Captions of two lengths, in batches of their own: a word, twice, perhaps, the end.
+    word = 3 + np.arange(rows) % 5
+    image[np.arange(rows), :, : 4 * 5, 0] = (50 * (word - 3))[:, None, None]
+    short = np.stack([word, np.full(rows, 2)], axis=1).astype("int32")
+    long = np.stack([word, word, np.full(rows, 2)], axis=1).astype("int32")
+    parts = [(image[:16], short[:16]), (image[16:], long[16:])]
+
+    def batches(image, words):
+        x = {"image": image, "caption": words}
+        return tf.data.Dataset.from_tensor_slices((x, {"words": words})).batch(8)
+
+    left, right = (batches(*part) for part in parts)
+    return model, left.concatenate(right)
+
+
+def test_regions_of_a_frozen_network_are_computed_once(monkeypatch):
+    model, data = captioner()
+    tower = model.get_layer("image_tower")
+    before = [w.copy() for w in tower.get_weights()]
+    assert tower.output.shape == (None, 16 * 16, 128)
+    seen = []
+    run = tower.predict_on_batch
+    monkeypatch.setattr(
+        tower, "predict_on_batch", lambda x: seen.append(len(x)) or run(x)
+    )
+    history = fit_stages(
+        model,
+        [Stage("words", 30, 0.01, frozen=("image_tower",))],
+        data,
+        losses=generation.losses(),
+        metrics=generation.metrics(),
+        verbose=0,
+    )["words"]
+    assert seen == [8, 8, 8]
+    assert history["loss"][-1] < 0.6 * history["loss"][0]
+    assert same(before, tower.get_weights())
+    # What was trained without the tower writes with it.
+    writer = show_attend_tell.writer(model, 3)
+    (x, _), *_ = data
+    assert writer.predict_on_batch({"image": x["image"]})["words"].shape == (8, 3)
+
+
+def test_embedded_rows_of_several_lengths_are_padded():
+    model, data = captioner()
+    batches = Embedded(model, ("image_tower",), data)
+    x, y = batches[2]  # was among the short ones and is with the long ones now
+    assert x["image"].shape == (8, 256, 128) and len(batches) == 3
+    assert batches.inputs["caption"].shape == batches.targets["words"].shape == (24, 3)
+    assert not batches.inputs["caption"][:16, 2].any()
+    pictures = np.concatenate([x["image"] for x, _ in data.as_numpy_iterator()])
+    expected = model.get_layer("image_tower").predict(pictures[16:], verbose=0)
+    np.testing.assert_allclose(x["image"], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_embedded_rows_come_in_an_order_of_their_epoch():
