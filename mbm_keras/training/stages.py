@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
 import pathlib
 import tempfile
 
@@ -222,18 +223,20 @@ def _build(part, targets):
     A TensorFlow function that makes variables is traced twice, which takes seconds.
     """
     part.optimizer.build(part.trainable_variables)
-    zeros = [
-        {
-            name: np.zeros(
-                [size or 1 for size in (1, *t.shape[1:])],  # None: of any length
-                keras.backend.standardize_dtype(t.dtype),
-            )
-            for name, t in tensors.items()
-        }
-        for tensors in (targets, part.output)
-    ]
+    zeros = [_zeros(targets, part.output), _zeros(part.output, targets)]
     part.compute_metrics(None, *zeros)
     part.reset_metrics()
+
+
+def _zeros(tensors, others):
+    """A row of zeros for each; lengths left open are those of the others, or 1."""
+    made = {}
+    for name, tensor in tensors.items():
+        other = others[name].shape if name in others else ()
+        sizes = itertools.zip_longest(tensor.shape[1:], other[1 : len(tensor.shape)])
+        shape = [1, *(size or known or 1 for size, known in sizes)]
+        made[name] = np.zeros(shape, keras.backend.standardize_dtype(tensor.dtype))
+    return made
 
 
 def _part(model, stage, head):

@@ -222,12 +222,12 @@ def captioner(rows=24):
         x = {"image": image, "caption": words}
         return tf.data.Dataset.from_tensor_slices((x, {"words": words})).batch(8)
 
-    left, right = (batches(*part) for part in parts)
-    return model, left.concatenate(right)
+    return model, *(batches(*part) for part in parts)
 
 
 def test_regions_of_a_frozen_network_are_computed_once(monkeypatch):
-    model, data = captioner()
+    model, short, long = captioner()
+    data = short.concatenate(long)
     tower = model.get_layer("image_tower")
     before = [w.copy() for w in tower.get_weights()]
     assert tower.output.shape == (None, 16 * 16, 128)
@@ -253,8 +253,23 @@ def test_regions_of_a_frozen_network_are_computed_once(monkeypatch):
     assert writer.predict_on_batch({"image": x["image"]})["words"].shape == (8, 3)
 
 
+def test_a_stage_takes_captions_of_one_known_length():
+    model, _, long = captioner()
+    assert long.element_spec[1]["words"].shape == (None, 3)
+    history = fit_stages(
+        model,
+        [Stage("words", 1, frozen=("image_tower",))],
+        long,
+        losses=generation.losses(),
+        metrics=generation.metrics(),
+        verbose=0,
+    )
+    assert np.isfinite(history["words"]["loss"]).all()
+
+
 def test_embedded_rows_of_several_lengths_are_padded():
-    model, data = captioner()
+    model, short, long = captioner()
+    data = short.concatenate(long)
     batches = Embedded(model, ("image_tower",), data)
     x, y = batches[2]  # was among the short ones and is with the long ones now
     assert x["image"].shape == (8, 256, 128) and len(batches) == 3
