@@ -34,7 +34,7 @@ import numpy as np
 
 SIZE, WIDTH, WORD_WIDTH, UNITS = 64, 64, 64, 128
 FILTERS, STRIDES = (24, 48, 64, 96), (2, 2, 1, 2)
-BATCH, SEED, TURNED = 128, 0, 0.5
+BATCH, SEED, RECOLOURED = 128, 0, 0.5
 SIDE = SIZE // math.prod(STRIDES)
 # Middle of what a region sees, as a share of the picture: of its 8 pixels these four
 # convolutions see 4 to the left and 11 to the right.
@@ -114,16 +114,16 @@ def tower_trained(splits, epochs):
         steps_per_execution=8,
     )
     images, labels = tf.constant(images), tf.constant(labels_of(examples))
-    turn = augment.colors(saturation=1.0, hue=0.5)
+    mixed = augment.channels()
 
     def asked(epoch, rows):
         image, label = tf.gather(images, rows), tf.gather(labels, rows)
         keys = draw.keys(SEED, epoch, rows)
-        turned = draw.uniform(draw.other(keys, 1), 1)[:, 0] < TURNED
-        image = tf.where(turned[:, None, None, None], turn(image, keys), image)
+        other = draw.uniform(draw.other(keys, 1), 1)[:, 0] < RECOLOURED
+        image = tf.where(other[:, None, None, None], mixed(image, keys), image)
         parts = {"shapes": label[:, : len(scenes.SHAPES)]}
         parts["colours"] = label[:, len(scenes.SHAPES) :]
-        counts = {"shapes": tf.ones_like(turned), "colours": ~turned}
+        counts = {"shapes": tf.ones_like(other), "colours": ~other}
         return image, parts, {n: tf.cast(c, "float32") for n, c in counts.items()}
 
     start = time.process_time()

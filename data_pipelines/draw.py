@@ -64,6 +64,19 @@ def uniform(keys, count, low=0.0, high=1.0):
     return low + (high - low) * tf.cast(bits, tf.float32) * 2.0**-24
 
 
+def normal(uniform):
+    """Two uniform numbers to a normal one, after Box and Muller 1958.
+
+    Args:
+        uniform: `(batch, 2 n)` in [0, 1), as `uniform` draws them.
+
+    Returns:
+        `(batch, n)` float32 of mean 0 and variance 1.
+    """
+    radius, turn = tf.split(uniform, 2, axis=1)
+    return tf.sqrt(-2 * tf.math.log1p(-radius)) * tf.cos(2 * 3.14159265 * turn)
+
+
 def _mix(z):
     z += _GAMMA
     z = tf.bitwise.bitwise_xor(z, _shift(z, 30)) * _MIX_1

@@ -7,6 +7,7 @@ inputs and targets.
 """
 
 from data_pipelines import draw
+from data_pipelines.augment.image import channels
 from data_pipelines.augment.image import colors
 from data_pipelines.augment.image import crops
 from data_pipelines.augment.image import flips
@@ -21,6 +22,7 @@ from data_pipelines.augment.text import words
 __all__ = [
     "by_name",
     "chain",
+    "channels",
     "colors",
     "crops",
     "flips",

@@ -107,9 +107,7 @@ def waves(shift=0.1, gain=6.0, low=10.0, high=40.0):
         inside = (places >= 0) & (places < samples)
         places = tf.clip_by_value(places, 0, samples - 1)
         moved = tf.where(inside, tf.gather(batch, places, axis=1, batch_dims=1), 0.0)
-        # Two uniform numbers to a normal one, after Box and Muller 1958.
-        radius = tf.sqrt(-2 * tf.math.log1p(-drawn[:, 3 : 3 + samples]))
-        white = radius * tf.cos(2 * 3.14159265 * drawn[:, 3 + samples :])
+        white = draw.normal(drawn[:, 3:])
         power = tf.reduce_mean(tf.square(moved), axis=1, keepdims=True)
         decibels = low + (high - low) * u[:, 1:2]
         moved += white * tf.sqrt(power * 10.0 ** (-decibels / 10.0))

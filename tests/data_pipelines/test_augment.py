@@ -39,6 +39,7 @@ def test_same_seed_same_change():
     check(augment.spectrograms(), SOUNDS)
     check(augment.words(), WORDS)
     check(augment.colors(), PICTURES)
+    check(augment.channels(), PICTURES)
     check(augment.frames(augment.pictures()), CLIPS)
     check(augment.noise(), SOUNDS)
     check(augment.waves(), WAVES)
@@ -115,6 +116,21 @@ def test_colors_change_and_brightness_stays():
     np.testing.assert_allclose(changed @ luma, middle @ luma, atol=1)
     gray = augment.colors(gray=1.0)(middle, keys(middle)).numpy().astype(int)
     assert np.ptp(gray, axis=-1).max() <= 1 < np.ptp(middle.astype(int), axis=-1).max()
+
+
+def test_mixed_channels_keep_what_is_alike_alike():
+    """Of two colours two are made, others in every picture, where they were."""
+    shape = np.zeros((300, 6, 6, 1), bool)
+    shape[:, 2:4, 1:5] = True
+    two = np.where(shape, np.uint8([200, 90, 120]), np.uint8([100, 140, 130]))
+    changed = augment.channels()(two, keys(two)).numpy().astype(float)
+    inside, outside = changed[:, 2, 1], changed[:, 0, 0]
+    expected = np.where(shape, inside[:, None, None], outside[:, None, None])
+    np.testing.assert_array_equal(changed, expected)
+    # Its square is that of the colour about the middle, in the mean of many.
+    energy = np.square(inside - 127.5).mean()
+    wanted = np.square(two[0, 2, 1] - 127.5).mean()
+    assert 0.85 * wanted < energy < 1.1 * wanted
 
 
 def test_all_frames_of_a_clip_change_alike_and_padding_stays():
