@@ -1,6 +1,9 @@
 """Checks and small files shared by the tests."""
 
 import io
+import os
+import subprocess
+import sys
 import wave
 
 import keras
@@ -58,6 +61,24 @@ def every_weight_gets_a_gradient(model, inputs):
         if np.array_equal(ops.convert_to_numpy(w), old)
         and not w.path.endswith("key/bias")
     ]
+
+
+def on_jax(script, *arguments):
+    """Runs a script in a process of its own, on JAX; an error there fails a test."""
+    changed = {
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        # A few steps are not worth what compiling for speed takes.
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        env={**os.environ, **changed},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
 
 
 def image_bytes(kind="PNG", mode="RGB", size=(12, 10), seed=0, **options):

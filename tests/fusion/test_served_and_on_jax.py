@@ -1,9 +1,5 @@
 """Every fusion as a SavedModel, and on JAX, all of them as the outputs of one model."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -11,6 +7,7 @@ import tensorflow as tf
 
 from mbm_keras.fusion import FUSIONS
 from tests.helpers import numpy
+from tests.helpers import on_jax
 
 UNITS = 8
 SHAPES = {"words": (5, 6), "picture": (2, 4), "sound": (3, 5)}
@@ -77,25 +74,10 @@ for weight, old in zip(model.trainable_weights, before, strict=True):
     new = keras.ops.convert_to_numpy(weight)
     assert np.isfinite(new).all(), weight.path
     assert (new != old).any(), weight.path
-print("the same on jax")
 """
 
 
 @pytest.mark.slow
 def test_every_fusion_gives_the_same_on_jax_and_learns_there(everything):
     pytest.importorskip("jax")
-    folder = everything[-1]
-    run = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(folder)],
-        env={
-            **os.environ,
-            "KERAS_BACKEND": "jax",
-            "JAX_PLATFORMS": "cpu",
-            # One step is not worth what compiling for speed takes.
-            "XLA_FLAGS": "--xla_backend_optimization_level=0",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "the same on jax" in run.stdout, run.stderr[-3000:]
+    on_jax(SCRIPT, everything[-1])

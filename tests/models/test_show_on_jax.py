@@ -1,14 +1,11 @@
 """Show, Attend and Tell on JAX: it learns, and writes what TensorFlow writes."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 
 from mbm_keras.models import show_attend_tell
+from tests.helpers import on_jax
 
 SCRIPT = """
 import sys
@@ -38,6 +35,7 @@ assert float(hard.get_layer("teller").baseline) > 0
 
 @pytest.mark.slow
 def test_learns_and_writes_on_jax(tmp_path):
+    pytest.importorskip("jax")
     keras.utils.set_random_seed(0)
     model = show_attend_tell.build(**show_attend_tell.PRESETS["tiny"])
     model.save(tmp_path / "model.keras")
@@ -50,11 +48,4 @@ def test_learns_and_writes_on_jax(tmp_path):
         writer = show_attend_tell.writer(model, 6, beams=beams)
         given[name] = writer.predict({"image": given["image"]}, verbose=0)["words"]
     np.savez(tmp_path / "given.npz", **given)
-    command = [sys.executable, "-c", SCRIPT]
-    run = subprocess.run(
-        [*command, str(tmp_path / "model.keras"), str(tmp_path / "given.npz")],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
+    on_jax(SCRIPT, tmp_path / "model.keras", tmp_path / "given.npz")
