@@ -147,6 +147,7 @@ def build(
     sight=1_024,
     steps=75,
     face=None,
+    tower=image_cnn.build,
     speakers=2,
     filters=96,
     audio=AUDIO,
@@ -170,6 +171,7 @@ def build(
             `any_order`.
         face: None if embeddings are given; the side of the square pictures in pixels
             if they are made by an image tower along with the rest.
+        tower: Builder of that tower: any of an image, such as `image_resnet.build`.
         speakers: How many are told apart.
         filters: Channels of the convolutions over the sound.
         audio: Kernel and dilation of each of them, over time and frequency.
@@ -221,7 +223,7 @@ def build(
 
     inputs = [mixture]
     if steps:
-        seen, embedded = _sight(speakers, steps, sight, face)
+        seen, embedded = _sight(speakers, steps, sight, face, tower)
         inputs.append(seen)
         stream = _visual_stream(steps, embedded.shape[-1], visual, visual_filters)
         nearest = [(2 * i + 1) * steps // (2 * frames) for i in range(frames)]
@@ -290,14 +292,14 @@ class Repeated(keras.layers.Layer):
         return {**super().get_config(), "places": self.places}
 
 
-def _sight(speakers, steps, size, face):
+def _sight(speakers, steps, size, face, tower):
     """The input of the faces, and `(batch, speakers, steps, size)` of it."""
     if face is None:
         seen = keras.Input((speakers, steps, size), name="sight")
         return seen, seen
     seen = keras.Input((speakers, steps, face, face, 3), dtype="uint8", name="sight")
     x = layers.Reshape((speakers * steps, face, face, 3))(seen)
-    x = layers.TimeDistributed(image_cnn.build(face, width=size, name="face"))(x)
+    x = layers.TimeDistributed(tower(face, width=size, name="face"))(x)
     return seen, layers.Reshape((speakers, steps, size))(x)
 
 

@@ -1,5 +1,6 @@
 """Looking to Listen: its counts, its spectrograms, its masks, and that it learns."""
 
+import functools
 import itertools
 
 import keras
@@ -17,6 +18,7 @@ from mbm_keras.models.looking_to_listen import bounded
 from mbm_keras.models.looking_to_listen import expanded
 from mbm_keras.models.looking_to_listen import mask_of
 from mbm_keras.models.looking_to_listen import product
+from mbm_keras.towers import image_resnet
 from tests.helpers import assert_same
 from tests.helpers import numpy
 
@@ -53,6 +55,22 @@ def test_has_the_published_number_of_parameters(preset, count):
     assert sum(np.prod(w.shape) for w in model.trainable_weights) == count
     speakers = model.output["speakers"].shape[1]
     assert model.output["speakers"].shape == (None, speakers, 298, 257, 2)
+
+
+def test_any_image_tower_may_look_at_the_frames(tmp_path):
+    tower = functools.partial(image_resnet.build, filters=(3, 4))
+    model = tiny(face=8, tower=tower)
+    x = {
+        "mixture": two_voices(3, 640).sum(axis=1),
+        "sight": np.random.default_rng(0).integers(0, 256, (3, 2, 5, 8, 8, 3), "uint8"),
+    }
+    answer = model(x)["speakers"]
+    # What is seen of the other speaker counts too: the frames do reach the masks.
+    swapped = model({**x, "sight": x["sight"][:, ::-1]})["speakers"]
+    assert np.abs(numpy(answer) - numpy(swapped)).max() > 1e-6
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert_same(again(x)["speakers"], answer)
 
 
 def test_the_transform_is_that_of_numpy():
