@@ -83,7 +83,7 @@ def fit_stages(
     head=None,
     callbacks=(),
     folder=None,
-    jit_compile=False,
+    jit_compile=None,
     steps_per_execution=1,
     announce=None,
     verbose="auto",
@@ -92,7 +92,8 @@ def fit_stages(
 
     A stage whose frozen layers are all towers runs these once over the data and
     trains the rest on what they gave, random changes of that one pass included; not
-    towers of sequences with padding, which carry a mask.
+    towers of sequences with padding, which carry a mask. What they gave is kept in a
+    temporary file, a float for every place and channel of every row.
 
     Args:
         model: A functional `keras.Model` with one output; for stages that train a
@@ -112,8 +113,10 @@ def fit_stages(
         callbacks: As for `fit`, given to every stage.
         folder: Where to keep each stage, so that a run that was stopped goes on at
             its stage and epoch; None to keep nothing.
-        jit_compile: As for `compile`. Compiling takes tens of seconds, which only a
-            long training of recurrent layers earns back on a processor.
+        jit_compile: As for `compile`. None for False on TensorFlow, where compiling
+            takes tens of seconds, which only a long training of recurrent layers earns
+            back on a processor; and for True elsewhere: without it JAX runs a step
+            operation by operation.
         steps_per_execution: As for `compile`.
         announce: Called with each stage before it is trained.
         verbose: As for `fit`.
@@ -125,8 +128,11 @@ def fit_stages(
         ValueError: If a stage names a layer or an input the model does not have, or
             trains a tower alone and there is no head; if the number of batches is
             not known.
+        OSError: If the temporary folder has no room for what frozen towers give.
     """
     _check(model, stages, head)
+    if jit_compile is None:
+        jit_compile = keras.backend.backend() != "tensorflow"
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory())

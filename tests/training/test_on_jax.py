@@ -44,6 +44,7 @@ histories = fit_stages(
     model, stages, train, valid, losses=classification.losses("answer"),
     metrics=classification.metrics("answer"), head=head, verbose=0,
 )
+assert model.jit_compile  # without it, JAX runs operation by operation
 losses = histories["tuned"]["loss"]
 assert losses[1] < losses[0], losses
 table = evaluation.subsets(

@@ -77,6 +77,7 @@ def test_the_stages_the_field_agreed_on():
     assert stages[2].frozen == ("image_tower", "table_tower")
     histories = run(model, data, stages)
     assert [len(h["val_loss"]) for h in histories.values()] == [1, 1, 2, 3]
+    assert not model.jit_compile  # compiling takes longer than such a training
 
 
 def test_alone_trains_its_tower_and_nothing_else():
