@@ -9,8 +9,8 @@
 digits: two recordings of the free-spoken-digit-dataset are mixed, of different digits
 at equal power give or take 2.5 dB; the sight of the wanted one is a written digit of
 scikit-learn that shows what it says. One speaker and a fifth of the drawings are held
-out; the others are heard at five speeds. Preset for two cores: 0.6 s at 8 kHz, 36
-frames of 129 bins, six convolutions of 16 channels, an LSTM of 160 in each direction.
+out. Preset for two cores: 0.6 s at 8 kHz, 36 frames of 129 bins, six convolutions of 16
+channels, an LSTM of 160 in each direction.
 
     with sight                   the wanted one, told by its digit
     wrong sight                  the same model, shown the digit of the other
@@ -45,9 +45,6 @@ from fusion_tasks import SOUND
 from fusion_tasks import recordings
 
 SECONDS, SEED, BATCH, SIDE = 0.6, 0, 16, 16
-# Percent: four speakers are few, and faster or slower they are others, after Ko et al.
-# 2015, "Audio Augmentation for Speech Recognition".
-SPEEDS = (85, 92, 100, 108, 117)
 RATE_OF_LEARNING = 2e-3
 GRID, LONG, STEPS, MOUTH = "grid-sample.tar.gz", 3.0, 75, 24
 # Middle of the mouth in the frames of 288 x 360: row and column, found by eye.
@@ -63,7 +60,6 @@ SMALL = dict(SHAPE, filters=16, visual_filters=32, sight=32)
 
 def digits():
     """By split: waves, the digit and the speaker of each, and drawings by digit."""
-    from scipy.signal import resample_poly
     from sklearn.datasets import load_digits
 
     from data_pipelines.sources import keypad
@@ -79,12 +75,11 @@ def digits():
     order = rng.permutation(len(pictures))
     kept = {"train": order[len(order) // 5 :], "test": order[: len(order) // 5]}
     splits = {}
-    for split, speeds in (("train", SPEEDS), ("test", (100,))):
+    for split in ("train", "test"):
         mine = [
             (int(digit), np.pad(wave[:size], [0, max(0, size - len(wave))]))
-            for (digit, speaker), recorded in spoken
+            for (digit, speaker), wave in spoken
             if (speaker == held_out) == (split == "test")
-            for wave in (resample_poly(recorded, 100, speed) for speed in speeds)
         ]
         splits[split] = {
             "waves": np.stack([wave for _, wave in mine]).astype("float32"),
