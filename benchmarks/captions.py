@@ -326,7 +326,7 @@ def main():
         out=(str, None, "a JSON to go on"),
         epochs=(int, None, "passes over all captions"),
     )
-    rows, alone, epochs = (4_000, 6, 3) if arguments.quick else (24_000, 12, 10)
+    rows, alone, epochs = (4_000, 24, 6) if arguments.quick else (24_000, 12, 10)
     epochs = arguments.epochs or epochs
     kept = pathlib.Path(arguments.out) if arguments.out else None
     result = json.loads(kept.read_text()) if kept and kept.exists() else {}
