@@ -84,8 +84,8 @@ class _Kept:
         # The note goes first and comes last: a process killed in between leaves none,
         # and what has none is made anew.
         if not note.exists() or note.read_text() != json.dumps(key):
-            for path in (note, *files):  # not cut: others may have them open
-                path.unlink(missing_ok=True)
+            for old in (note, *files):  # not cut: others may have them open
+                old.unlink(missing_ok=True)
             files[0].write_bytes(b"")
             os.truncate(files[0], size * self.bytes)  # takes room only as it is filled
             files[1].write_bytes(bytes([_UNKNOWN]) * size)

@@ -59,10 +59,11 @@ def build(
             "Every convolution has a stride of at least 1. "
             f"Received: filters={filters}, strides={strides}."
         )
-    if size < math.prod(strides):
+    least = math.prod(strides)
+    if size < least:
         raise ValueError(
-            f"Strides of {strides} make the picture {math.prod(strides)} times "
-            f"smaller, so `size` must be at least that. Received: size={size}."
+            f"Strides of {strides} make the picture {least} times smaller, so `size` "
+            f"must be at least {least}. Received: size={size}."
         )
     image = keras.Input((size, size, 3), dtype="uint8", name=name)
     here = rows_mask(image)  # (batch,): absent pictures are zeros

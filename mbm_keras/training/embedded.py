@@ -127,7 +127,7 @@ class _Rows:
 
     def append(self, batch):
         self.shape, self.dtype = batch.shape[1:], batch.dtype
-        self.file.write(np.ascontiguousarray(batch).tobytes())
+        self.file.write(batch.tobytes())
 
     def array(self):
         self.file.flush()
@@ -137,13 +137,13 @@ class _Rows:
 
 def _joined(parts):
     """One array of all batches, which may differ in the length of their rows."""
-    if parts[0].ndim > 1:
-        longest = max(part.shape[1] for part in parts)
-        parts = [
-            np.pad(
-                part,
-                [(0, 0), (0, longest - part.shape[1])] + [(0, 0)] * (part.ndim - 2),
-            )
-            for part in parts
-        ]
-    return np.concatenate(parts)
+    shapes = [part.shape[1:] for part in parts]
+    if len(set(shapes)) == 1:
+        return np.concatenate(parts)
+    size = sum(len(part) for part in parts)
+    joined = np.zeros((size, *max(shapes)), parts[0].dtype)
+    start = 0
+    for part in parts:
+        joined[start : start + len(part), : part.shape[1]] = part
+        start += len(part)
+    return joined
