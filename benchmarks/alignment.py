@@ -1,4 +1,4 @@
-"""Three tables joined by key: CPU-seconds and memory of `data_pipelines.align`.
+"""Three tables joined by key: CPU-seconds and memory of `data_pipelines.tables.align`.
 
 The tables lie in Parquet files, in different order, each without a tenth of the keys.
 The limit is polars alone: the same files read and joined with nothing counted. Every

@@ -108,7 +108,9 @@ def main():
         wrong, kinds = make(folder, rows, broken)
         start = time.process_time()
         columns = {"text": "text", "photo": "image", "voice": "audio"}
-        table = sources.read(f"{folder}/rows.csv", target="answer", columns=columns)
+        table = sources.open_table(
+            f"{folder}/rows.csv", target="answer", columns=columns
+        )
         words = WordIds(4, [f"word{i}" for i in range(97)])
         features = Features(text=words, photo=Pixels(16), voice=LogMel(8_000, 0.1, 8))
         stream = Stream(table, features, {"answer": Label(["no", "yes"])})

@@ -46,7 +46,7 @@ def pictures_and_captions(rows):
     """By split: examples, pixels `(rows, 64, 64, 3)`, ids `(rows, 5, length)`."""
     import tensorflow as tf
 
-    from data_pipelines.sources import scenes
+    from data_pipelines.datasets import scenes
     from mbm_keras.preprocessing import Caption
     from mbm_keras.preprocessing import Features
     from mbm_keras.preprocessing import Pixels
@@ -55,7 +55,9 @@ def pictures_and_captions(rows):
     caption, features = Caption(), Features(image=Pixels(SIZE))
     told = [c for e in made if e["split"] == "train" for c in e["captions"]]
     caption.adapt(told)
-    decode = tf.function(lambda x: features.part("image", x)[0], autograph=False)
+    decode = tf.function(
+        lambda x: features.decode_input("image", x)[0], autograph=False
+    )
     splits = {}
     for split in scenes.SHARES:
         part = [e for e in made if e["split"] == split]
@@ -73,7 +75,7 @@ def pictures_and_captions(rows):
 
 def told_words():
     """What the tower is asked for: shapes, then colours."""
-    from data_pipelines.sources import scenes
+    from data_pipelines.datasets import scenes
 
     return [*scenes.SHAPES, *scenes.COLOURS]
 
@@ -90,9 +92,9 @@ def tower_trained(splits, epochs):
     import tensorflow as tf
 
     from data_pipelines import augment
-    from data_pipelines import draw
-    from data_pipelines.order import Order
-    from data_pipelines.sources import scenes
+    from data_pipelines.batching import row_random
+    from data_pipelines.batching.order import Order
+    from data_pipelines.datasets import scenes
     from mbm_keras.towers import image_cnn
 
     keras.utils.set_random_seed(SEED)
@@ -118,8 +120,8 @@ def tower_trained(splits, epochs):
 
     def asked(epoch, rows):
         image, label = tf.gather(images, rows), tf.gather(labels, rows)
-        keys = draw.keys(SEED, epoch, rows)
-        other = draw.uniform(draw.other(keys, 1), 1)[:, 0] < RECOLOURED
+        keys = row_random.keys(SEED, epoch, rows)
+        other = row_random.uniform(row_random.other(keys, 1), 1)[:, 0] < RECOLOURED
         image = tf.where(other[:, None, None, None], mixed(image, keys), image)
         parts = {"shapes": label[:, : len(scenes.SHAPES)]}
         parts["colours"] = label[:, len(scenes.SHAPES) :]
@@ -154,12 +156,14 @@ def batches_of(regions, ids):
     """
     import tensorflow as tf
 
-    from data_pipelines.buckets import Buckets
+    from data_pipelines.batching.buckets import Buckets
 
     several, length = ids.shape[1:]
     ids = ids.reshape(-1, length)
     lengths = (ids > 0).sum(axis=1)
-    order = Buckets(len(ids), BATCH, True, SEED, lengths=lengths, budget=BATCH * length)
+    order = Buckets(
+        len(ids), BATCH, True, SEED, lengths=lengths, max_steps=BATCH * length
+    )
     ids, lengths = tf.constant(ids), tf.constant(lengths)
     regions = tf.constant(regions)
 
@@ -177,7 +181,7 @@ def trained(caption, split, hard, epochs):
     import keras
 
     from mbm_keras.models import show_attend_tell
-    from mbm_keras.tasks import generation
+    from mbm_keras.tasks import captioning
 
     _, regions, ids = split
     keras.utils.set_random_seed(SEED)
@@ -199,8 +203,8 @@ def trained(caption, split, hard, epochs):
     rate = keras.optimizers.schedules.CosineDecay(4e-3, steps * epochs)
     model.compile(
         keras.optimizers.Adam(rate, global_clipnorm=5.0),
-        generation.losses(),
-        metrics=generation.metrics(),
+        captioning.losses(),
+        metrics=captioning.metrics(),
         steps_per_execution=8,
     )
     start = time.process_time()
@@ -219,15 +223,15 @@ def sentences(caption, ids):
 
 def judged(model, caption, split):
     """Every figure of one split."""
-    from data_pipelines.sources import scenes
-    from mbm_keras.evaluation import caption_scores
+    from data_pipelines.datasets import scenes
+    from mbm_keras.metrics import caption_scores
     from mbm_keras.models import show_attend_tell
 
     examples, regions, _ = split
     references = [e["captions"] for e in examples]
-    looker, found = show_attend_tell.looker(model), {}
+    looker, found = show_attend_tell.attention_model(model), {}
     for way, beams in (("greedy", 1), ("5 beams", 5)):
-        writer = show_attend_tell.writer(model, caption.sequence_length, beams=beams)
+        writer = show_attend_tell.captioner(model, caption.sequence_length, beams=beams)
         ids = writer.predict({"regions": regions}, 200, verbose=0)["words"]
         told = sentences(caption, ids)
         asked = {"regions": regions, "caption": ids}
@@ -288,7 +292,7 @@ def speed(model, caption, regions):
     from mbm_keras.models import show_attend_tell
 
     length = caption.sequence_length
-    writer = show_attend_tell.writer(model, length)
+    writer = show_attend_tell.captioner(model, length)
     teller = model.get_layer("teller")
 
     def by_python():

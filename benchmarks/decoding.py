@@ -67,7 +67,7 @@ def pack(folder):
     from data_pipelines import pack as pack_table
     from data_pipelines import sources
 
-    table = sources.read(f"{folder}/rows.csv")
+    table = sources.open_table(f"{folder}/rows.csv")
     for kind in ("tfrecord", "tar"):
         pack_table(table, f"{folder}/{kind}", kind=kind, shard_bytes=16_000_000)
 
@@ -88,7 +88,7 @@ def ours(folder, source, cache=None):
         photo=Pixels(SIDE),
         voice=LogMel(RATE, 1.0, BINS),
     )
-    table = sources.read(path, columns=columns, only=list(columns))
+    table = sources.open_table(path, columns=columns, inputs=list(columns))
     stream = Stream(table, features, cache=cache)
     return (inputs for inputs, _ in stream.batches(BATCH, shuffle=True))
 

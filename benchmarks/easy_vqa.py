@@ -63,7 +63,7 @@ def ours(folder, epochs, seed):
 
     keras.utils.set_random_seed(seed)
     columns = {"question": "text", "image": "image"}
-    read = functools.partial(table.read, target="answer", columns=columns)
+    read = functools.partial(table.open_table, target="answer", columns=columns)
     # Pictures that nothing is trained on: settings are chosen by them.
     kept = dict(fractions={"valid": 0.05}, seed=seed)
     train, test = read(f"{folder}/train.csv", **kept), read(f"{folder}/test.csv")
@@ -88,19 +88,19 @@ def ours(folder, epochs, seed):
         pool=True,
     )
     losses, metrics = classification.losses("answer"), classification.metrics("answer")
-    model = build(fusion=FiLMFusion(128), distinct=True)
+    model = build(fusion=FiLMFusion(128), unique=True)
     batches = samples.batches(
         ROWS,
         shuffle=True,
         seed=seed,
         augment={"image": [augment.crops(0.06), augment.flips()]},
-        together="image",
-        distinct=True,
+        group_by="image",
+        unique=True,
     )
     # Trained from the start along with the fusion, the picture's tower stays for six
     # epochs at what the question alone allows (0.86).
     stages = [
-        Stage("image alone", ALONE, 4e-3, alone="image"),
+        Stage("image alone", ALONE, 4e-3, unimodal="image"),
         Stage("fused", FUSED, 4e-3, frozen=("image_tower",)),
         Stage("tuned", epochs, 2e-3),
     ]

@@ -93,7 +93,7 @@ def _bits(shares, rows, seed):
 
 def keypad(rows=8_000, seed=0):
     """The table of the quickstart."""
-    from data_pipelines.sources import keypad
+    from data_pipelines.datasets import keypad
 
     made = list(keypad.examples(rows=rows, seed=seed))
     return _decoded(
@@ -114,7 +114,7 @@ def av_mnist(rows=6_000, seed=0):
     """Written and spoken digits, see the top of the file."""
     from sklearn.datasets import load_digits
 
-    from data_pipelines.sources import keypad
+    from data_pipelines.datasets import keypad
 
     rng = np.random.default_rng(seed)
     drawn = load_digits()
@@ -220,7 +220,7 @@ def _decoded(rows, names, seconds):
     for split, part in rows.items():
         inputs = {}
         for name in names:
-            array, status = features.part(name, tf.constant(raw[split][name]))
+            array, status = features.decode_input(name, tf.constant(raw[split][name]))
             if status.numpy().any():
                 raise SystemExit(f"{split}: a {name} cannot be decoded")
             inputs[name] = array.numpy()

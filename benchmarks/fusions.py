@@ -49,13 +49,15 @@ def head_of(fusion, shapes, num_classes, seed):
     import keras
 
     from mbm_keras.fusion import FUSIONS
-    from mbm_keras.layers import WithMask
-    from mbm_keras.layers import frames_mask
+    from mbm_keras.layers import AttachMask
+    from mbm_keras.layers import nonzero_steps
 
     keras.utils.set_random_seed(seed)
     inputs = [keras.Input(shape, name=name) for name, shape in shapes.items()]
     present = keras.Input((len(shapes),), dtype="bool", name="present")
-    x = [WithMask()([t, frames_mask(t)]) if len(t.shape) == 3 else t for t in inputs]
+    x = [
+        AttachMask()([t, nonzero_steps(t)]) if len(t.shape) == 3 else t for t in inputs
+    ]
     x = FUSIONS[fusion](WIDTH, name="fusion")(x, present=present)
     x = keras.layers.Dense(WIDTH, activation="relu")(x)
     label = keras.layers.Dense(num_classes, name="label")(x)
@@ -265,7 +267,7 @@ def single(tasks, epochs):
 def staged(tasks):
     """Staged training against end-to-end, as many steps of the optimiser."""
     from mbm_keras.training import Stage
-    from mbm_keras.training import field_stages
+    from mbm_keras.training import standard_stages
 
     ways, alone, fused, tuned = {"staged": [], "end-to-end": []}, 4, 4, 8
     for seed, task in enumerate(list(tasks.values())[-1]):  # of the dial, the mixed one
@@ -274,7 +276,9 @@ def staged(tasks):
             model = model_of("concatenation", task, seed)
             stages = [Stage("everything", total)]
             if way == "staged":
-                stages = field_stages(model, alone=alone, fused=fused, tuned=tuned)
+                stages = standard_stages(
+                    model, unimodal=alone, fused=fused, tuned=tuned
+                )
             found.append(stage_figures(model, stages, task, seed))
     return {
         way: {key: statistics.mean(f[key] for f in found) for key in found[0]}

@@ -93,7 +93,9 @@ def seeds_of(kind, folder):
             photos = [f"{i}.png" for i in range(4)]
             frame.with_columns(photo=pl.Series(photos)).write_csv(table / "rows.csv")
             columns = {"photo": "image", "text": "text"}
-            rows = sources.read(table / "rows.csv", target="answer", columns=columns)
+            rows = sources.open_table(
+                table / "rows.csv", target="answer", columns=columns
+            )
             pack(rows, folder / "shards", kind=kind)
 
 
@@ -193,12 +195,12 @@ def _values(kind, mutated):
         preprocessor = LogMel(8_000, 0.2, 8)
     features = Features(x=preprocessor)
     part = tf.function(
-        lambda raw: features.part("x", raw), [tf.TensorSpec((None,), tf.string)]
+        lambda raw: features.decode_input("x", raw), [tf.TensorSpec((None,), tf.string)]
     )
     seen = collections.Counter()
     for start in range(0, len(mutated), 50):
         raw = [data for _, data in mutated[start : start + 50]]
-        raw, refused = stores.read(Cells(), "x", raw, preprocessor)
+        raw, refused = stores.read_cells(Cells(), "x", raw, preprocessor)
         arrays, states = part(tf.constant(raw))
         seen["refused"] += len(refused)
         seen["absent"] -= len(refused)  # they are empty now
@@ -222,7 +224,7 @@ def _tables(seeds, mutated):
                 path.write_bytes(data if path.relative_to(folder) == name else whole)
             where = pathlib.Path(folder) / ("shards" if len(seeds) > 1 else name)
             try:
-                table = sources.read(where)
+                table = sources.open_table(where)
             except ValueError:
                 seen["refused"] += 1
                 continue
@@ -234,8 +236,10 @@ def _tables(seeds, mutated):
             told = {item.row for item in table.broken}
             if len(table.rows) + len(told) != table.rows_read:
                 seen["wrong"] += 1
-            for column in table.of("image"):
-                values, reasons = stores.read(table.store, column, table.raw(column))
+            for column in table.columns_of("image"):
+                values, reasons = stores.read_cells(
+                    table.store, column, table.raw(column)
+                )
                 for place, value in enumerate(values):
                     cell = table.raw(column)[place]
                     if not value and place not in reasons and cell is not None:

@@ -71,7 +71,7 @@ def child(path, epochs):
     from mbm_keras.preprocessing import WordIds
 
     lap("import")
-    table = sources.read(path, target="answer")
+    table = sources.open_table(path, target="answer")
     lap("table")
     features = Features(
         sentence=WordIds(8, [f"word{i}" for i in range(5_000)]),

@@ -62,7 +62,7 @@ def digits():
     """By split: waves, the digit and the speaker of each, and drawings by digit."""
     from sklearn.datasets import load_digits
 
-    from data_pipelines.sources import keypad
+    from data_pipelines.datasets import keypad
     from mbm_keras.preprocessing import Pixels
 
     rng = np.random.default_rng(SEED)
@@ -94,7 +94,7 @@ def digits():
 
 def mixed(split, rows, epoch):
     """Arrays of one epoch: mixtures, both parts, and a picture of each."""
-    from data_pipelines.sources import mixtures
+    from data_pipelines.datasets import mixtures
 
     rng = np.random.default_rng((SEED, epoch))
     shown = np.stack(
@@ -103,7 +103,7 @@ def mixed(split, rows, epoch):
             for digit in split["digits"]
         ]
     )
-    made = mixtures.of(
+    made = mixtures.mix(
         split["waves"],
         rows=rows,
         sight=shown,
@@ -170,7 +170,7 @@ def learned(model, drawn, epochs, batch):
 
 def scored(waves, parts, mixture):
     """Means over the mixtures, and over the sounds `(mixtures, sounds, samples)`."""
-    from mbm_keras.evaluation import separation_scores
+    from mbm_keras.metrics import separation_scores
 
     each = [
         separation_scores(*three) for three in zip(waves, parts, mixture, strict=True)
@@ -180,7 +180,7 @@ def scored(waves, parts, mixture):
 
 def in_best_order(waves, parts):
     """The sounds in the order that fits the parts best, row by row."""
-    from mbm_keras.evaluation import si_sdr
+    from mbm_keras.metrics import si_sdr
 
     best = []
     for said, wanted in zip(waves, parts, strict=True):
@@ -229,14 +229,14 @@ def grid_clips():
 
 def heard_and_seen(data, name):
     """Three seconds of a clip, and 75 crops of its mouth."""
-    from data_pipelines import clips
+    from data_pipelines.formats import video
     from mbm_keras.preprocessing import Waveform
 
     y, x = MOUTHS[name]
     box = ((y - 32) / 288, (x - 32) / 360, (y + 32) / 288, (x + 32) / 360)
     times = (np.arange(STEPS) + 0.5) / 25
-    wave = Waveform(RATE, LONG)(clips.sound(data, 10**7)).numpy()
-    return wave, clips.crops(data, times, [box], MOUTH)[0]
+    wave = Waveform(RATE, LONG)(video.sound(data, 10**7)).numpy()
+    return wave, video.crops(data, times, [box], MOUTH)[0]
 
 
 def grid_built():
@@ -268,14 +268,14 @@ def grid_built():
 
 def grid_scored(epochs):
     """Trains on the four clips in pairs; the model, and what it reaches."""
-    from data_pipelines.sources import mixtures
+    from data_pipelines.datasets import mixtures
     from mbm_keras.models import looking_to_listen
 
     each = [heard_and_seen(data, name) for name, data in grid_clips().items()]
     waves, mouths = (np.stack(part) for part in zip(*each, strict=True))
 
     def drawn(epoch, rows=24):
-        made = mixtures.of(waves, rows=rows, sight=mouths, seed=SEED, epoch=epoch)
+        made = mixtures.mix(waves, rows=rows, sight=mouths, seed=SEED, epoch=epoch)
         x, y = next(made.batch(rows).as_numpy_iterator())
         return x, y["speakers"]
 
@@ -294,7 +294,7 @@ def served(separator):
     """How fast the SavedModel is, and how far it is from the Python model."""
     import tensorflow as tf
 
-    from data_pipelines import clips
+    from data_pipelines.formats import video
     from mbm_keras.export import save
     from mbm_keras.preprocessing import Faces
     from mbm_keras.preprocessing import Features
@@ -307,8 +307,8 @@ def served(separator):
     mixture = (each[0][0] + each[1][0]) / 2
     mouths = np.stack([mouth for _, mouth in each])
     raw = {
-        "mixture": clips.wav_of(mixture[:, None], RATE),
-        "sight": clips.npy_of(mouths.reshape(-1, MOUTH, MOUTH, 3)),
+        "mixture": video.wav_of(mixture[:, None], RATE),
+        "sight": video.npy_of(mouths.reshape(-1, MOUTH, MOUTH, 3)),
     }
     raw = {name: tf.constant([data]) for name, data in raw.items()}
     x = {"mixture": mixture[None], "sight": mouths[None]}

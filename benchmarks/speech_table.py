@@ -43,7 +43,7 @@ def write(folder, *, rows=6_000, test_rows=1_500, seed=0):
     """
     from sklearn.datasets import load_digits
 
-    from data_pipelines.sources import keypad
+    from data_pipelines.datasets import keypad
 
     folder = pathlib.Path(folder)
     (folder / "digits").mkdir(parents=True, exist_ok=True)

@@ -8,18 +8,19 @@ TensorFlow.
 import importlib
 
 _HOME = {
-    "Samples": "data_pipelines.samples",
-    "Stream": "data_pipelines.stream",
-    "align": "data_pipelines.align",
+    "Samples": "data_pipelines.decoding.samples",
+    "Stream": "data_pipelines.decoding.stream",
+    "align": "data_pipelines.tables.align",
     "augment": "data_pipelines.augment",
-    "Buckets": "data_pipelines.buckets",
-    "decode": "data_pipelines.decoding",
-    "Order": "data_pipelines.order",
-    "pack": "data_pipelines.packing",
-    "scan": "data_pipelines.scanning",
+    "datasets": "data_pipelines.datasets",
+    "Buckets": "data_pipelines.batching.buckets",
+    "decode": "data_pipelines.decoding.decode",
+    "Order": "data_pipelines.batching.order",
+    "pack": "data_pipelines.tables.pack",
+    "scan": "data_pipelines.decoding.scan",
     "sources": "data_pipelines.sources",
-    "windows": "data_pipelines.windows",
-    "zip_aligned": "data_pipelines.aligned",
+    "windows": "data_pipelines.recordings.windows",
+    "zip_aligned": "data_pipelines.batching.zip_aligned",
 }
 __all__ = sorted(_HOME)
 

@@ -1,12 +1,11 @@
 """Random changes of a batch that leave its meaning alone.
 
 Each function builds one: it takes a batch of arrays and keys `(batch,)` int64, see
-`data_pipelines.draw`, and gives a batch of the same shape and type. The same key gives
-the same change, whatever else is in the batch. `mixup` alone mixes rows, and takes
-inputs and targets.
+`data_pipelines.batching.row_random`, and returns a batch of the same shape and type.
+The same key gives the same change, whatever else is in the batch. Only `mixup` mixes
+rows: it takes inputs and targets.
 """
 
-from data_pipelines import draw
 from data_pipelines.augment.image import channels
 from data_pipelines.augment.image import colors
 from data_pipelines.augment.image import crops
@@ -18,6 +17,7 @@ from data_pipelines.augment.sound import noise
 from data_pipelines.augment.sound import spectrograms
 from data_pipelines.augment.sound import waves
 from data_pipelines.augment.text import words
+from data_pipelines.batching import row_random
 
 __all__ = [
     "by_name",
@@ -48,7 +48,7 @@ def chain(*changes):
 
     def change(batch, keys):
         for stream, one in enumerate(changes):
-            batch = one(batch, draw.other(keys, stream << 32))
+            batch = one(batch, row_random.other(keys, stream << 32))
         return batch
 
     return change
@@ -73,6 +73,8 @@ def by_name(changes):
     def change(name, batch, keys):
         if name not in functions:
             return batch
-        return functions[name](batch, draw.other(keys, list(functions).index(name)))
+        return functions[name](
+            batch, row_random.other(keys, list(functions).index(name))
+        )
 
     return change

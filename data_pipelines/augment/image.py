@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from data_pipelines import draw
+from data_pipelines.batching import row_random
 
 
 def pictures(shift=0.1, scale=0.1, degrees=10.0, contrast=0.2):
@@ -23,7 +23,7 @@ def pictures(shift=0.1, scale=0.1, degrees=10.0, contrast=0.2):
     def change(batch, keys):
         shape = tf.shape(batch)
         height, width = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
-        u = tf.unstack(draw.uniform(keys, 6, -1.0, 1.0), axis=1)
+        u = tf.unstack(row_random.uniform(keys, 6, -1.0, 1.0), axis=1)
         angle, size = u[0] * degrees * 3.14159265 / 180.0, 1.0 + u[1] * scale
         cos, sin = tf.cos(angle) / size, tf.sin(angle) / size
         # Where each output pixel comes from: turned about the centre, then moved.
@@ -65,7 +65,7 @@ def crops(pad=0.1):
 
     def change(batch, keys):
         shape = tf.shape(batch)
-        u = draw.uniform(keys, 2, -1.0, 1.0)
+        u = row_random.uniform(keys, 2, -1.0, 1.0)
 
         def places(size, u):
             moves = tf.cast(tf.round(u * pad * tf.cast(size, u.dtype)), tf.int32)
@@ -89,7 +89,9 @@ def flips(rate=0.5):
     """
 
     def change(batch, keys):
-        mirrored = draw.uniform(keys, 1)[:, :, None, None] < rate  # (batch, 1, 1, 1)
+        mirrored = (
+            row_random.uniform(keys, 1)[:, :, None, None] < rate
+        )  # (batch, 1, 1, 1)
         return tf.where(mirrored, tf.reverse(batch, [2]), batch)
 
     return change
@@ -114,7 +116,7 @@ def colors(saturation=0.3, hue=0.05, gray=0.0):
     )
 
     def change(batch, keys):
-        u = tf.unstack(draw.uniform(keys, 3, -1.0, 1.0), axis=1)
+        u = tf.unstack(row_random.uniform(keys, 3, -1.0, 1.0), axis=1)
         strength = tf.where((u[2] + 1) / 2 < gray, 0.0, 1.0 + u[0] * saturation)
         angle = u[1] * hue * 2 * 3.14159265
         cos, sin = strength * tf.cos(angle), strength * tf.sin(angle)
@@ -146,7 +148,9 @@ def channels():
 
     def change(batch, keys):
         size = batch.shape[-1]
-        matrix = draw.normal(draw.uniform(keys, 2 * size * size)) * size**-0.5
+        matrix = (
+            row_random.normal(row_random.uniform(keys, 2 * size * size)) * size**-0.5
+        )
         matrix = tf.reshape(matrix, (-1, size, size))
         mixed = tf.einsum("bhwc,bcd->bhwd", tf.cast(batch, tf.float32) - 127.5, matrix)
         mixed = tf.clip_by_value(tf.round(mixed + 127.5), 0.0, 255.0)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from data_pipelines import draw
+from data_pipelines.batching import row_random
 
 
 def mixup(alpha=0.2, inputs=None):
@@ -46,7 +46,9 @@ def mixup(alpha=0.2, inputs=None):
                 )
         here = values["present"]
         same = tf.reduce_all(here == tf.roll(here, 1, 0), axis=1)
-        share = tf.where(same, _larger_share(draw.other(keys, 1 << 40), alpha), 1.0)
+        share = tf.where(
+            same, _larger_share(row_random.other(keys, 1 << 40), alpha), 1.0
+        )
 
         def mixed(batch):
             part = tf.reshape(share, (-1, *[1] * (len(batch.shape) - 1)))
@@ -67,7 +69,7 @@ def _larger_share(keys, alpha, tries=16):
     Drawn as Jöhnk 1964 does: u^(1/alpha) and v^(1/alpha), until their sum is below 1.
     At most every second try fails, for alpha up to 1.
     """
-    u, v = tf.split(draw.uniform(keys, 2 * tries) ** (1 / alpha), 2, axis=1)
+    u, v = tf.split(row_random.uniform(keys, 2 * tries) ** (1 / alpha), 2, axis=1)
     total = u + v
     good = (total <= 1) & (total > 0)
     first = tf.argmax(good, axis=1)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from data_pipelines import draw
+from data_pipelines.batching import row_random
 
 
 def spectrograms(shift=0.1, speed=0.1, bins=1, gain=1.0, time_mask=0.15, bin_mask=0.1):
@@ -32,7 +32,9 @@ def spectrograms(shift=0.1, speed=0.1, bins=1, gain=1.0, time_mask=0.15, bin_mas
         # (batch, 1), a sound without padding has all frames
         frames = tf.reduce_max(tf.where(here, t + 1, 0.0), axis=1, keepdims=True)
         here = (t < frames)[:, :, None]
-        u = tf.split(draw.uniform(keys, 8, -1.0, 1.0), 8, axis=1)  # (batch, 1) each
+        u = tf.split(
+            row_random.uniform(keys, 8, -1.0, 1.0), 8, axis=1
+        )  # (batch, 1) each
         source = (t - u[0] * shift * frames) * (1.0 + u[1] * speed)
         source = tf.maximum(tf.minimum(tf.round(source), frames - 1), 0)
         moved = tf.gather(batch, tf.cast(source, tf.int32), axis=1, batch_dims=1)
@@ -70,7 +72,7 @@ def noise(low=10.0, high=40.0):
 
     def change(batch, keys):
         shape = tf.shape(batch)
-        drawn = draw.uniform(keys, 1 + shape[1] * shape[2])
+        drawn = row_random.uniform(keys, 1 + shape[1] * shape[2])
         decibels = low + (high - low) * drawn[:, :1, None]
         here = tf.reduce_any(batch != 0, axis=2, keepdims=True)
         energy = tf.where(here, tf.exp(batch), 0.0)
@@ -100,14 +102,14 @@ def waves(shift=0.1, gain=6.0, low=10.0, high=40.0):
 
     def change(batch, keys):
         samples = tf.shape(batch)[1]
-        drawn = draw.uniform(keys, 3 + 2 * samples)
+        drawn = row_random.uniform(keys, 3 + 2 * samples)
         u = drawn[:, :3]
         moves = tf.cast(samples, tf.float32) * shift * (2 * u[:, :1] - 1)
         places = tf.range(samples)[None] - tf.cast(tf.round(moves), tf.int32)
         inside = (places >= 0) & (places < samples)
         places = tf.clip_by_value(places, 0, samples - 1)
         moved = tf.where(inside, tf.gather(batch, places, axis=1, batch_dims=1), 0.0)
-        white = draw.normal(drawn[:, 3:])
+        white = row_random.normal(drawn[:, 3:])
         power = tf.reduce_mean(tf.square(moved), axis=1, keepdims=True)
         decibels = low + (high - low) * u[:, 1:2]
         moved += white * tf.sqrt(power * 10.0 ** (-decibels / 10.0))

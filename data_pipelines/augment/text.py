@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from data_pipelines import draw
+from data_pipelines.batching import row_random
 
 
 def words(rate=0.1, unknown=1):
@@ -17,7 +17,7 @@ def words(rate=0.1, unknown=1):
     """
 
     def change(batch, keys):
-        drawn = draw.uniform(keys, tf.shape(batch)[1])
+        drawn = row_random.uniform(keys, tf.shape(batch)[1])
         hidden = (drawn < rate) & (batch != 0)
         return tf.where(hidden, tf.constant(unknown, batch.dtype), batch)
 

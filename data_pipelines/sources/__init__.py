@@ -10,22 +10,21 @@ from types import ModuleType
 
 from data_pipelines.sources import arrays
 from data_pipelines.sources import dataset
-from data_pipelines.sources import keypad
 from data_pipelines.sources import shards
 from data_pipelines.sources import table
 from data_pipelines.sources import tar
 from data_pipelines.sources import tfds
-from data_pipelines.table import describe
+from data_pipelines.tables.table import select
 
 SOURCES = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}
 
 
-def read(
+def open_table(
     path,
     *,
     target=None,
     columns=None,
-    only=None,
+    inputs=None,
     split=None,
     group=None,
     fractions=None,
@@ -35,10 +34,10 @@ def read(
     """Opens whatever holds rows: a table, a folder of shards, tar shards.
 
     Args:
-        path: See `table.read`, `shards.open_shards` and `tar.open_tar`.
-        target: As for `table.read`, and so are the others.
+        path: See `table.open_table`, `shards.open_raw` and `tar.open_raw`.
+        target: As for `table.open_table`, and so are the others.
         columns: Modality by column name, where the guess will not do.
-        only: Names of the inputs, in order.
+        inputs: Names of the inputs, in order.
         split: Name of the column of splits.
         group: Name of a column whose values never cross splits.
         fractions: Share of rows by split name, where no column tells them.
@@ -46,19 +45,19 @@ def read(
         allow_outside: True to follow the paths of a table out of its folder.
 
     Returns:
-        A `data_pipelines.table.Table`.
+        A `data_pipelines.tables.table.Table`.
     """
-    if shards.is_one(path):
-        opened = shards.open_shards(path)
-    elif tar.is_one(path):
-        opened = tar.open_tar(path)
+    if shards.is_shards(path):
+        opened = shards.open_raw(path)
+    elif tar.is_tar(path):
+        opened = tar.open_raw(path)
     else:
-        opened = table.open_table(path, allow_outside=allow_outside)
-    return describe(
+        opened = table.open_raw(path, allow_outside=allow_outside)
+    return select(
         opened,
         target=target,
         columns=columns,
-        only=only,
+        inputs=inputs,
         split=split,
         group=group,
         fractions=fractions,

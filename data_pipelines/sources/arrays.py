@@ -7,7 +7,7 @@ def load(inputs, targets=None, *, splits=None):
     """Rows of arrays by split.
 
     Arrays of pictures or sounds that are decoded already go straight to a model:
-    `data_pipelines.Samples.of`.
+    `data_pipelines.Samples.from_arrays`.
 
     Args:
         inputs: Raw values by name, `(rows,)`: strings, the bytes of files, numbers.
@@ -31,7 +31,7 @@ def load(inputs, targets=None, *, splits=None):
     if len(sizes) != 1 or False in sizes:
         raise ValueError(
             "Raw arrays have one scalar per row, and as many rows of everything. What "
-            f"is decoded goes to `Samples.of`. Received shapes: {shapes}."
+            f"is decoded goes to `Samples.from_arrays`. Received shapes: {shapes}."
         )
     (rows,) = sizes
     splits = np.full(rows, "train") if splits is None else np.asarray(splits)

@@ -1,9 +1,9 @@
 """A `tf.data.Dataset` of one's own, or one for each split."""
 
-from data_pipelines import files
+from data_pipelines.formats import kinds
 from data_pipelines.quarantine import Broken
 from data_pipelines.sources.table import in_memory
-from data_pipelines.table import describe
+from data_pipelines.tables.table import select
 
 
 def load(datasets):
@@ -42,7 +42,7 @@ def load(datasets):
     return loaded
 
 
-def read(datasets, *, target=None, columns=None, fractions=None, seed=0):
+def open_table(datasets, *, target=None, columns=None, fractions=None, seed=0):
     """The rows of a dataset as a table in memory, for `decode`, `Stream` and `pack`.
 
     Args:
@@ -53,7 +53,8 @@ def read(datasets, *, target=None, columns=None, fractions=None, seed=0):
         seed: Seed of that draw.
 
     Returns:
-        A `data_pipelines.table.Table`. A text that is not valid UTF-8 is `broken`.
+        A `data_pipelines.tables.table.Table`. A row with a text that is not valid
+        UTF-8 is `broken`.
 
     Raises:
         ValueError: As `load` does, if there is no row, or as for a table.
@@ -74,7 +75,7 @@ def read(datasets, *, target=None, columns=None, fractions=None, seed=0):
     frame = pl.DataFrame(made)
     if isinstance(datasets, dict):
         frame = frame.with_columns(split=pl.Series(splits))
-    return describe(
+    return select(
         in_memory("dataset", frame, broken),
         target=target,
         columns=columns,
@@ -86,7 +87,7 @@ def read(datasets, *, target=None, columns=None, fractions=None, seed=0):
 def _is_text(cells):
     """Strings, and not the bytes of files."""
     some = next((cell for cell in cells if cell), b"")
-    return isinstance(some, bytes) and files.kind_of(some[:256]) is None
+    return isinstance(some, bytes) and kinds.kind_of(some[:256]) is None
 
 
 def _texts(name, cells, broken):

@@ -6,26 +6,26 @@ import pathlib
 
 import polars as pl
 
-from data_pipelines import modality
-from data_pipelines import parquet
-from data_pipelines.packing import FORMATS
-from data_pipelines.packing import ROW
+from data_pipelines.formats import parquet
 from data_pipelines.sources.table import load_rows
 from data_pipelines.stores.records import Records
 from data_pipelines.stores.spans import Spans
-from data_pipelines.table import FILES
-from data_pipelines.table import Opened
-from data_pipelines.table import describe
+from data_pipelines.tables import modality
+from data_pipelines.tables.pack import FORMATS
+from data_pipelines.tables.pack import ROW
+from data_pipelines.tables.table import FILES
+from data_pipelines.tables.table import RawTable
+from data_pipelines.tables.table import select
 
 
-def open_shards(path):
+def open_raw(path):
     """Finds the rows of a folder of shards.
 
     Args:
         path: The folder.
 
     Returns:
-        An `Opened`. A row of a shard that is gone or damaged is told when it is read.
+        An `RawTable`. A row of a shard that is gone or damaged is told when it is read.
 
     Raises:
         FileNotFoundError: If there are no shards.
@@ -44,7 +44,7 @@ def open_shards(path):
         return "ignore" if found in FILES else found  # what is no file in the shards
 
     store = Records(files) if schema["kind"] == "array_record" else Spans(files)
-    return Opened(path, frame.drop(ROW), frame[ROW].to_numpy(), [], store, guess)
+    return RawTable(path, frame.drop(ROW), frame[ROW].to_numpy(), [], store, guess)
 
 
 def load(path, *, target=None):
@@ -57,10 +57,10 @@ def load(path, *, target=None):
     Returns:
         `{split: tf.data.Dataset}` of `({column: raw scalar}, {target: string})`.
     """
-    return load_rows(describe(open_shards(path), target=target))
+    return load_rows(select(open_raw(path), target=target))
 
 
-def is_one(path):
+def is_shards(path):
     """Whether a path is a folder of shards, finished or not."""
     path = pathlib.Path(path)
     return (path / "schema.json").is_file() or (path / "packing.json").is_file()
@@ -102,7 +102,7 @@ def _index(path, known, shards, checksum):
         raise ValueError(f"`{path}/index.parquet`: {error.strerror}.") from None
     if hashlib.sha256(data).hexdigest() != checksum:
         raise ValueError(f"`{path}/index.parquet` is damaged: its checksum is wrong.")
-    frame = parquet.read(path / "index.parquet")
+    frame = parquet.read_parquet(path / "index.parquet")
     try:
         wrong = frame[ROW].null_count() or frame[ROW].dtype != pl.Int64
         for name in (name for name, kind in known.items() if kind in FILES):

@@ -11,27 +11,27 @@ import pathlib
 import numpy as np
 import polars as pl
 
-from data_pipelines import modality
-from data_pipelines import parquet
-from data_pipelines import splits
 from data_pipelines import stores
+from data_pipelines.formats import parquet
 from data_pipelines.quarantine import Broken
 from data_pipelines.stores.cells import Cells
 from data_pipelines.stores.paths import Paths
-from data_pipelines.table import FILES
-from data_pipelines.table import Opened
-from data_pipelines.table import describe
+from data_pipelines.tables import modality
+from data_pipelines.tables import splits
+from data_pipelines.tables.table import FILES
+from data_pipelines.tables.table import RawTable
+from data_pipelines.tables.table import select
 
 FORMATS = (".csv", ".jsonl", ".ndjson", ".parquet")
 _LOOK = 10_000  # rows of a CSV that types are told from
 
 
-def read(
+def open_table(
     path,
     *,
     target=None,
     columns=None,
-    only=None,
+    inputs=None,
     split=None,
     group=None,
     fractions=None,
@@ -46,7 +46,7 @@ def read(
         target: Name of the column to learn, None to leave it open.
         columns: Modality by column name, where the guess will not do: `"text"`,
             `"image"`, `"audio"`, `"number"`, `"category"` or `"ignore"`.
-        only: Names of the inputs, in order; None for every column that is one.
+        inputs: Names of the inputs, in order; None for every column that is one.
         split: Name of the column with `train`, `valid` and `test`; a column called
             `split` is found.
         group: Name of a column whose values never cross splits, such as a speaker
@@ -65,11 +65,11 @@ def read(
         ValueError: If it is of another format, has no row, or lacks a column that is
             asked for.
     """
-    return describe(
-        open_table(path, allow_outside=allow_outside),
+    return select(
+        open_raw(path, allow_outside=allow_outside),
         target=target,
         columns=columns,
-        only=only,
+        inputs=inputs,
         split=split,
         group=group,
         fractions=fractions,
@@ -77,7 +77,7 @@ def read(
     )
 
 
-def of(frame, *, target=None, columns=None, fractions=None, seed=0):
+def from_frame(frame, *, target=None, columns=None, fractions=None, seed=0):
     """A table of what is in memory, pictures and sounds as bytes in their cells.
 
     Args:
@@ -90,7 +90,7 @@ def of(frame, *, target=None, columns=None, fractions=None, seed=0):
     Returns:
         A `Table`.
     """
-    return describe(
+    return select(
         in_memory("memory", frame),
         target=target,
         columns=columns,
@@ -100,7 +100,7 @@ def of(frame, *, target=None, columns=None, fractions=None, seed=0):
 
 
 def in_memory(name, frame, broken=()):
-    """An `Opened` of a frame.
+    """An `RawTable` of a frame.
 
     Args:
         name: What stands for its path.
@@ -112,14 +112,14 @@ def in_memory(name, frame, broken=()):
     guess = functools.partial(modality.guess, root=os.devnull)
     frame = frame.filter(pl.Series(good))
     path = pathlib.Path(name)
-    return Opened(path, frame, rows[good], list(broken), Cells(), guess)
+    return RawTable(path, frame, rows[good], list(broken), Cells(), guess)
 
 
-def open_table(path, *, allow_outside=False):
-    """Finds the rows of a table, see `read`; gives an `Opened`."""
+def open_raw(path, *, allow_outside=False):
+    """Finds the rows of a table, see `read`; gives an `RawTable`."""
     path = pathlib.Path(path)
     frame, rows, broken = read_frame(path)
-    return Opened(
+    return RawTable(
         path,
         frame,
         rows,
@@ -144,7 +144,7 @@ def load(path, *, target=None):
         tf.errors.InvalidArgumentError: When a row comes that names a file that is not
             to be had: `decode` sets such rows aside, this function has nowhere to.
     """
-    return load_rows(read(path, target=target))
+    return load_rows(open_table(path, target=target))
 
 
 def load_rows(table):
@@ -157,7 +157,7 @@ def load_rows(table):
         cell = raw[name][int(place)]
         if table.columns[name] not in FILES:
             return cell
-        (data,), reasons = stores.read(table.store, name, [cell])
+        (data,), reasons = stores.read_cells(table.store, name, [cell])
         for reason in reasons.values():
             row = table.rows[place]
             raise ValueError(f"`{table.path}`, row {row}, {name!r}: {reason}.")
@@ -202,7 +202,7 @@ def read_frame(path):
 
 
 def _read_parquet(path):
-    frame = parquet.read(path)
+    frame = parquet.read_parquet(path)
     return frame, np.arange(1, len(frame) + 1), []
 
 

@@ -10,20 +10,20 @@ import tarfile
 import numpy as np
 import polars as pl
 
-from data_pipelines import files
-from data_pipelines import modality
+from data_pipelines.formats import kinds
 from data_pipelines.quarantine import Broken
 from data_pipelines.sources.table import load_rows
 from data_pipelines.stores.spans import Spans
 from data_pipelines.stores.spans import cells_of
-from data_pipelines.table import Opened
-from data_pipelines.table import describe
+from data_pipelines.tables import modality
+from data_pipelines.tables.table import RawTable
+from data_pipelines.tables.table import select
 
 KEY = "__key__"
 _TEXT = {"txt": "text", "text": "text", "caption": "text", "cls": "label"}
 
 
-def open_tar(path):
+def open_raw(path):
     """Looks through tar shards, and finds out what their samples hold.
 
     The files of a sample follow each other and are called `<key>.<part>`, the key up
@@ -36,7 +36,7 @@ def open_tar(path):
             `train-*.tar`. They are read where they lie, so not compressed ones.
 
     Returns:
-        An `Opened`; the column `__key__` has the keys. What lies behind a damaged
+        An `RawTable`; the column `__key__` has the keys. What lies behind a damaged
         place of a shard cannot be found and is one broken row.
 
     Raises:
@@ -56,23 +56,25 @@ def open_tar(path):
         return held.get(values.name) or modality.guess(values, os.devnull)
 
     rows = np.array(good, "int64") + 1
-    return Opened(pathlib.Path(path), frame, rows, broken, Spans(tuple(shards)), guess)
+    return RawTable(
+        pathlib.Path(path), frame, rows, broken, Spans(tuple(shards)), guess
+    )
 
 
 def load(path, *, target=None):
     """Raw rows by split, with the bytes of the files.
 
     Args:
-        path: As for `open_tar`.
+        path: As for `open_raw`.
         target: Name of the column to learn.
 
     Returns:
         `{split: tf.data.Dataset}` of `({column: raw scalar}, {target: string})`.
     """
-    return load_rows(describe(open_tar(path), target=target))
+    return load_rows(select(open_raw(path), target=target))
 
 
-def is_one(path):
+def is_tar(path):
     """Whether a path is a tar, a pattern of some, or a folder of them."""
     name = os.fspath(path)
     return name.endswith(".tar") or bool(glob.glob(os.path.join(name, "*.tar")))
@@ -194,9 +196,9 @@ def _join(sample, values, part):
 
 def _held(kind):
     suffix = f".{kind.lower()}"
-    if suffix in files.IMAGE_SUFFIXES:
+    if suffix in kinds.IMAGE_SUFFIXES:
         return "image"
-    return "audio" if suffix in files.AUDIO_SUFFIXES else None
+    return "audio" if suffix in kinds.AUDIO_SUFFIXES else None
 
 
 def _frame(samples, kinds):

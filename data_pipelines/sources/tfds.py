@@ -2,7 +2,7 @@
 
 import pathlib
 
-import data_pipelines.builders
+import data_pipelines.datasets.builders
 
 
 def load(name, *, inputs, targets=None, splits=None, data_dir=None, each=None):
@@ -89,8 +89,8 @@ def frame(name, *, inputs, targets=None, splits=None, data_dir=None, each=None):
 
     Returns:
         A polars frame with a column per input and target, pictures and sounds as
-        bytes, labels as their names; and `split`. See `data_pipelines.align.by_label`,
-        `by_key`, and `data_pipelines.sources.table.of`.
+        bytes, labels as their names; and `split`. See `by_label` and `by_key` of
+        `data_pipelines.tables.align`, and `data_pipelines.sources.table.from_frame`.
 
     Raises:
         ValueError: As `load` does.
@@ -169,7 +169,7 @@ def prepare(name, archives, data_dir=None):
     """
     import tensorflow_datasets as tfds
 
-    data_pipelines.builders.register()
+    data_pipelines.datasets.builders.register()
     builder = tfds.builder(name, data_dir=data_dir)
     if builder.data_path.exists():
         return
@@ -189,7 +189,7 @@ def prepare(name, archives, data_dir=None):
 def _prepared(name, data_dir):
     import tensorflow_datasets as tfds
 
-    data_pipelines.builders.register()
+    data_pipelines.datasets.builders.register()
     builder = tfds.builder(name, data_dir=data_dir)
     if not builder.data_path.exists():
         raise ValueError(

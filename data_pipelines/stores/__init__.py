@@ -6,14 +6,14 @@ as they are kept; it raises `Unreadable`, with the reason, where there are none 
 None where there is no such string. `read` is how everybody asks for bytes.
 """
 
-from data_pipelines import files
+from data_pipelines.formats import kinds
 
 
 class Unreadable(Exception):
     """Why a cell's bytes are not to be had, in words."""
 
 
-def read(store, name, keys, preprocessor=None):
+def read_cells(store, name, keys, preprocessor=None):
     """The bytes of many cells, ready for a graph to decode.
 
     Args:
@@ -31,7 +31,7 @@ def read(store, name, keys, preprocessor=None):
         value = b""
         if not is_absent(key):
             try:
-                value = files.plain(store.get(name, key), preprocessor)
+                value = kinds.plain(store.get(name, key), preprocessor)
             except (Unreadable, ValueError) as error:
                 reasons[place] = str(error)
         values.append(value)

@@ -118,7 +118,7 @@ def decoded(table, features, targets, cache, stream=None, keep_corrupt=False):
     """Decodes a table into memory, or where it is too large for that into a folder.
 
     Args:
-        table: A `data_pipelines.table.Table`.
+        table: A `data_pipelines.tables.table.Table`.
         features: Its preprocessors.
         targets: What encodes its targets, by name.
         cache: The folder.

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mbm_keras.cli import common
-from mbm_keras.cli import run_folder
+from mbm_keras.runs import run_folder
 
 
 def evaluate(
@@ -31,11 +31,11 @@ def evaluated(run, table, max_broken=1.0, allow_outside=False, stream=None):
 
     clock = common.Clock()
     columns, target = run_folder.columns_of(run)
-    rows = sources.read(
+    rows = sources.open_table(
         table,
         target=target,
         columns=columns,
-        only=list(columns),
+        inputs=list(columns),
         allow_outside=allow_outside,
     )
     common.load_tensorflow()

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mbm_keras.cli import common
-from mbm_keras.cli import run_folder
+from mbm_keras.runs import run_folder
 
 
 def export(
@@ -38,7 +38,7 @@ def exported(run, out):
             name: tf.constant(sample[name], spec.dtype)
             for name, spec in features.raw_signature().items()
         }
-        arrays, _ = features.checked(raw)
+        arrays, _ = features.decode_batch(raw)
         inputs = {t.name: np.asarray(arrays[t.name]) for t in model.inputs}
         expected = model.predict_on_batch(inputs)
         difference = export.compare(out, sample, expected, process)

@@ -38,17 +38,17 @@ def inspected(table, target, column=None, deep=None, allow_outside=False):
 
     from data_pipelines import quarantine
     from data_pipelines import sources
-    from data_pipelines import splits
+    from data_pipelines.tables import splits
 
-    rows = sources.read(
+    rows = sources.open_table(
         table,
         target=target,
         columns=common.modalities(column),
         allow_outside=allow_outside,
     )
     common.load_tensorflow()
-    from data_pipelines.scanning import scan
-    from mbm_keras.cli import choices
+    from data_pipelines.decoding.scan import scan
+    from mbm_keras.auto import choices
 
     # Unreadable is what the training's own decoders cannot read.
     features = choices.features_for(rows)
@@ -60,7 +60,7 @@ def inspected(table, target, column=None, deep=None, allow_outside=False):
     columns = {}
     sounds = [name for name in rows.columns if name not in rows.frame.columns]
     for name in [*rows.frame.columns, *sounds]:
-        values = rows.frame[rows.home(name)]
+        values = rows.frame[rows.source_column(name)]
         role = "target" if name == target else rows.columns.get(name, "ignore")
         columns[name] = {
             "modality": role,
@@ -69,7 +69,7 @@ def inspected(table, target, column=None, deep=None, allow_outside=False):
             "unreadable": unreadable.get(name, 0),
             "distinct": values.n_unique(),
         }
-    asked = [target] if target else rows.of("category")
+    asked = [target] if target else rows.columns_of("category")
     balance = {
         name: dict(collections.Counter(map(str, rows.frame[name])).most_common(20))
         for name in asked

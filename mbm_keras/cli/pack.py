@@ -33,10 +33,10 @@ def packed(*, table, out, kind, shard_megabytes, column, max_broken, allow_outsi
     """What `mbm pack` does: the result, and the lines a person reads."""
     from data_pipelines import quarantine
     from data_pipelines import sources
-    from data_pipelines.packing import pack as pack_table
+    from data_pipelines.tables.pack import pack as pack_table
 
     clock = common.Clock()
-    rows = sources.read(
+    rows = sources.open_table(
         table, columns=common.modalities(column), allow_outside=allow_outside
     )
     if kind == "tfrecord":

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mbm_keras.cli import common
-from mbm_keras.cli import run_folder
+from mbm_keras.runs import run_folder
 
 
 def predict(
@@ -36,11 +36,11 @@ def predicted(run, table, out, stream=None, allow_outside=False):
 
     clock = common.Clock()
     columns, _ = run_folder.columns_of(run)
-    rows = sources.read(
-        table, columns=columns, only=list(columns), allow_outside=allow_outside
+    rows = sources.open_table(
+        table, columns=columns, inputs=list(columns), allow_outside=allow_outside
     )
     common.load_tensorflow()
-    from data_pipelines.samples import PARTS
+    from data_pipelines.decoding.samples import STATUS
     from mbm_keras import evaluation
 
     model, features, targets, _ = run_folder.load(run)
@@ -57,7 +57,7 @@ def predicted(run, table, out, stream=None, allow_outside=False):
             best = np.asarray(answers[f"{name}_probabilities"]).max(axis=1)
             answered["probability"] = best.round(4)
     for part, state in samples.status.items():
-        answered[f"status_{part}"] = [PARTS[s] for s in state]
+        answered[f"status_{part}"] = [STATUS[s] for s in state]
     shutil.rmtree(cache, ignore_errors=True)
 
     # A row without an answer has its line too, with the reason.

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from mbm_keras.cli import common
-from mbm_keras.cli import run_folder
 from mbm_keras.cli.evaluate import evaluated
 from mbm_keras.cli.export import exported
 from mbm_keras.cli.inspect import inspected
 from mbm_keras.cli.predict import predicted
 from mbm_keras.cli.train import defaults
 from mbm_keras.cli.train import trained
+from mbm_keras.runs import run_folder
 
 EPOCHS = 8  # of the last stage: what fits into three minutes on two cores
 
@@ -30,7 +30,7 @@ def quickstart(
 
 
 def _quickstart(out, rows, seed):
-    from data_pipelines.sources import keypad
+    from data_pipelines.datasets import keypad
 
     clock = common.Clock()
     typer.echo(f"making {rows} rows of keypad arithmetic in {out}", err=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mbm_keras.cli import common
-from mbm_keras.cli import run_folder
+from mbm_keras.runs import run_folder
 
 _MOST_SECONDS = 600
 _MOST_SAMPLES = 2 * 48_000 * _MOST_SECONDS  # of all channels
@@ -46,8 +46,8 @@ def separated(clip, model, out, boxes=()):
     import soundfile
     import tensorflow as tf
 
-    from data_pipelines import clips
-    from data_pipelines import overlap
+    from data_pipelines.formats import video
+    from data_pipelines.recordings import overlap_add
     from mbm_keras.evaluation import plots
 
     served, features = _loaded(model)
@@ -57,8 +57,8 @@ def separated(clip, model, out, boxes=()):
     wave, seconds = _sound(clip, data, sound.sample_rate)
 
     hop = max(1, sound.samples // 2)
-    mixtures = overlap.cut(wave, sound.samples, hop)
-    asked = {"mixture": [clips.wav_of(w[:, None], sound.sample_rate) for w in mixtures]}
+    mixtures = overlap_add.cut(wave, sound.samples, hop)
+    asked = {"mixture": [video.wav_of(w[:, None], sound.sample_rate) for w in mixtures]}
     if faces is not None:
         starts = np.arange(len(mixtures)) * hop / sound.sample_rate
         asked["sight"] = _seen(clip, data, boxes, faces, starts, sound.seconds)
@@ -71,7 +71,9 @@ def separated(clip, model, out, boxes=()):
         if not answers["answered"]:
             raise ValueError(f"`{clip}`: window {i + 1} cannot be decoded.")
         given.append(answers["speakers_waves"][0].numpy())
-    sounds = overlap.joined(np.stack(given), hop, len(wave), any_order=faces is None)
+    sounds = overlap_add.joined(
+        np.stack(given), hop, len(wave), any_order=faces is None
+    )
 
     folder = pathlib.Path(out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,14 +141,14 @@ def _sound(clip, data, sample_rate):
     import numpy as np
     import soundfile
 
-    from data_pipelines import clips
+    from data_pipelines.formats import video
     from mbm_keras.preprocessing.audio import resample
 
     try:
         seconds = 0.0
-        if clips.format_of(data[:256]) is not None:
-            seconds = clips.told(data)["seconds"] or 0.0
-            data = clips.sound(data, _MOST_SAMPLES)
+        if video.format_of(data[:256]) is not None:
+            seconds = video.told(data)["seconds"] or 0.0
+            data = video.sound(data, _MOST_SAMPLES)
             if not data:
                 raise ValueError("there is no sound in the clip")
         with soundfile.SoundFile(io.BytesIO(data)) as file:
@@ -167,7 +169,7 @@ def _seen(clip, data, boxes, faces, starts, seconds):
     """NPY bytes per window: the frames of every speaker at the times of the model."""
     import numpy as np
 
-    from data_pipelines import clips
+    from data_pipelines.formats import video
 
     if not boxes and faces.speakers == 1:
         boxes = [(0.0, 0.0, 1.0, 1.0)]
@@ -181,9 +183,9 @@ def _seen(clip, data, boxes, faces, starts, seconds):
         np.round(starts[:, None] + within, 6), return_inverse=True
     )
     try:
-        shown = clips.crops(data, times, boxes, faces.size, faces.max_pixels)
+        shown = video.crops(data, times, boxes, faces.size, faces.max_pixels)
     except ValueError as error:
         raise ValueError(f"`{clip}`: {error}") from None
     places = places.reshape(len(starts), -1)
     shape = (-1, faces.size, faces.size, 3)
-    return [clips.npy_of(shown[:, at].reshape(shape)) for at in places]
+    return [video.npy_of(shown[:, at].reshape(shape)) for at in places]

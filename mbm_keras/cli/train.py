@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mbm_keras.cli import common
-from mbm_keras.cli import run_folder
+from mbm_keras.runs import run_folder
 
 # Known here too, so that a wrong name is told before Keras is imported.
 FUSIONS = (
@@ -82,7 +82,7 @@ def trained(
 
     from data_pipelines import quarantine
     from data_pipelines import sources
-    from data_pipelines import splits
+    from data_pipelines.tables import splits
 
     clock = common.Clock()
     run_folder.refuse_full(out, arguments)
@@ -93,7 +93,7 @@ def trained(
 
     # The table, what its columns hold, and who is in which split.
     options = dict(target=target, seed=seed, allow_outside=allow_outside)
-    rows = sources.read(
+    rows = sources.open_table(
         table,
         columns=common.modalities(column),
         group=group,
@@ -104,8 +104,8 @@ def trained(
         raise ValueError(f"`{table}` has no input beside {target!r}: {rows.ignored}.")
     tables = {"rows": rows}
     if valid:
-        tables["valid"] = sources.read(
-            valid, columns=rows.columns, only=list(rows.columns), **options
+        tables["valid"] = sources.open_table(
+            valid, columns=rows.columns, inputs=list(rows.columns), **options
         )
     broken = [item for part in tables.values() for item in part.broken]
     read = sum(part.rows_read for part in tables.values())
@@ -117,7 +117,8 @@ def trained(
 
     from mbm_keras import evaluation
     from mbm_keras import fusion as fusions
-    from mbm_keras.cli import choices
+    from mbm_keras.auto import choices
+    from mbm_keras.metrics import confusion
     from mbm_keras.models import late_fusion
     from mbm_keras.training import fit_stages
 
@@ -199,7 +200,7 @@ def trained(
     counts = None
     if meaning.task == "classification":
         predicted, truth = outputs[last]
-        counts = evaluation.confusion(predicted[name], truth[name], meaning.num_outputs)
+        counts = confusion(predicted[name], truth[name], meaning.num_outputs)
 
     run_folder.save(
         folder,

@@ -68,7 +68,7 @@ def save(model, features, path, *, targets=None):
 
     @tf.function(input_signature=[features.raw_signature()])
     def serve(raw):
-        inputs, status = features.checked(raw)
+        inputs, status = features.decode_batch(raw)
         logits = predict([inputs[name] for name in names])
         answers = {
             f"{name}_{getattr(targets.get(name), 'given', GIVEN[0])}": value

@@ -6,8 +6,8 @@ from keras import ops
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import keep_present
 from mbm_keras.layers import present_softmax
+from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -52,7 +52,7 @@ class AttentionFusion(keras.layers.Layer):
 
     def call(self, embeddings, present=None, return_weights=False):
         u = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
-        u = ops.stack(keep_present(u, present), axis=1)  # (batch, n, units)
+        u = ops.stack(zero_absent(u, present), axis=1)  # (batch, n, units)
         a = self.score(self.hidden(u))[..., 0]  # (batch, n)
         a = present_softmax(a, present)
         fused = ops.sum(ops.expand_dims(a, -1) * u, axis=1)  # (batch, units)

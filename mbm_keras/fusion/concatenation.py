@@ -5,7 +5,7 @@ from keras import ops
 
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import keep_present
+from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -47,7 +47,7 @@ class ConcatenationFusion(keras.layers.Layer):
         self.mix = dense(self, together, self.units, "relu")
 
     def call(self, embeddings, present=None):
-        kept = keep_present(embeddings, present)
+        kept = zero_absent(embeddings, present)
         if present is None:
             flags = ops.ones_like(ops.stack([x[:, 0] for x in kept], axis=1))
         else:

@@ -9,9 +9,9 @@ from mbm_keras.fusion.tokens import built_blocks
 from mbm_keras.fusion.tokens import built_norm
 from mbm_keras.fusion.tokens import check_sequences
 from mbm_keras.fusion.tokens import tokens_of
-from mbm_keras.layers import keep_present
 from mbm_keras.layers import masked_mean
 from mbm_keras.layers import repeat_for
+from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -81,7 +81,7 @@ class CrossAttentionFusion(keras.layers.Layer):
                 others = ops.concatenate([null, *t[:i], *t[i + 1 :]], axis=1)
                 here = ops.concatenate([known, *counts[:i], *counts[i + 1 :]], axis=1)
                 asked.append(self.blocks[i][depth](x, others, here, training=training))
-            t = keep_present(asked, present)
+            t = zero_absent(asked, present)
         means = [masked_mean(self.norm(x), c) for x, c in zip(t, counts, strict=True)]
         return sum(means)  # (batch, units), zeros of the absent
 

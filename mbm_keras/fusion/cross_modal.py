@@ -10,9 +10,9 @@ from mbm_keras.fusion.tokens import built_blocks
 from mbm_keras.fusion.tokens import built_norm
 from mbm_keras.fusion.tokens import check_sequences
 from mbm_keras.fusion.tokens import tokens_of
-from mbm_keras.layers import keep_present
 from mbm_keras.layers import masked_mean
 from mbm_keras.layers import repeat_for
+from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -107,7 +107,7 @@ class CrossModalFusion(keras.layers.Layer):
             for block in self.memories[i]:
                 z = block(z, context_mask=counts[i], training=training)
             told.append(masked_mean(self.norms[i](z), counts[i]))
-        return self.mix(ops.concatenate(keep_present(told, present), axis=-1))
+        return self.mix(ops.concatenate(zero_absent(told, present), axis=-1))
 
     def compute_mask(self, inputs, mask=None):
         return None  # the places are gone, and their mask with them

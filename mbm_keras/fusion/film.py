@@ -7,7 +7,7 @@ from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.tokens import check_sequences
 from mbm_keras.layers import MaskedMean
-from mbm_keras.layers import keep_present
+from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -68,9 +68,9 @@ class FiLMFusion(keras.layers.Layer):
         masks = mask or inputs_mask or [None] * len(inputs)
         x = [ops.expand_dims(x, 1) if len(x.shape) == 2 else x for x in inputs]
         h = [self.normalise(v(x)) for v, x in zip(self.values, x, strict=True)]
-        h = keep_present(h, present)  # (batch, places_i, units) each
+        h = zero_absent(h, present)  # (batch, places_i, units) each
         s = [self.mean(h_i, mask=m) for h_i, m in zip(h, masks, strict=True)]
-        s = keep_present(s, present)
+        s = zero_absent(s, present)
         everything = sum(s)  # (batch, units)
         fused = []
         for i, modulator in enumerate(self.modulators):
@@ -78,7 +78,7 @@ class FiLMFusion(keras.layers.Layer):
             gamma, beta = ops.split(ops.expand_dims(gamma_beta, 1), 2, axis=-1)
             y = ops.relu((1 + gamma) * h[i] + beta)  # (batch, places_i, units)
             fused.append(self.mean(y, mask=masks[i]))
-        return sum(keep_present(fused, present))
+        return sum(zero_absent(fused, present))
 
     def compute_mask(self, inputs, mask=None):
         return None  # the places are gone, and their mask with them

@@ -6,8 +6,8 @@ from keras import ops
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import keep_present
 from mbm_keras.layers import present_softmax
+from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -58,7 +58,7 @@ class GatedFusion(keras.layers.Layer):
         self.gate = dense(self, together, len(shapes) * self.units, use_bias=False)
 
     def call(self, embeddings, present=None, return_gates=False):
-        x = keep_present(embeddings, present)
+        x = zero_absent(embeddings, present)
         h = [v(x_i) for v, x_i in zip(self.values, x, strict=True)]
         h = ops.stack(h, axis=1)  # (batch, n, units)
         g = self.gate(ops.concatenate(x, axis=-1))

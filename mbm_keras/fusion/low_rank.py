@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import keep_present
+from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -58,7 +58,7 @@ class LowRankFusion(keras.layers.Layer):
         products = [
             ops.pad(x, [[0, 0], [1, 0]], constant_values=1.0) @ factor
             for x, factor in zip(
-                keep_present(embeddings, present), self.factors, strict=True
+                zero_absent(embeddings, present), self.factors, strict=True
             )
         ]
         product = ops.reshape(math.prod(products), (-1, self.rank, self.units))

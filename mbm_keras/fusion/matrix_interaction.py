@@ -9,7 +9,7 @@ from mbm_keras.fusion.outer import outer
 from mbm_keras.fusion.outer import with_one
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.fusion.shapes import check_size
-from mbm_keras.layers import keep_present
+from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -70,7 +70,7 @@ class MatrixInteraction(keras.layers.Layer):
             x_i if value is None else value(x_i)
             for value, x_i in zip(self.values, embeddings, strict=True)
         ]
-        return self.map(outer(with_one(keep_present(x, present))))
+        return self.map(outer(with_one(zero_absent(x, present))))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "inner": self.inner}

@@ -6,8 +6,8 @@ from keras import ops
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import keep_present
 from mbm_keras.layers import present_softmax
+from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -51,7 +51,7 @@ class MixtureOfExperts(keras.layers.Layer):
         self.gate = dense(self, sum(shape[-1] for shape in shapes), len(shapes))
 
     def call(self, embeddings, present=None, return_weights=False):
-        x = keep_present(embeddings, present)
+        x = zero_absent(embeddings, present)
         g = self.gate(ops.concatenate(x, axis=-1))  # (batch, n)
         g = present_softmax(g, present)
         said = [expert(x_i) for expert, x_i in zip(self.experts, x, strict=True)]

@@ -1,6 +1,6 @@
 """One input scales and shifts what those before it have made."""
 
-from mbm_keras.layers import keep_present
+from mbm_keras.layers import zero_absent
 
 
 def modulated(h, embeddings, scales, shifts, present):
@@ -18,7 +18,7 @@ def modulated(h, embeddings, scales, shifts, present):
     """
     gammas = [scale(x) for scale, x in zip(scales, embeddings, strict=True)]
     betas = [shift(x) for shift, x in zip(shifts, embeddings, strict=True)]
-    gammas, betas = keep_present(gammas, present), keep_present(betas, present)
+    gammas, betas = zero_absent(gammas, present), zero_absent(betas, present)
     for gamma, beta in zip(gammas, betas, strict=True):
         h = (1 + gamma) * h + beta
     return h

@@ -5,7 +5,7 @@ from keras import ops
 
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import keep_present
+from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -56,7 +56,7 @@ class ProductOfExperts(keras.layers.Layer):
         means, logs = zip(*(ops.split(x, 2, axis=-1) for x in made), strict=True)
         # A variance beyond e^10 has no say, and its inverse is finite in float16.
         trust = [1 / (ops.exp(ops.clip(x, -10, 10)) + self.epsilon) for x in logs]
-        trust, means = keep_present(trust, present), keep_present(means, present)
+        trust, means = zero_absent(trust, present), zero_absent(means, present)
         total = 1 + sum(trust)
         mean = sum(t * m for t, m in zip(trust, means, strict=True)) / total
         return (mean, 1 / total) if return_variance else mean

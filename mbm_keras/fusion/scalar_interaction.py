@@ -6,7 +6,7 @@ from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.modulate import modulated
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import keep_present
+from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -51,7 +51,7 @@ class ScalarInteraction(keras.layers.Layer):
 
     def call(self, embeddings, present=None):
         first, *rest = embeddings
-        (h,) = keep_present([self.first(first)], present)
+        (h,) = zero_absent([self.first(first)], present)
         others = None if present is None else present[:, 1:]
         return modulated(h, rest, self.scales, self.shifts, others)
 

@@ -6,7 +6,7 @@ from keras import ops
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import keep_present
+from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -54,11 +54,11 @@ class SqueezeExcitationFusion(keras.layers.Layer):
         self.values = dense_each(self, shapes, self.units)
 
     def call(self, embeddings, present=None):
-        x = keep_present(embeddings, present)
+        x = zero_absent(embeddings, present)
         z = self.squeeze(ops.concatenate(x, axis=-1))
         layers = zip(self.excite, self.values, x, strict=True)
         y = [value(2 * gate(z) * x_i) for gate, value, x_i in layers]
-        return sum(keep_present(y, present))  # (batch, units)
+        return sum(zero_absent(y, present))  # (batch, units)
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "ratio": self.ratio}

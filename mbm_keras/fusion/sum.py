@@ -5,7 +5,7 @@ from keras import ops
 
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import keep_present
+from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -47,7 +47,7 @@ class SumFusion(keras.layers.Layer):
 
     def call(self, embeddings, present=None):
         values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
-        return ops.sum(ops.stack(keep_present(values, present), axis=1), axis=1)
+        return ops.sum(ops.stack(zero_absent(values, present), axis=1), axis=1)
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}

@@ -10,7 +10,7 @@ from mbm_keras.fusion.outer import outer
 from mbm_keras.fusion.outer import with_one
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.fusion.shapes import check_size
-from mbm_keras.layers import keep_present
+from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
@@ -65,7 +65,7 @@ class TensorFusion(keras.layers.Layer):
         z = embeddings
         if self.values is not None:
             z = [v(x) for v, x in zip(self.values, z, strict=True)]
-        return self.mix(outer(with_one(keep_present(z, present))))
+        return self.mix(outer(with_one(zero_absent(z, present))))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "inner": self.inner}

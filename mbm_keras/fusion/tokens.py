@@ -5,7 +5,7 @@ from keras import ops
 
 from mbm_keras.fusion.shapes import check_list
 from mbm_keras.layers import AttentionBlock
-from mbm_keras.layers import keep_present
+from mbm_keras.layers import zero_absent
 
 
 def check_sequences(layer, shapes):
@@ -81,7 +81,7 @@ def tokens_of(inputs, values, present, masks):
             here = ops.logical_and(here, present[:, i : i + 1])
         tokens.append(value(x))
         counts.append(here)
-    return keep_present(tokens, present), counts
+    return zero_absent(tokens, present), counts
 
 
 def always(like, places):

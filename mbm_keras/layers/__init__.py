@@ -8,21 +8,21 @@ from mbm_keras.layers.masked_batch_normalization import MaskedBatchNormalization
 from mbm_keras.layers.masked_mean import MaskedMean
 from mbm_keras.layers.masked_mean import masked_mean
 from mbm_keras.layers.modality_dropout import ModalityDropout
+from mbm_keras.layers.padding import AttachMask
 from mbm_keras.layers.padding import PadSteps
-from mbm_keras.layers.padding import RealPlaces
-from mbm_keras.layers.padding import WithMask
-from mbm_keras.layers.padding import clear
-from mbm_keras.layers.padding import frames_mask
-from mbm_keras.layers.padding import halve
-from mbm_keras.layers.padding import rows_mask
+from mbm_keras.layers.padding import ValidMask
+from mbm_keras.layers.padding import halve_mask
+from mbm_keras.layers.padding import nonzero_rows
+from mbm_keras.layers.padding import nonzero_steps
+from mbm_keras.layers.padding import zero_padding
 from mbm_keras.layers.placeholders import LearnedPlaceholder
 from mbm_keras.layers.placeholders import MeanPlaceholder
-from mbm_keras.layers.presence import OnlyPresent
-from mbm_keras.layers.presence import keep_present
-from mbm_keras.layers.presence import only_present
+from mbm_keras.layers.presence import ZeroAbsent
 from mbm_keras.layers.presence import present_mean
 from mbm_keras.layers.presence import present_or_ones
 from mbm_keras.layers.presence import present_softmax
+from mbm_keras.layers.presence import replace_absent
+from mbm_keras.layers.presence import zero_absent
 from mbm_keras.layers.sinusoids import Sinusoids
 
 __all__ = [
@@ -34,20 +34,20 @@ __all__ = [
     "MaskedMean",
     "MeanPlaceholder",
     "ModalityDropout",
-    "OnlyPresent",
+    "ZeroAbsent",
     "PadSteps",
-    "RealPlaces",
+    "ValidMask",
     "Sinusoids",
-    "WithMask",
+    "AttachMask",
     "clear",
-    "frames_mask",
+    "nonzero_steps",
     "halve",
-    "keep_present",
+    "zero_absent",
     "masked_mean",
-    "only_present",
+    "replace_absent",
     "present_mean",
     "present_or_ones",
     "present_softmax",
     "repeat_for",
-    "rows_mask",
+    "nonzero_rows",
 ]

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-def frames_mask(sequence):
+def nonzero_steps(sequence):
     """Which steps are real: those with a value that is not zero.
 
     Args:
@@ -16,7 +16,7 @@ def frames_mask(sequence):
     return ops.any(sequence != 0, axis=tuple(range(2, len(sequence.shape))))
 
 
-def rows_mask(inputs):
+def nonzero_rows(inputs):
     """Which rows are there: those with a value that is not zero.
 
     Args:
@@ -28,7 +28,7 @@ def rows_mask(inputs):
     return ops.any(inputs != 0, axis=tuple(range(1, len(inputs.shape))))
 
 
-def clear(sequence, mask):
+def zero_padding(sequence, mask):
     """Makes the padding zeros again.
 
     Args:
@@ -42,7 +42,7 @@ def clear(sequence, mask):
     return sequence * ops.cast(mask, sequence.dtype)
 
 
-def halve(mask):
+def halve_mask(mask):
     """The mask behind a convolution of stride 2; None stays None."""
     return None if mask is None else mask[:, ::2]
 
@@ -83,7 +83,7 @@ class PadSteps(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
-class WithMask(keras.layers.Layer):
+class AttachMask(keras.layers.Layer):
     """Gives a sequence its Keras mask, and zeros where it is padding.
 
     Called on `[sequence, mask]`.
@@ -100,7 +100,7 @@ class WithMask(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, inputs):
-        return clear(*inputs)
+        return zero_padding(*inputs)
 
     def compute_mask(self, inputs, mask=None):
         return inputs[1]
@@ -110,7 +110,7 @@ class WithMask(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
-class RealPlaces(keras.layers.Layer):
+class ValidMask(keras.layers.Layer):
     """Which places of a sequence count: no padding, in rows that have the input.
 
     Call arguments:

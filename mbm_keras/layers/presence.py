@@ -5,7 +5,7 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
-class OnlyPresent(keras.layers.Layer):
+class ZeroAbsent(keras.layers.Layer):
     """Zeros in the rows that do not have an input, whatever stands there.
 
     In front of a tower it says which rows are there: towers leave rows of zeros out of
@@ -20,13 +20,13 @@ class OnlyPresent(keras.layers.Layer):
     """
 
     def call(self, x, present):
-        return only_present(x, present)
+        return replace_absent(x, present)
 
     def compute_output_spec(self, x, present):
         return keras.KerasTensor(x.shape, x.dtype)
 
 
-def only_present(x, present, instead=ops.zeros_like):
+def replace_absent(x, present, instead=ops.zeros_like):
     """Replaces the rows of one tensor that do not have it.
 
     Args:
@@ -40,7 +40,7 @@ def only_present(x, present, instead=ops.zeros_like):
     return ops.where(_widened(present, x), x, instead(x))
 
 
-def keep_present(tensors, present):
+def zero_absent(tensors, present):
     """Replaces the absent ones of `tensors` by zeros.
 
     A choice and not a product, so that even NaN in an absent input is forgotten.
@@ -98,13 +98,13 @@ def present_mean(tensors, present):
         return sum(tensors) / len(tensors)
     number = ops.sum(ops.cast(present, tensors[0].dtype), axis=1)
     number = _widened(ops.maximum(number, 1), tensors[0])
-    return sum(keep_present(tensors, present)) / number
+    return sum(zero_absent(tensors, present)) / number
 
 
 def _present_or(make, tensors, present):
     if present is None:
         return list(tensors)
-    return [only_present(x, present[:, i], make) for i, x in enumerate(tensors)]
+    return [replace_absent(x, present[:, i], make) for i, x in enumerate(tensors)]
 
 
 def _widened(present, like):

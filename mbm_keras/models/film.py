@@ -17,7 +17,7 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.layers import MaskedBatchNormalization
-from mbm_keras.layers import OnlyPresent
+from mbm_keras.layers import ZeroAbsent
 from mbm_keras.tasks import classification
 from mbm_keras.towers.encode import DEFAULTS
 from mbm_keras.towers.encode import encode_all
@@ -189,7 +189,7 @@ def build(
     here = present[:, looked_at] if presence else None
     grid = _grid(encoded[looked_at], features[looked_at])
     asked = [
-        OnlyPresent()(x, present[:, i]) if presence else x
+        ZeroAbsent()(x, present[:, i]) if presence else x
         for i, x in enumerate(encoded)
         if i != looked_at
     ]  # (batch, width) each

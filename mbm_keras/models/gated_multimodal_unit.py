@@ -14,7 +14,7 @@ dense layer for its maxout classifier.
 import keras
 
 from mbm_keras.fusion import GatedFusion
-from mbm_keras.layers import OnlyPresent
+from mbm_keras.layers import ZeroAbsent
 from mbm_keras.tasks import classification
 from mbm_keras.towers import audio_cnn
 from mbm_keras.towers import image_cnn
@@ -68,9 +68,9 @@ def build(
     audio = keras.Input((frames, num_mel_bins), name="audio")
     present = keras.Input((3,), dtype="bool", name="present")
 
-    t = OnlyPresent()(text, present[:, 0])
-    v = OnlyPresent()(image, present[:, 1])
-    a = OnlyPresent()(audio, present[:, 2])
+    t = ZeroAbsent()(text, present[:, 0])
+    v = ZeroAbsent()(image, present[:, 1])
+    a = ZeroAbsent()(audio, present[:, 2])
     t = text_rnn.build(vocabulary_size, width=width)(t)  # (batch, width)
     v = image_cnn.build(image_size, filters=filters, width=width)(v)
     a = audio_cnn.build(frames, num_mel_bins, filters=filters, width=width)(a)

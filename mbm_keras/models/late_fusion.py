@@ -52,7 +52,7 @@ def build(
     placeholder=None,
     unimodal_heads=False,
     modulated=False,
-    distinct=False,
+    unique=False,
     name="late_fusion",
 ):
     """Builds the model.
@@ -84,9 +84,9 @@ def build(
             `mbm_keras.training.for_unimodal_heads`. Implies `modulated`.
         modulated: True for a layer `<name>_gradient` behind every tower, by which its
             gradient is scaled; see `mbm_keras.training.AdaptiveGradientModulation`.
-        distinct: True for batches in which a value that several rows share, such as
+        unique: True for batches in which a value that several rows share, such as
             one picture with ten questions, stands once: each tower then runs on the
-            distinct values alone, and an input `<name>_place` `(batch,)` int32 says
+            distinct values alone, and an input `<name>_index` `(batch,)` int32 says
             which of them a row has. The weights are those of the plain model.
         name: Name of the model.
 
@@ -134,12 +134,12 @@ def build(
             feature,
             width=width,
             pool=pool,
-            present=present[:, i] if presence and not distinct else None,
+            present=present[:, i] if presence and not unique else None,
             towers=towers,
         )
         inputs.append(x)
-        if distinct:
-            place = keras.Input((), dtype="int32", name=f"{feature['name']}_place")
+        if unique:
+            place = keras.Input((), dtype="int32", name=f"{feature['name']}_index")
             inputs.append(place)
             y = ops.take(y, place, axis=0)  # from (distinct, ...) to (batch, ...)
         if unimodal_heads or modulated:

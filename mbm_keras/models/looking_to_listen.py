@@ -229,7 +229,7 @@ def build(
         nearest = [(2 * i + 1) * steps // (2 * frames) for i in range(frames)]
         for i in range(speakers):
             y = stream(embedded[:, i])  # (batch, steps, visual_filters)
-            streams.append(Repeated(nearest)(y))  # (batch, frames, visual_filters)
+            streams.append(NearestFrames(nearest)(y))  # (batch, frames, visual_filters)
     x = layers.Concatenate()(streams) if len(streams) > 1 else streams[0]
     x = layers.Bidirectional(layers.LSTM(units, return_sequences=True))(x)
     for _ in range(3):
@@ -265,7 +265,7 @@ def separator(model):
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
-class Repeated(keras.layers.Layer):
+class NearestFrames(keras.layers.Layer):
     """Steps of a slower stream, each as often as it is the nearest.
 
     Args:

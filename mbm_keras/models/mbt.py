@@ -14,18 +14,18 @@ import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.layers import AttachMask
 from mbm_keras.layers import AttentionBlock
 from mbm_keras.layers import LearnedTokens
 from mbm_keras.layers import MaskedMean
-from mbm_keras.layers import RealPlaces
 from mbm_keras.layers import Sinusoids
-from mbm_keras.layers import WithMask
-from mbm_keras.layers import frames_mask
+from mbm_keras.layers import ValidMask
+from mbm_keras.layers import nonzero_steps
 from mbm_keras.layers import present_mean
 from mbm_keras.tasks import classification
 from mbm_keras.tasks import multi_label
 from mbm_keras.towers.encode import encode_all
-from mbm_keras.towers.encode import real_places
+from mbm_keras.towers.encode import valid_masks
 
 PRESETS = {
     "tiny": dict(
@@ -106,10 +106,10 @@ def video_patches(num_frames, size, *, width, name, patch=16, frames_per_patch=2
     x = layers.Rescaling(1 / 127.5, offset=-1)(video)
     x = layers.Conv3D(width, box, box)(x)  # (batch, times, rows, columns, width)
     times, places = x.shape[1], x.shape[1] * x.shape[2] * x.shape[3]
-    real = frames_mask(video)[:, : times * frames_per_patch : frames_per_patch]
+    real = nonzero_steps(video)[:, : times * frames_per_patch : frames_per_patch]
     real = ops.repeat(real, places // times, axis=1)  # (batch, places)
     x = Positions()(layers.Reshape((places, width))(x))
-    return video, WithMask()([x, real])
+    return video, AttachMask()([x, real])
 
 
 def audio_patches(frames, num_mel_bins, *, width, name, patch=16, channels=1):
@@ -187,10 +187,10 @@ def build(
     def tower_of(cut):
         def tower(*, width, pool, name, **sizes):
             x, y = cut(**sizes, width=width, name=name)
-            here = RealPlaces()(y)
+            here = ValidMask()(y)
             for _ in range(unimodal):
                 y = block()(y, context_mask=here)
-            y = MaskedMean()(y) if pool else WithMask()([y, here])
+            y = MaskedMean()(y) if pool else AttachMask()([y, here])
             return keras.Model([x], y, name=f"{name}_tower")
 
         return tower
@@ -203,10 +203,10 @@ def build(
         towers=towers,
         defaults={modality: tower_of(cut) for modality, cut in PATCHES.items()},
     )  # (batch, places, width) each
-    counts = real_places(t, present)  # (batch, places) each
+    counts = valid_masks(t, present)  # (batch, places) each
 
     b = LearnedTokens(tokens, width, name="bottleneck")(t[0])
-    always = RealPlaces()(b)
+    always = ValidMask()(b)
     for _ in range(fused):
         shared = []
         for i, here in enumerate(counts):
@@ -219,7 +219,7 @@ def build(
 
     norm = layers.LayerNormalization(name="norm")
     pooled = [
-        MaskedMean()(WithMask()([norm(x), here]))
+        MaskedMean()(AttachMask()([norm(x), here]))
         for x, here in zip(t, counts, strict=True)
     ]
     x = present_mean(pooled, present)  # (batch, width)

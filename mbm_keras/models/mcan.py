@@ -26,7 +26,7 @@ from mbm_keras.towers import sequence_linear
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers.encode import DEFAULTS
 from mbm_keras.towers.encode import encode_all
-from mbm_keras.towers.encode import real_places
+from mbm_keras.towers.encode import valid_masks
 
 TOWERS = {
     **DEFAULTS,
@@ -200,7 +200,7 @@ def build(
         towers=towers,
         defaults=TOWERS,
     )  # (batch, places, width) each
-    counts = real_places(sequences, present)  # (batch, places) each
+    counts = valid_masks(sequences, present)  # (batch, places) each
 
     pooling_units = pooling_units or width
     question, words = sequences[0], counts[0]

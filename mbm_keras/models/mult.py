@@ -20,15 +20,15 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.layers import AttentionBlock
-from mbm_keras.layers import OnlyPresent
 from mbm_keras.layers import Sinusoids
+from mbm_keras.layers import ZeroAbsent
 from mbm_keras.tasks import classification
 from mbm_keras.tasks import regression
 from mbm_keras.towers import sequence_linear
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers.encode import DEFAULTS
 from mbm_keras.towers.encode import encode_all
-from mbm_keras.towers.encode import real_places
+from mbm_keras.towers.encode import valid_masks
 
 TOWERS = {
     **DEFAULTS,
@@ -164,7 +164,7 @@ def build(
         towers=towers,
         defaults=TOWERS,
     )  # (batch, places, width) each
-    counts = real_places(tokens, present)  # (batch, places) each
+    counts = valid_masks(tokens, present)  # (batch, places) each
     for i, x in enumerate(tokens):
         x = Sinusoids()(layers.Rescaling(width**0.5)(x))
         tokens[i] = layers.Dropout(dropout)(x)
@@ -185,7 +185,7 @@ def build(
         for _ in range(memory):
             x = block()(x, context_mask=counts[i])
         x = LastStep()(layers.LayerNormalization()(x), counts[i])
-        last.append(x if present is None else OnlyPresent()(x, present[:, i]))
+        last.append(x if present is None else ZeroAbsent()(x, present[:, i]))
 
     x = layers.Concatenate()(last) if len(last) > 1 else last[0]
     y = layers.Dense(x.shape[-1], activation="relu")(x)

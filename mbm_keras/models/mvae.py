@@ -24,7 +24,7 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.fusion import ProductOfExperts
-from mbm_keras.layers import only_present
+from mbm_keras.layers import replace_absent
 from mbm_keras.tasks import classification
 from mbm_keras.towers.encode import encode_all
 
@@ -143,7 +143,7 @@ class Reconstruction(keras.layers.Layer):
     def call(self, made, x, counts=None):
         y = ops.cast(made, "float32")
         if counts is not None:  # what is absent may be anything, NaN too
-            x = only_present(x, counts)
+            x = replace_absent(x, counts)
         if self.kind == "image":
             each = ops.binary_crossentropy(
                 ops.cast(x, "float32") / 255.0, y, from_logits=True
@@ -169,7 +169,7 @@ class Reconstruction(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
-class Beside(keras.layers.Layer):
+class KeepLosses(keras.layers.Layer):
     """The first of its arguments; the others have done their work on the way.
 
     A functional model runs what leads to its output, and what adds to the loss has to
@@ -292,7 +292,7 @@ def build(
         for i in subset:
             beside.append(said[i](written[i](drawn), inputs[i], here[:, i]))
 
-    joined = Beside(name="posterior_mean")
+    joined = KeepLosses(name="posterior_mean")
     x = joined(means[0], [*means[1:], *beside])  # (batch, latent)
     x = head(x, num_outputs, name=output)  # (batch, num_outputs)
     return keras.Model(inputs, {output: x}, name=name)
@@ -362,4 +362,4 @@ def _mean_over(each, counts):
     if counts is None:
         return ops.mean(each)
     weight = ops.cast(counts, each.dtype)
-    return ops.sum(only_present(each, counts)) / ops.maximum(ops.sum(weight), 1.0)
+    return ops.sum(replace_absent(each, counts)) / ops.maximum(ops.sum(weight), 1.0)

@@ -16,13 +16,13 @@ import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.layers import AttachMask
 from mbm_keras.layers import LearnedTokens
-from mbm_keras.layers import WithMask
-from mbm_keras.layers import frames_mask
+from mbm_keras.layers import nonzero_steps
 from mbm_keras.tasks import classification
 from mbm_keras.towers.encode import DEFAULTS
 from mbm_keras.towers.encode import encode_all
-from mbm_keras.towers.encode import real_places
+from mbm_keras.towers.encode import valid_masks
 
 
 def array_tower(size, *, width=None, pool=False, name="array"):
@@ -39,7 +39,7 @@ def array_tower(size, *, width=None, pool=False, name="array"):
         being padding, to the same with its Keras mask.
     """
     array = keras.Input((None, size), name=name)
-    x = WithMask()([array, frames_mask(array)])
+    x = AttachMask()([array, nonzero_steps(array)])
     return keras.Model([array], x, name=f"{name}_tower")
 
 
@@ -79,7 +79,7 @@ PRESETS = {
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
-class Placed(keras.layers.Layer):
+class PositionAndModality(keras.layers.Layer):
     """Where a place is in its sequence, and of which modality, beside what it holds.
 
         [x, sin(pi f_k p), cos(pi f_k p), p, e]     p from -1 to 1, f_k = 1 ... bands
@@ -274,9 +274,9 @@ def build(
         towers=towers,
         defaults=TOWERS,
     )  # (batch, places, width) each
-    counts = real_places(places, present)  # (batch, places) each
+    counts = valid_masks(places, present)  # (batch, places) each
     # (batch, places, width + 2 bands + 1 + kind_width)
-    places = [Placed(bands, kind_width)(x) for x in places]
+    places = [PositionAndModality(bands, kind_width)(x) for x in places]
     everything, here = places[0], counts[0]
     if len(places) > 1:
         everything = ops.concatenate(places, axis=1)

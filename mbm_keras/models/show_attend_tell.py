@@ -21,8 +21,8 @@ import keras
 from keras import layers
 from keras import ops
 
-from mbm_keras.tasks import decoding
-from mbm_keras.tasks.generation import word_losses
+from mbm_keras.generation import decoding
+from mbm_keras.tasks.captioning import word_losses
 from mbm_keras.towers.encode import DEFAULTS
 from mbm_keras.towers.encode import encode
 
@@ -80,7 +80,7 @@ PRESETS = {
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras")
-class Teller(keras.layers.Layer):
+class CaptionDecoder(keras.layers.Layer):
     """The LSTM that looks, and its words.
 
         e_ti   = U tanh(W_a a_i + b_a + W_d h_{t-1}) + c
@@ -393,7 +393,7 @@ def build(
         feature, width=width, pool=False, towers=towers, defaults=TOWERS
     )  # (batch, places, width)
     caption = keras.Input((None,), dtype="int32", name="caption")
-    teller = Teller(
+    caption_decoder = CaptionDecoder(
         vocabulary_size,
         word_width,
         units,
@@ -405,14 +405,14 @@ def build(
         penalty=penalty,
         entropy=entropy,
         seed=seed,
-        name="teller",
+        name="caption_decoder",
     )
-    words, _ = teller(regions, caption)  # (batch, length, vocabulary_size)
+    words, _ = caption_decoder(regions, caption)  # (batch, length, vocabulary_size)
     words = layers.Identity(name="words", dtype="float32")(words)
     return keras.Model([picture, caption], {"words": words}, name=name)
 
 
-def writer(
+def captioner(
     model,
     length,
     *,
@@ -433,10 +433,10 @@ def writer(
         end: Id of the end.
         never: Ids that are not to be written.
         beams: More than 1 for a beam search.
-        length_penalty: See `mbm_keras.tasks.decoding.beam_search`.
+        length_penalty: See `mbm_keras.generation.decoding.beam_search`.
         temperature: Above 0 to draw words by chance.
-        top_k: See `mbm_keras.tasks.decoding.sample`.
-        top_p: See `mbm_keras.tasks.decoding.sample`.
+        top_k: See `mbm_keras.generation.decoding.sample`.
+        top_p: See `mbm_keras.generation.decoding.sample`.
         seed: Of the draws.
 
     Returns:
@@ -446,8 +446,8 @@ def writer(
     (picture,) = (x for x in model.inputs if x.name != "caption")
     tower = model.get_layer(f"{picture.name}_tower")
     regions = tower(picture)  # (batch, places, width)
-    words = decoding.Writer(
-        model.get_layer("teller"),
+    words = decoding.SequenceGenerator(
+        model.get_layer("caption_decoder"),
         length,
         end=end,
         never=never,
@@ -462,7 +462,7 @@ def writer(
     return keras.Model([picture], {"words": words}, name=f"{model.name}_writer")
 
 
-def looker(model):
+def attention_model(model):
     """The model that tells where it looked for every word of a caption.
 
     Args:
@@ -473,5 +473,5 @@ def looker(model):
         writer wrote. Outputs, by name:
             attention: `(batch, length, places)` float32, sum 1 over the places.
     """
-    _, alpha = model.get_layer("teller").output
+    _, alpha = model.get_layer("caption_decoder").output
     return keras.Model(model.inputs, {"attention": alpha}, name=f"{model.name}_looker")

@@ -64,15 +64,17 @@ class Features(tf.Module):
     def __call__(self, raw):
         """Maps one raw example to arrays by input, `present` among them.
 
-        For `dataset.map(features)`; `checked` is faster, where there is a batch.
+        For `dataset.map(features)`; `decode_batch` is faster, where there is a batch.
 
         Args:
             raw: Raw scalars by column name.
         """
-        arrays, _ = self.checked({name: value[None] for name, value in raw.items()})
+        arrays, _ = self.decode_batch(
+            {name: value[None] for name, value in raw.items()}
+        )
         return {name: array[0] for name, array in arrays.items()}
 
-    def checked(self, raw):
+    def decode_batch(self, raw):
         """Maps raw examples, and says what became of each part of them.
 
         Args:
@@ -87,20 +89,20 @@ class Features(tf.Module):
         arrays, status = {}, []
         for name, f in self.by_name.items():
             part = raw if isinstance(f.raw, dict) else raw[name]
-            arrays[name], state = self.part(name, part)
+            arrays[name], state = self.decode_input(name, part)
             status.append(state)
         status = tf.stack(status, axis=1)
         arrays["present"] = status == 0
         return arrays, status
 
-    def part(self, name, raw):
+    def decode_input(self, name, raw):
         """One input's array, and what became of it: indices into `STATUS`.
 
         Args:
             name: Name of the input.
             raw: Its `(batch,)` raw values, or for a table the dict of them.
         """
-        return checked_parts(self.by_name[name], raw)
+        return decode_values(self.by_name[name], raw)
 
     def raw_signature(self):
         """Batched TensorSpecs of the raw columns, by name."""
@@ -142,7 +144,7 @@ class Features(tf.Module):
         return cls(**by_name)
 
 
-def checked_parts(preprocessor, raw):
+def decode_values(preprocessor, raw):
     """Raw values to arrays, and what became of each.
 
     Args:

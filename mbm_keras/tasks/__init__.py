@@ -6,8 +6,8 @@ A task file has the public names `head(x, size, *, name)`, `losses(name)`,
 
 from types import ModuleType
 
+from mbm_keras.tasks import captioning
 from mbm_keras.tasks import classification
-from mbm_keras.tasks import generation
 from mbm_keras.tasks import multi_label
 from mbm_keras.tasks import regression
 

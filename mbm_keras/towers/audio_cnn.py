@@ -11,13 +11,13 @@ sound says what it is and its moment does not.
 import keras
 from keras import layers
 
+from mbm_keras.layers import AttachMask
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import PadSteps
-from mbm_keras.layers import WithMask
-from mbm_keras.layers import clear
-from mbm_keras.layers import frames_mask
-from mbm_keras.layers import halve
-from mbm_keras.layers import rows_mask
+from mbm_keras.layers import halve_mask
+from mbm_keras.layers import nonzero_rows
+from mbm_keras.layers import nonzero_steps
+from mbm_keras.layers import zero_padding
 
 PRESETS = {
     "tiny": dict(frames=16, num_mel_bins=8, filters=(4, 8), width=8),
@@ -66,26 +66,26 @@ def build(
         )
     audio = keras.Input((frames, num_mel_bins), name=name)
     x = audio if frames else PadSteps(2 ** len(filters))(audio)
-    mask = None if frames else frames_mask(x)  # (batch, frames)
-    here = rows_mask(audio) if frames else mask
-    x = clear(MaskedBatchNormalization()(x, mask=here), mask)  # per mel band
+    mask = None if frames else nonzero_steps(x)  # (batch, frames)
+    here = nonzero_rows(audio) if frames else mask
+    x = zero_padding(MaskedBatchNormalization()(x, mask=here), mask)  # per mel band
     x = layers.Reshape((-1, num_mel_bins, 1))(x)
     # The first and largest grid goes without batch normalisation, which costs more than
     # its convolution; the bands come normalised.
     x = layers.Conv2D(filters[0], 3, 2, padding="same", activation="relu")(x)
-    mask = halve(mask)
-    x = clear(x, mask)
+    mask = halve_mask(mask)
+    x = zero_padding(x, mask)
     for channels in filters[1:]:  # each pass halves frames and num_mel_bins
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
-        mask = halve(mask)
+        mask = halve_mask(mask)
         x = MaskedBatchNormalization()(x, mask=here if frames else mask)
-        x = clear(layers.ReLU()(x), mask)
+        x = zero_padding(layers.ReLU()(x), mask)
     # (batch, moments, bands * channels)
     x = layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)
     x = layers.Dropout(dropout)(x)
     x = layers.Dense(width, activation="relu")(x)  # (batch, moments, width)
     if pool:
-        x = layers.GlobalMaxPooling1D()(clear(x, mask))  # (batch, width)
+        x = layers.GlobalMaxPooling1D()(zero_padding(x, mask))  # (batch, width)
     elif mask is not None:
-        x = WithMask()([x, mask])
+        x = AttachMask()([x, mask])
     return keras.Model([audio], x, name=f"{name}_tower")

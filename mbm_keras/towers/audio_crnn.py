@@ -9,14 +9,14 @@ time for two GRUs and the last state.
 import keras
 from keras import layers
 
+from mbm_keras.layers import AttachMask
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import PadSteps
-from mbm_keras.layers import WithMask
-from mbm_keras.layers import clear
-from mbm_keras.layers import frames_mask
-from mbm_keras.layers import halve
-from mbm_keras.layers import rows_mask
+from mbm_keras.layers import halve_mask
+from mbm_keras.layers import nonzero_rows
+from mbm_keras.layers import nonzero_steps
+from mbm_keras.layers import zero_padding
 
 PRESETS = {
     "tiny": dict(frames=16, num_mel_bins=8, filters=(4, 8), width=8),
@@ -66,19 +66,19 @@ def build(
         )
     audio = keras.Input((frames, num_mel_bins), name=name)
     x = audio if frames else PadSteps(2 ** len(filters))(audio)
-    mask = None if frames else frames_mask(x)  # (batch, frames)
-    here = rows_mask(audio) if frames else mask
-    x = clear(MaskedBatchNormalization()(x, mask=here), mask)  # per mel band
+    mask = None if frames else nonzero_steps(x)  # (batch, frames)
+    here = nonzero_rows(audio) if frames else mask
+    x = zero_padding(MaskedBatchNormalization()(x, mask=here), mask)  # per mel band
     x = layers.Reshape((-1, num_mel_bins, 1))(x)
     for channels in filters:  # each pass halves frames and num_mel_bins
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
-        mask = halve(mask)
+        mask = halve_mask(mask)
         x = MaskedBatchNormalization()(x, mask=here if frames else mask)
-        x = clear(layers.ReLU()(x), mask)
+        x = zero_padding(layers.ReLU()(x), mask)
     # (batch, moments, bands * channels)
     x = layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)
     x = layers.Dropout(dropout)(x)
-    x = x if mask is None else WithMask()([x, mask])
+    x = x if mask is None else AttachMask()([x, mask])
     x = layers.Bidirectional(layers.GRU(width // 2, return_sequences=True))(x)
     if pool:
         x = MaskedMean()(x)  # (batch, width)

@@ -2,8 +2,8 @@
 
 import keras
 
-from mbm_keras.layers import OnlyPresent
-from mbm_keras.layers import RealPlaces
+from mbm_keras.layers import ValidMask
+from mbm_keras.layers import ZeroAbsent
 from mbm_keras.towers import audio_cnn
 from mbm_keras.towers import image_cnn
 from mbm_keras.towers import points_net
@@ -57,7 +57,7 @@ def encode(feature, *, width, pool, present=None, towers=None, defaults=DEFAULTS
     (x,) = tower.inputs
     given = x = keras.Input(x.shape[1:], dtype=x.dtype, name=name)
     if present is not None:
-        x = OnlyPresent(name=f"{name}_present")(x, present)
+        x = ZeroAbsent(name=f"{name}_present")(x, present)
     return given, tower(x)
 
 
@@ -97,7 +97,7 @@ def encode_all(features, *, width, pool, presence, towers=None, defaults=DEFAULT
     return [*inputs, present] if presence else inputs, encoded, present
 
 
-def real_places(sequences, present):
+def valid_masks(sequences, present):
     """Which places count: no padding, in rows that have the input.
 
     Args:
@@ -108,6 +108,6 @@ def real_places(sequences, present):
         A list of `(batch, places_i)` bool.
     """
     return [
-        RealPlaces()(x, None if present is None else present[:, i])
+        ValidMask()(x, None if present is None else present[:, i])
         for i, x in enumerate(sequences)
     ]

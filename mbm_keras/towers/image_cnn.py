@@ -13,7 +13,7 @@ import keras
 from keras import layers
 
 from mbm_keras.layers import MaskedBatchNormalization
-from mbm_keras.layers import rows_mask
+from mbm_keras.layers import nonzero_rows
 
 PRESETS = {
     "tiny": dict(size=16, filters=(4, 8), width=8),
@@ -66,7 +66,7 @@ def build(
             f"must be at least {least}. Received: size={size}."
         )
     image = keras.Input((size, size, 3), dtype="uint8", name=name)
-    here = rows_mask(image)  # (batch,): absent pictures are zeros
+    here = nonzero_rows(image)  # (batch,): absent pictures are zeros
     x = layers.Rescaling(1 / 127.5, offset=-1)(image)
     # The first and largest grid goes without batch normalisation, which costs more than
     # its convolution; the pixels come scaled.

@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from mbm_keras.layers import MaskedBatchNormalization
-from mbm_keras.layers import rows_mask
+from mbm_keras.layers import nonzero_rows
 
 PRESETS = {
     "tiny": dict(size=16, filters=(4, 8), blocks=1, width=8),
@@ -54,7 +54,7 @@ def build(
             f"`size` must be at least {2 ** len(filters)}. Received: size={size}."
         )
     image = keras.Input((size, size, 3), dtype="uint8", name=name)
-    here = rows_mask(image)  # (batch,): absent pictures are zeros
+    here = nonzero_rows(image)  # (batch,): absent pictures are zeros
     x = layers.Rescaling(1 / 127.5, offset=-1)(image)
     x = layers.Conv2D(filters[0], 3, padding="same", use_bias=False)(x)
     for channels in filters:

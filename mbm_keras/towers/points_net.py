@@ -12,10 +12,10 @@ import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.layers import AttachMask
 from mbm_keras.layers import MaskedBatchNormalization
-from mbm_keras.layers import WithMask
-from mbm_keras.layers import clear
-from mbm_keras.layers import frames_mask
+from mbm_keras.layers import nonzero_steps
+from mbm_keras.layers import zero_padding
 
 PRESETS = {
     "tiny": dict(num_points=12, num_fields=4, units=(8, 8), width=8),
@@ -58,7 +58,7 @@ def build(
             f"A point has at least one number. Received: num_fields={num_fields}."
         )
     points = keras.Input((num_points, num_fields), name=name)
-    mask = frames_mask(points)  # (batch, num_points)
+    mask = nonzero_steps(points)  # (batch, num_points)
     x = MaskedBatchNormalization()(points, mask=mask)  # metres to about one
     for size in units:
         x = layers.Dense(size, use_bias=False)(x)
@@ -67,7 +67,9 @@ def build(
     x = layers.Dropout(dropout)(x)
     x = layers.Dense(width, activation="relu")(x)  # (batch, num_points, width)
     if pool:
-        x = ops.max(clear(x, mask), axis=1)  # (batch, width), no value is below 0
+        x = ops.max(
+            zero_padding(x, mask), axis=1
+        )  # (batch, width), no value is below 0
     else:
-        x = WithMask()([x, mask])
+        x = AttachMask()([x, mask])
     return keras.Model([points], x, name=f"{name}_tower")

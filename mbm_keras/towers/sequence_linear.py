@@ -8,9 +8,9 @@ Deviation: steps of zeros are padding.
 import keras
 from keras import layers
 
+from mbm_keras.layers import AttachMask
 from mbm_keras.layers import MaskedMean
-from mbm_keras.layers import WithMask
-from mbm_keras.layers import frames_mask
+from mbm_keras.layers import nonzero_steps
 
 PRESETS = {"tiny": dict(size=5, width=8)}
 
@@ -33,7 +33,7 @@ def build(size, *, width=128, use_bias=True, pool=True, name="sequence"):
     """
     sequence = keras.Input((None, size), name=name)
     x = layers.Dense(width, use_bias=use_bias)(sequence)  # (batch, steps, width)
-    x = WithMask()([x, frames_mask(sequence)])
+    x = AttachMask()([x, nonzero_steps(sequence)])
     if pool:
         x = MaskedMean()(x)  # (batch, width)
     return keras.Model([sequence], x, name=f"{name}_tower")

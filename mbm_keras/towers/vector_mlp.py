@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from mbm_keras.layers import MaskedBatchNormalization
-from mbm_keras.layers import rows_mask
+from mbm_keras.layers import nonzero_rows
 
 PRESETS = {"tiny": dict(size=5, width=8)}
 
@@ -32,7 +32,7 @@ def build(size, *, width=32, depth=3, dropout=0.2, pool=True, name="vector"):
         Output: `(batch, width)` float32 if `pool`, else `(batch, 1, width)`.
     """
     vector = keras.Input((size,), name=name)
-    x = MaskedBatchNormalization()(vector, mask=rows_mask(vector))
+    x = MaskedBatchNormalization()(vector, mask=nonzero_rows(vector))
     x = layers.Dropout(dropout)(x)
     for _ in range(depth):
         x = layers.Dense(width, activation="relu")(x)

@@ -10,10 +10,10 @@ import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.layers import AttachMask
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import MaskedMean
-from mbm_keras.layers import WithMask
-from mbm_keras.layers import frames_mask
+from mbm_keras.layers import nonzero_steps
 
 PRESETS = {
     "tiny": dict(num_frames=4, size=16, filters=(4, 8), width=8),
@@ -58,7 +58,7 @@ def build(
             f"Received: size={size}, width={width}."
         )
     video = keras.Input((num_frames, size, size, 3), dtype="uint8", name=name)
-    mask = frames_mask(video)  # (batch, num_frames)
+    mask = nonzero_steps(video)  # (batch, num_frames)
     each = ops.reshape(mask, (-1,))  # (batch * num_frames,)
     x = ops.reshape(video, (-1, size, size, 3))  # (batch * num_frames, ...)
     x = layers.Rescaling(1 / 127.5, offset=-1)(x)
@@ -70,7 +70,7 @@ def build(
     x = layers.GlobalMaxPooling2D()(x)  # (batch * num_frames, filters[-1])
     x = ops.reshape(x, (-1, num_frames, filters[-1]))
     x = layers.Dropout(dropout)(x)
-    x = WithMask()([x, mask])
+    x = AttachMask()([x, mask])
     x = layers.Bidirectional(layers.GRU(width // 2, return_sequences=True))(x)
     if pool:
         x = MaskedMean()(x)  # (batch, width)

@@ -9,8 +9,8 @@ from mbm_keras.training.gradient_noise import gradient_noise
 from mbm_keras.training.modality_balance import ModalityBalance
 from mbm_keras.training.modality_rates import modality_rates
 from mbm_keras.training.stages import Stage
-from mbm_keras.training.stages import field_stages
 from mbm_keras.training.stages import fit_stages
+from mbm_keras.training.stages import standard_stages
 from mbm_keras.training.unimodal_heads import GradientModulation
 from mbm_keras.training.unimodal_heads import TrueClassProbability
 from mbm_keras.training.unimodal_heads import for_unimodal_heads
@@ -24,7 +24,7 @@ __all__ = [
     "Stage",
     "TrueClassProbability",
     "blending_weights",
-    "field_stages",
+    "standard_stages",
     "fit_blended",
     "fit_stages",
     "for_unimodal_heads",

@@ -13,9 +13,9 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.training.checkpoint import Checkpoint
-from mbm_keras.training.embedded import Embedded
-from mbm_keras.training.embedded import can_embed
-from mbm_keras.training.embedded import rest_of
+from mbm_keras.training.frozen_outputs import FrozenTowerOutputs
+from mbm_keras.training.frozen_outputs import can_precompute
+from mbm_keras.training.frozen_outputs import without_towers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Stage:
     patience: int | None = None
 
 
-def field_stages(model, *, alone, fused, tuned, learning_rate=1e-3, patience=None):
+def standard_stages(model, *, alone, fused, tuned, learning_rate=1e-3, patience=None):
     """The stages the field agreed on.
 
     Each tower alone on its own modality; then the fusion and head on all of them,
@@ -62,7 +62,7 @@ def field_stages(model, *, alone, fused, tuned, learning_rate=1e-3, patience=Non
     towers = [layer.name for layer in model.layers if layer.name.endswith("_tower")]
     names = [name.removesuffix("_tower") for name in towers]
     stages = [
-        Stage(f"{name} alone", alone, learning_rate, alone=name, patience=patience)
+        Stage(f"{name} alone", alone, learning_rate, unimodal=name, patience=patience)
         for name in names
     ]
     stages.append(
@@ -180,14 +180,14 @@ def _check(model, stages, head):
     names = [layer.name for layer in model.layers]
     for stage in stages:
         unknown = sorted(set(stage.frozen) - set(names))
-        if stage.alone is not None and f"{stage.alone}_tower" not in names:
-            unknown.append(f"{stage.alone}_tower")
+        if stage.unimodal is not None and f"{stage.unimodal}_tower" not in names:
+            unknown.append(f"{stage.unimodal}_tower")
         if unknown:
             raise ValueError(
                 f"`{model.name}` has no layer named {unknown}, which stage "
                 f"{stage.name!r} asks for. Its layers are {names}."
             )
-        if stage.alone is not None and head is None:
+        if stage.unimodal is not None and head is None:
             raise ValueError(
                 f"Stage {stage.name!r} trains a tower alone, which takes a `head`. "
                 "Received: head=None."
@@ -197,7 +197,7 @@ def _check(model, stages, head):
 def _of(data, stage, epoch=0):
     """The dataset of a stage."""
     if callable(data):
-        return data(only=(stage.alone,) if stage.alone else None, epoch=epoch)
+        return data(inputs=(stage.unimodal,) if stage.unimodal else None, epoch=epoch)
     return data
 
 
@@ -247,12 +247,12 @@ def _zeros(tensors, others):
 
 def _part(model, stage, head):
     """What a stage trains, how batches become its own, and if that is done once."""
-    if stage.alone is not None:
-        part, select = _alone(model, stage.alone, head)
+    if stage.unimodal is not None:
+        part, select = _alone(model, stage.unimodal, head)
         return part, lambda batches, **_: batches.map(select), False
-    if can_embed(model, stage.frozen):
-        rest = rest_of(model, stage.frozen)
-        return rest, functools.partial(Embedded, model, stage.frozen), True
+    if can_precompute(model, stage.frozen):
+        rest = without_towers(model, stage.frozen)
+        return rest, functools.partial(FrozenTowerOutputs, model, stage.frozen), True
     return model, lambda batches, **_: batches, False
 
 
@@ -265,13 +265,13 @@ def _alone(model, name, head):
     y = tower(x)  # (batch, width) or (batch, places, width)
     if len(y.shape) == 3:
         y = layers.GlobalAveragePooling1D()(y)
-    if f"{name}_place" in [t.name for t in model.inputs]:
+    if f"{name}_index" in [t.name for t in model.inputs]:
         # A batch of distinct values: the tower sees each once, the head every row.
-        inputs.append(keras.Input((), dtype="int32", name=f"{name}_place"))
+        inputs.append(keras.Input((), dtype="int32", name=f"{name}_index"))
         y = ops.take(y, inputs[1], axis=0)
     (output,) = model.output
     part = keras.Model(inputs, {output: head(y)}, name=f"{name}_alone")
-    names = [t.name for t in model.inputs if not t.name.endswith("_place")]
+    names = [t.name for t in model.inputs if not t.name.endswith("_index")]
     column = names.index(name)
 
     def select(inputs, targets):

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from data_pipelines.sources import keypad
+from data_pipelines.datasets import keypad
 from tests.cli.run import MBM
 from tests.cli.run import mbm
 from tests.cli.run import ok

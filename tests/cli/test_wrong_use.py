@@ -103,7 +103,7 @@ def test_a_full_disk_is_said(tmp_path):
 
 
 def test_the_loss_of_who_does_not_look():
-    from mbm_keras.cli import choices
+    from mbm_keras.auto import choices
     from mbm_keras.preprocessing import Label
     from mbm_keras.preprocessing import Labels
     from mbm_keras.preprocessing import Quantity

@@ -11,6 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from mbm_keras import evaluation
+from mbm_keras.metrics import confusion
 from mbm_keras.tasks import classification
 from mbm_keras.tasks import multi_label
 from mbm_keras.tasks import regression
@@ -55,7 +56,7 @@ def test_scores_of_labels_and_numbers():
 
 
 def test_confusion():
-    counts = evaluation.confusion(LOGITS, IDS, 3)
+    counts = confusion(LOGITS, IDS, 3)
     assert counts.tolist() == [[1, 0, 0], [0, 1, 0], [1, 1, 0]]
 
 

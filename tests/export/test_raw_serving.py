@@ -63,7 +63,7 @@ def raw(features, rows):
 
 
 def logits(model, features, rows):
-    arrays, _ = features.checked(raw(features, rows))
+    arrays, _ = features.decode_batch(raw(features, rows))
     return model({t.name: arrays[t.name].numpy() for t in model.inputs})["answer"]
 
 
@@ -119,7 +119,7 @@ def test_a_corrupt_part_counts_as_absent(served):
 
 def test_arrays_are_served_too(served):
     model, features, path = served
-    arrays, _ = features.checked(raw(features, [0, 1]))
+    arrays, _ = features.decode_batch(raw(features, [0, 1]))
     inputs = [arrays[t.name] for t in model.inputs]
     loaded = tf.saved_model.load(str(path))
     answers = loaded.predict(inputs)

@@ -30,11 +30,11 @@ def samples():
 def test_same_weights_and_same_answers():
     keras.utils.set_random_seed(0)
     arguments = dict(features=FEATURES, num_outputs=3, width=8)
-    shared = late_fusion.build(**arguments, distinct=True)
+    shared = late_fusion.build(**arguments, unique=True)
     plain = late_fusion.build(**arguments)
     plain.set_weights(shared.get_weights())
-    parts = samples().batches(8, distinct=True, together="image")
-    wholes = samples().batches(8, together="image")
+    parts = samples().batches(8, unique=True, group_by="image")
+    wholes = samples().batches(8, group_by="image")
     for (x, y), (whole, right) in zip(parts, wholes, strict=True):
         assert len(x["image"]) <= 4 and len(x["text"]) <= 3
         assert_same(y["label"], right["label"])
@@ -43,7 +43,7 @@ def test_same_weights_and_same_answers():
 
 def test_rows_that_share_a_value_follow_each_other_in_another_order_each_epoch():
     made = samples()
-    dataset = made.batches(20, together="image", shuffle=True)
+    dataset = made.batches(20, group_by="image", shuffle=True)
     orders = []
     for _ in range(3):
         ((x, _),) = list(dataset)

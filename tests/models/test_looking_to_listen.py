@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from mbm_keras.evaluation import si_sdr
 from mbm_keras.layers.spectrogram import istft
 from mbm_keras.layers.spectrogram import stft
 from mbm_keras.losses import SpectrogramLoss
+from mbm_keras.metrics import si_sdr
 from mbm_keras.models import looking_to_listen
 from mbm_keras.models.looking_to_listen import ComplexMasks
 from mbm_keras.models.looking_to_listen import bounded

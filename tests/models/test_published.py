@@ -103,7 +103,7 @@ def test_mbt_talks_through_its_bottleneck_alone():
     # The picture learns of the words in the second fused block, not in the first.
     image, heard = (numpy(inner(v))[1] for v in (x, changed))
     assert np.abs(image - heard).max() > 1e-6
-    first = tiny(mbt, fused=1)
+    first = tiny(mbt, fusion=1)
     pooled = [layer.output for layer in first.layers if "masked_mean" in layer.name]
     inner = keras.Model(first.inputs, pooled)
     assert_same(inner(x)[1], inner(changed)[1])

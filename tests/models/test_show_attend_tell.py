@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from mbm_keras.models import show_attend_tell
-from mbm_keras.models.show_attend_tell import Teller
-from mbm_keras.tasks import generation
+from mbm_keras.models.show_attend_tell import CaptionDecoder
+from mbm_keras.tasks import captioning
 from tests.helpers import assert_same
 from tests.helpers import numpy
 from tests.helpers import random_inputs
@@ -39,13 +39,13 @@ def regions_and_caption(places=3, width=4, length=5):
     return regions, caption
 
 
-def teller(**how):
+def caption_decoder(**how):
     keras.utils.set_random_seed(1)
-    return Teller(10, 6, 7, **{"dropout": 0.0, "seed": 2, **how})
+    return CaptionDecoder(10, 6, 7, **{"dropout": 0.0, "seed": 2, **how})
 
 
 def test_the_penalty_wants_every_place_to_be_seen_once():
-    layer = teller(penalty=3.0)
+    layer = caption_decoder(penalty=3.0)
     regions, caption = regions_and_caption()
     _, alpha = layer(regions, caption)
     alpha = numpy(alpha)
@@ -56,7 +56,7 @@ def test_the_penalty_wants_every_place_to_be_seen_once():
 
 
 def test_one_step_is_that_of_the_paper():
-    layer = teller()
+    layer = caption_decoder()
     regions, caption = regions_and_caption(length=1)
     logits, _ = layer(regions, caption)
     w = {weight.path.split("/", 1)[1]: numpy(weight) for weight in layer.weights}
@@ -97,7 +97,7 @@ def test_a_word_is_told_from_those_before_it_alone():
 
 def test_words_are_hidden_while_it_learns_alone():
     regions, caption = regions_and_caption()
-    layer = teller(word_dropout=1.0)
+    layer = caption_decoder(word_dropout=1.0)
     plain, _ = layer(regions, caption)
     learning, _ = layer(regions, caption, training=True)
     unknown = caption.copy()
@@ -108,7 +108,7 @@ def test_words_are_hidden_while_it_learns_alone():
 
 @pytest.mark.parametrize("hard", [False, True])
 def test_padding_changes_nothing(hard):
-    layer = teller(hard=hard)
+    layer = caption_decoder(hard=hard)
     regions, caption = regions_and_caption()
     longer = np.pad(caption, [[0, 0], [0, 4]])
     seen = []
@@ -119,7 +119,7 @@ def test_padding_changes_nothing(hard):
 
 
 def test_hard_attention_is_taught_by_what_it_earned():
-    layer = teller(hard=True, entropy=0.01)
+    layer = caption_decoder(hard=True, entropy=0.01)
     regions, caption = regions_and_caption()
     layer(regions, caption)
     layer.baseline.assign(4.0)
@@ -133,7 +133,7 @@ def test_hard_attention_is_taught_by_what_it_earned():
         tape.watch(a)
         layer._reinforce(caption, logits, a, used, here)
         loss = layer.losses[-1]
-    cost = numpy(generation.word_losses(caption, logits)).sum(axis=1)
+    cost = numpy(captioning.word_losses(caption, logits)).sum(axis=1)
     wanted = (cost - 4.0)[:, None, None] / 10 * used / alpha
     wanted = here * (wanted + 0.01 * (np.log(alpha) + 1)) / 2  # a mean of two rows
     assert_same(tape.gradient(loss, a), wanted, atol=1e-4)
@@ -141,7 +141,7 @@ def test_hard_attention_is_taught_by_what_it_earned():
 
 
 def test_hard_attention_looks_at_single_places_for_about_half_of_the_words():
-    layer = teller(hard=True)
+    layer = caption_decoder(hard=True)
     rng = np.random.default_rng(0)
     layer(*regions_and_caption())
     caption = np.ones((400, 9), "int32")
@@ -165,7 +165,7 @@ def test_hard_attention_looks_at_single_places_for_about_half_of_the_words():
 @pytest.mark.parametrize("hard", [False, True])
 def test_learns_from_batches_of_any_length(hard):
     model = tiny(hard=hard)
-    model.compile("adam", generation.losses())
+    model.compile("adam", captioning.losses())
     image = np.zeros((2, 16, 16, 3), "uint8")
 
     def batches():
@@ -192,8 +192,8 @@ def test_learns_captions_and_writes_them(how, tmp_path):
     x = {"image": image.astype("uint8"), "caption": caption}
     model.compile(
         keras.optimizers.Adam(0.02),
-        generation.losses(),
-        metrics=generation.metrics(),
+        captioning.losses(),
+        metrics=captioning.metrics(),
         jit_compile=False,
     )
     data = tf.data.Dataset.from_tensors((x, {"words": caption})).repeat(60)
@@ -203,13 +203,13 @@ def test_learns_captions_and_writes_them(how, tmp_path):
         if found["accuracy"] == 1:
             break
     assert found["accuracy"] == 1 and found["perplexity"] < 2
-    writer = show_attend_tell.writer(model, 7)
+    writer = show_attend_tell.captioner(model, 7)
     told = writer.predict({"image": x["image"]}, verbose=0)["words"]
     assert told[:, :5].tolist() == caption.tolist() and not told[:, 5:].any()
-    looker = show_attend_tell.looker(model)
+    looker = show_attend_tell.attention_model(model)
     seen = looker.predict({**x, "caption": told}, verbose=0)["attention"]
     assert_same(seen.sum(axis=-1), np.ones((6, 7)))
-    beams = show_attend_tell.writer(model, 7, beams=3)
+    beams = show_attend_tell.captioner(model, 7, beams=3)
     assert_same(beams.predict(x["image"], verbose=0)["words"], told)
     writer.save(tmp_path / "writer.keras")
     again = keras.saving.load_model(tmp_path / "writer.keras")

@@ -12,24 +12,24 @@ import sys
 import keras
 import numpy as np
 from mbm_keras.models import show_attend_tell
-from mbm_keras.tasks import generation
+from mbm_keras.tasks import captioning
 
 assert keras.backend.backend() == "jax"
 model = keras.saving.load_model(sys.argv[1])
 given = np.load(sys.argv[2])
 x = {"image": given["image"], "caption": given["caption"]}
 for beams, right in ((1, given["greedy"]), (3, given["beams"])):
-    writer = show_attend_tell.writer(model, 6, beams=beams)
+    writer = show_attend_tell.captioner(model, 6, beams=beams)
     words = writer.predict({"image": x["image"]}, verbose=0)["words"]
     assert (words == right).all(), (words, right)
-model.compile(keras.optimizers.Adam(0.01), generation.losses())
+model.compile(keras.optimizers.Adam(0.01), captioning.losses())
 losses = model.fit(x, {"words": x["caption"]}, epochs=40, verbose=0).history["loss"]
 assert losses[-1] < 0.8 * losses[0], losses
 hard = show_attend_tell.build(**show_attend_tell.PRESETS["tiny"], hard=True, seed=0)
-hard.compile(keras.optimizers.Adam(0.01), generation.losses())
+hard.compile(keras.optimizers.Adam(0.01), captioning.losses())
 losses = hard.fit(x, {"words": x["caption"]}, epochs=40, verbose=0).history["loss"]
 assert np.isfinite(losses).all()
-assert float(hard.get_layer("teller").baseline) > 0
+assert float(hard.get_layer("caption_decoder").baseline) > 0
 """
 
 
@@ -45,7 +45,7 @@ def test_learns_and_writes_on_jax(tmp_path):
         "caption": rng.integers(3, 12, (6, 5)).astype("int32"),
     }
     for name, beams in (("greedy", 1), ("beams", 3)):
-        writer = show_attend_tell.writer(model, 6, beams=beams)
+        writer = show_attend_tell.captioner(model, 6, beams=beams)
         given[name] = writer.predict({"image": given["image"]}, verbose=0)["words"]
     np.savez(tmp_path / "given.npz", **given)
     on_jax(SCRIPT, tmp_path / "model.keras", tmp_path / "given.npz")

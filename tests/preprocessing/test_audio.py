@@ -143,7 +143,7 @@ def test_a_waveform_is_cut_padded_and_resampled():
     assert features.inputs() == [
         {"name": "mixture", "modality": "wave", "samples": 2_000}
     ]
-    arrays, status = features.checked({"mixture": tf.constant([data, b"", b"no"])})
+    arrays, status = features.decode_batch({"mixture": tf.constant([data, b"", b"no"])})
     assert status.numpy().ravel().tolist() == [0, 1, 2]
     np.testing.assert_array_equal(arrays["mixture"][0], right)
     with pytest.raises(ValueError, match="one sample at least"):

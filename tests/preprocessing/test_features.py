@@ -45,7 +45,7 @@ def raw(features):
 
 
 def test_says_what_became_of_every_part(features, raw):
-    arrays, status = features.checked(raw)
+    arrays, status = features.decode_batch(raw)
     np.testing.assert_array_equal(
         status, [[0, 0, 0, 0], [1, 0, 2, 1], [2, 1, 0, 0], [0, 2, 1, 1]]
     )
@@ -54,15 +54,15 @@ def test_says_what_became_of_every_part(features, raw):
 
 
 def test_a_bad_neighbour_changes_nothing(features, raw):
-    together, _ = features.checked(raw)
-    alone, _ = features.checked({name: x[:1] for name, x in raw.items()})
+    together, _ = features.decode_batch(raw)
+    alone, _ = features.decode_batch({name: x[:1] for name, x in raw.items()})
     for name in alone:
         assert_same(together[name][:1], alone[name])
 
 
 def test_one_by_one_and_batches_in_a_pipeline_are_the_same(features, raw):
     rows = tf.data.Dataset.from_tensor_slices(raw)
-    together, _ = features.checked(raw)
+    together, _ = features.decode_batch(raw)
     for one in (rows.map(features).batch(4), rows.batch(4).map(features.checked)):
         batch = one.get_single_element()
         batch = batch[0] if isinstance(batch, tuple) else batch
@@ -71,7 +71,7 @@ def test_one_by_one_and_batches_in_a_pipeline_are_the_same(features, raw):
 
 
 def test_a_table_row_is_numbers_flags_and_ids(features, raw):
-    arrays, _ = features.checked(raw)
+    arrays, _ = features.decode_batch(raw)
     np.testing.assert_allclose(
         arrays["table"], [[-1, 1, 2], [0, 0, 0], [1, 1, 1], [0, 0, 0]]
     )
@@ -82,7 +82,9 @@ def test_comes_back_from_disk_as_plain_json(features, raw, tmp_path):
     json.loads((tmp_path / "features.json").read_text())
     again = Features.load(tmp_path / "features.json")
     assert again.inputs() == features.inputs()
-    for left, right in zip(features.checked(raw), again.checked(raw), strict=True):
+    for left, right in zip(
+        features.decode_batch(raw), again.decode_batch(raw), strict=True
+    ):
         assert_same(left, right)
 
 

@@ -29,7 +29,7 @@ folder, kill_at = sys.argv[1], int(sys.argv[2])
 keras.utils.set_random_seed(0)
 rng = np.random.default_rng(0)
 labels = rng.integers(0, 3, 40)
-rows = table.of(
+rows = table.from_frame(
     pl.DataFrame(
         {
             "text": [f"this is row {i}" for i in range(40)],
@@ -66,7 +66,7 @@ class Killed(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 stages = [
-    Stage("voice alone", 2, 0.01, alone="voice"),
+    Stage("voice alone", 2, 0.01, unimodal="voice"),
     Stage("fused", 4, 0.01, frozen=("voice_tower",), patience=2),
     Stage("tuned", 4, 0.01, patience=2),
 ]

@@ -8,7 +8,7 @@ SCRIPT = """
 import keras
 import numpy as np
 import tensorflow as tf
-from data_pipelines.sources import keypad
+from data_pipelines.datasets import keypad
 from mbm_keras import evaluation
 from mbm_keras.fusion import FUSIONS
 from mbm_keras.models import late_fusion
@@ -36,7 +36,7 @@ model = late_fusion.build(
     fusion=FUSIONS["film"](8), pool=True,
 )
 stages = [
-    Stage("digit alone", 1, alone="digit"),
+    Stage("digit alone", 1, unimodal="digit"),
     Stage("fused", 1, frozen=("digit_tower", "tone_tower")),
     Stage("tuned", 2),
 ]

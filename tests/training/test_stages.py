@@ -10,16 +10,16 @@ import tensorflow as tf
 
 from mbm_keras.fusion import ConcatenationFusion
 from mbm_keras.models import show_attend_tell
+from mbm_keras.tasks import captioning
 from mbm_keras.tasks import classification
-from mbm_keras.tasks import generation
 from mbm_keras.towers import image_application
 from mbm_keras.training import Checkpoint
 from mbm_keras.training import Stage
-from mbm_keras.training import field_stages
 from mbm_keras.training import fit_stages
-from mbm_keras.training.embedded import Embedded
-from mbm_keras.training.embedded import can_embed
-from mbm_keras.training.embedded import rest_of
+from mbm_keras.training import standard_stages
+from mbm_keras.training.frozen_outputs import FrozenTowerOutputs
+from mbm_keras.training.frozen_outputs import can_precompute
+from mbm_keras.training.frozen_outputs import without_towers
 
 
 def tower(name, width):
@@ -72,7 +72,7 @@ def same(left, right):
 
 def test_the_stages_the_field_agreed_on():
     model, data = model_and_data()
-    stages = field_stages(model, alone=1, fused=2, tuned=3)
+    stages = standard_stages(model, unimodal=1, fusion=2, finetune=3)
     assert [s.name for s in stages] == ["image alone", "table alone", "fused", "tuned"]
     assert stages[2].frozen == ("image_tower", "table_tower")
     histories = run(model, data, stages)
@@ -84,7 +84,7 @@ def test_alone_trains_its_tower_and_nothing_else():
     model, data = model_and_data()
     image, table = weights(model, "image_tower"), weights(model, "table_tower")
     hidden = weights(model, "hidden")
-    run(model, data, [Stage("image alone", 2, 0.01, alone="image")])
+    run(model, data, [Stage("image alone", 2, 0.01, unimodal="image")])
     assert not same(image, weights(model, "image_tower"))
     assert same(table, weights(model, "table_tower"))
     assert same(hidden, weights(model, "hidden"))
@@ -99,7 +99,7 @@ def test_a_stage_asks_for_the_inputs_it_looks_at():
         wanted = {"present", *(only or ("image", "table"))}
         return data.map(lambda x, y: ({k: x[k] for k in wanted}, y))
 
-    run(model, only, [Stage("image alone", 1, alone="image"), Stage("tuned", 1)])
+    run(model, only, [Stage("image alone", 1, unimodal="image"), Stage("tuned", 1)])
     assert set(asked[: len(asked) // 2]) == {("image",)}
     assert set(asked[len(asked) // 2 :]) == {None}
 
@@ -109,7 +109,7 @@ def test_the_first_epoch_counts_nothing_of_an_earlier_stage():
     metrics = classification.metrics()
     # A rate of zero: every epoch of either stage has the same outputs but for dropout,
     # which the toy has none of.
-    stages = [Stage("image alone", 3, 0.0, alone="image"), Stage("tuned", 3, 0.0)]
+    stages = [Stage("image alone", 3, 0.0, unimodal="image"), Stage("tuned", 3, 0.0)]
     histories = run(model, data, stages, metrics=metrics)
     for history in histories.values():
         assert len(set(history["accuracy"])) == 1, history["accuracy"]
@@ -136,7 +136,7 @@ def test_what_is_frozen_survives_saving(tmp_path):
 def test_rows_without_an_input_do_not_count_for_its_tower_alone():
     model, data = model_and_data()
     start = model.get_weights()
-    stages = [Stage("table alone", 2, 0.01, alone="table")]
+    stages = [Stage("table alone", 2, 0.01, unimodal="table")]
 
     def spoil(x, y):
         wrong = tf.where(x["present"][:, 1], y["label"], 1 - y["label"])
@@ -164,7 +164,7 @@ class Stop(keras.callbacks.Callback):
 
 def test_goes_on_at_its_stage_and_epoch(tmp_path):
     stages = [
-        Stage("table alone", 2, 0.01, alone="table"),
+        Stage("table alone", 2, 0.01, unimodal="table"),
         Stage("tuned", 5, 0.01, patience=4),
     ]
     unbroken, data = model_and_data()
@@ -241,15 +241,15 @@ def test_regions_of_a_frozen_network_are_computed_once(monkeypatch):
         model,
         [Stage("words", 30, 0.01, frozen=("image_tower",))],
         data,
-        losses=generation.losses(),
-        metrics=generation.metrics(),
+        losses=captioning.losses(),
+        metrics=captioning.metrics(),
         verbose=0,
     )["words"]
     assert seen == [8, 8, 8]
     assert history["loss"][-1] < 0.6 * history["loss"][0]
     assert same(before, tower.get_weights())
     # What was trained without the tower writes with it.
-    writer = show_attend_tell.writer(model, 3)
+    writer = show_attend_tell.captioner(model, 3)
     (x, _), *_ = data
     assert writer.predict_on_batch({"image": x["image"]})["words"].shape == (8, 3)
 
@@ -261,8 +261,8 @@ def test_a_stage_takes_captions_of_one_known_length():
         model,
         [Stage("words", 1, frozen=("image_tower",))],
         long,
-        losses=generation.losses(),
-        metrics=generation.metrics(),
+        losses=captioning.losses(),
+        metrics=captioning.metrics(),
         verbose=0,
     )
     assert np.isfinite(history["words"]["loss"]).all()
@@ -271,7 +271,7 @@ def test_a_stage_takes_captions_of_one_known_length():
 def test_embedded_rows_of_several_lengths_are_padded():
     model, short, long = captioner()
     data = short.concatenate(long)
-    batches = Embedded(model, ("image_tower",), data)
+    batches = FrozenTowerOutputs(model, ("image_tower",), data)
     x, y = batches[2]  # was among the short ones and is with the long ones now
     assert x["image"].shape == (8, 256, 128) and len(batches) == 3
     assert batches.inputs["caption"].shape == batches.targets["words"].shape == (24, 3)
@@ -283,7 +283,9 @@ def test_embedded_rows_of_several_lengths_are_padded():
 
 def test_embedded_rows_come_in_an_order_of_their_epoch():
     model, data = model_and_data()
-    make = functools.partial(Embedded, model, ("image_tower",), data, shuffle=True)
+    make = functools.partial(
+        FrozenTowerOutputs, model, ("image_tower",), data, shuffle=True
+    )
 
     def epoch(batches):
         rows = [batches[i][0]["table"] for i in range(len(batches))]
@@ -334,7 +336,7 @@ def test_same_seed_same_weights():
     results = []
     for _ in range(2):
         model, data = model_and_data()
-        run(model, data, field_stages(model, alone=1, fused=1, tuned=1))
+        run(model, data, standard_stages(model, unimodal=1, fusion=1, finetune=1))
         results.append(model.get_weights())
     assert same(*results)
 
@@ -343,7 +345,7 @@ def test_same_seed_same_weights():
     "stage, message",
     [
         (Stage("a", 1, frozen=("towr",)), r"no layer named \['towr'\]"),
-        (Stage("a", 1, alone="sound"), r"no layer named \['sound_tower'\]"),
+        (Stage("a", 1, unimodal="sound"), r"no layer named \['sound_tower'\]"),
     ],
 )
 def test_an_unknown_name_is_an_error_before_any_training(stage, message):
@@ -361,7 +363,9 @@ def test_data_of_unknown_length_is_an_error_that_says_what_to_do():
 def test_alone_takes_a_head():
     model, data = model_and_data()
     with pytest.raises(ValueError, match="head=None"):
-        fit_stages(model, [Stage("a", 1, alone="image")], data, losses={}, metrics={})
+        fit_stages(
+            model, [Stage("a", 1, unimodal="image")], data, losses={}, metrics={}
+        )
 
 
 def test_a_checkpoint_of_nothing_restores_nothing(tmp_path):
@@ -377,10 +381,10 @@ def test_a_checkpoint_of_nothing_restores_nothing(tmp_path):
 def test_the_rest_on_embeddings_is_the_model_on_inputs():
     model, data = model_and_data()
     frozen = ("image_tower", "table_tower")
-    assert can_embed(model, frozen) and not can_embed(model, ("hidden",))
-    batches = Embedded(model, frozen, data)
+    assert can_precompute(model, frozen) and not can_precompute(model, ("hidden",))
+    batches = FrozenTowerOutputs(model, frozen, data)
     assert len(batches) == 4
-    rest = rest_of(model, frozen)
+    rest = without_towers(model, frozen)
     for i, (inputs, targets) in enumerate(data):
         x, y = batches[i]
         left, right = rest(x)["label"], model(inputs)["label"]

@@ -1,0 +1,1 @@
+"""Order, randomness and batches of numbered rows; knows no file."""

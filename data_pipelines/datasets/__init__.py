@@ -1,0 +1,1 @@
+"""Datasets that the package makes itself, also as `tensorflow-datasets` builders."""

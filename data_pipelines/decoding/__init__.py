@@ -1,0 +1,1 @@
+"""Raw values to arrays, with every row accounted for."""

@@ -1,0 +1,1 @@
+"""Long signals in windows, and windows back to one signal."""

@@ -1,0 +1,1 @@
+"""Loops that write a sequence step by step: greedy, sampling, beam search."""

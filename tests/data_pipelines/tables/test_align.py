@@ -1,0 +1,129 @@
+"""Join by key: what matched, what is missing where, and nothing twice."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from data_pipelines import align
+from data_pipelines.sources import table
+
+WORDS = pl.DataFrame({"id": ["c", "a", "b", None], "words": ["see", "ay", "bee", "?"]})
+PHOTOS = pl.DataFrame({"photo": ["a.png", "d.png", "c.png"], "id": ["a", "d", "c"]})
+AGES = pl.DataFrame({"id": ["d", "c", "e"], "age": [4, 3, 5]})
+TABLES = {"words": WORDS, "photos": PHOTOS, "ages": AGES}
+
+
+@pytest.mark.parametrize(
+    "how, ids", [("inner", "c"), ("left", "cab"), ("outer", "cabde")]
+)
+def test_joins_and_accounts_for_every_row(how, ids):
+    joined = align.by_key(TABLES, "id", how)
+    assert joined.frame["id"].to_list() == list(ids)
+    assert joined.frame.columns == ["id", "words", "photo", "age"]
+    assert (joined.keys, joined.matched) == (5, 1)
+    assert joined.rows == {"words": 4, "photos": 3, "ages": 3}
+    assert joined.missing == {"words": 2, "photos": 2, "ages": 2}
+    assert joined.without_key == {"words": 1, "photos": 0, "ages": 0}
+    assert joined.dropped == 5 - len(ids)
+    for name, frame in TABLES.items():
+        assert frame["id"].drop_nulls().len() + joined.missing[name] == joined.keys
+
+
+@pytest.mark.parametrize("how", align.HOW)
+def test_keys_of_one_hash_are_told_apart(monkeypatch, how):
+    right = align.by_key(TABLES, "id", how)
+    monkeypatch.setattr(pl.Series, "hash", lambda keys: keys.str.len_bytes())
+    joined = align.by_key(TABLES, "id", how)
+    assert joined.frame.equals(right.frame) and joined.missing == right.missing
+    with pytest.raises(ValueError, match=r"'ages'.*: \['a'\]\."):
+        align.by_key({**TABLES, "ages": pl.DataFrame({"id": list("aab")})}, "id", how)
+
+
+def test_a_gap_is_null_and_values_stay_with_their_key():
+    frame = align.by_key(TABLES, "id", "outer").frame
+    rows = {row["id"]: row for row in frame.iter_rows(named=True)}
+    assert rows["c"] == {"id": "c", "words": "see", "photo": "c.png", "age": 3}
+    assert rows["e"] == {"id": "e", "words": None, "photo": None, "age": 5}
+
+
+def test_a_row_that_cannot_be_read_is_told(tmp_path):
+    (tmp_path / "ages.csv").write_text("id,age\nd,4\nc,3,7\ne,5\n")
+    joined = align.by_key({**TABLES, "ages": tmp_path / "ages.csv"}, "id")
+    assert joined.rows["ages"] == 2 and joined.matched == 0
+    assert [item.row for item in joined.broken["ages"]] == [2]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_what_is_written_is_read_by_the_table_source(tmp_path, suffix):
+    joined = align.by_key(TABLES, "id", "outer")
+    path = joined.write(tmp_path / f"rows.{suffix}")
+    rows = table.open_table(path, columns={"words": "text"}, inputs=["words", "age"])
+    assert list(rows.raw("words")) == ["see", "ay", "bee", "", ""]
+    again = align.by_key({"one": path, "two": pl.DataFrame({"id": ["e"]})}, "id")
+    assert again.frame["age"].to_list() == [5]
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(ages=pl.DataFrame({"key": ["a"]})), "'ages' has no column 'id'"),
+        (dict(ages=pl.DataFrame({"id": ["a"], "words": [1]})), "both have a column"),
+        (dict(ages=pl.DataFrame({"id": [1]})), "of one type.*'ages': 'Int64'"),
+        (dict(ages=pl.DataFrame({"id": list("aab")})), r"'ages'.*: \['a'\]\."),
+        (dict(ages=pl.DataFrame({"id": [*range(30)] * 2}).cast(str)), "and 20 more"),
+    ],
+)
+def test_rejects(change, message):
+    with pytest.raises(ValueError, match=message):
+        align.by_key({**TABLES, **change}, "id")
+
+
+def test_rejects_no_table_and_no_such_join(tmp_path):
+    with pytest.raises(FileNotFoundError, match="more.csv"):
+        align.by_key({**TABLES, "more": tmp_path / "more.csv"}, "id")
+    with pytest.raises(ValueError, match="'cross'"):
+        align.by_key(TABLES, "id", "cross")
+    with pytest.raises(ValueError, match="nothing to join"):
+        align.by_key({"words": WORDS}, "id")
+
+
+def digits(name, rows, splits, labels="0123"):
+    rng = np.random.default_rng(len(name))
+    return pl.DataFrame(
+        {
+            name: [f"{name}{i}".encode() for i in range(rows)],
+            "label": rng.choice(list(labels), rows),
+            "split": rng.choice(splits, rows),
+        }
+    )
+
+
+def test_pairs_by_label_stay_in_their_split_and_use_everyone():
+    image = digits("image", 200, ["train", "test"])
+    audio = digits("audio", 50, ["train", "test"])
+    paired = align.by_label({"seen": image, "heard": audio}, "label", seed=1)
+    assert len(paired.frame) == 200 and paired.without_partner == {"heard": 0}
+    assert paired.unused == {"seen": 0, "heard": 0}
+    kind = dict(zip(audio["audio"], audio.select("label", "split").rows(), strict=True))
+    for row in paired.frame.rows(named=True):
+        assert kind[row["audio"]] == (row["label"], row["split"])
+    counts = paired.frame.group_by("label", "split", "audio").len()
+    spread = counts.group_by("label", "split").agg(pl.max("len") - pl.min("len"))
+    assert spread["len"].max() <= 1
+    again = align.by_label({"seen": image, "heard": audio}, "label", seed=1)
+    assert again.frame.equals(paired.frame)
+    other = align.by_label({"seen": image, "heard": audio}, "label", seed=2)
+    assert not other.frame.equals(paired.frame)
+
+
+def test_rows_without_a_partner_are_counted():
+    image = digits("image", 60, ["train", "test"])
+    audio = digits("audio", 20, ["train"], labels="012")
+    paired = align.by_label({"seen": image, "heard": audio}, "label")
+    lone = image.filter((pl.col("split") == "test") | (pl.col("label") == "3"))
+    assert paired.without_partner == {"heard": len(lone)}
+    assert len(paired.frame) == 60 - len(lone) == 60 - paired.unused["seen"]
+    with pytest.raises(ValueError, match="'heard' has no column"):
+        align.by_label({"seen": image, "heard": audio.drop("split")}, "label")
+    with pytest.raises(ValueError, match="both have a column 'image'"):
+        align.by_label({"seen": image, "heard": image}, "label")

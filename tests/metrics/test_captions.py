@@ -1,0 +1,79 @@
+"""Scores of captions: by hand, and what they must be at their ends."""
+
+import math
+
+import numpy as np
+import pytest
+
+from mbm_keras.evaluation import plots
+from mbm_keras.metrics import caption_scores
+from mbm_keras.metrics.captions import cider
+
+REFERENCES = [["a red ring", "the red ring is here"], ["two blue dots lie there"]]
+
+
+def test_the_right_words_score_full_marks():
+    scores = caption_scores(["a red ring", "two blue dots lie there"], REFERENCES)
+    for name in ("bleu_1", "bleu_2", "bleu_3", "rouge_l"):
+        assert scores[name] == pytest.approx(1.0)
+
+
+def test_bleu_by_hand():
+    scores = caption_scores(["the red red ring"], [["the red ring", "a red red dot"]])
+    # Words: the 1, red 2 (of the second), ring 1. Pairs: the red, red red, red ring.
+    assert scores["bleu_1"] == pytest.approx(1.0)
+    assert scores["bleu_2"] == pytest.approx(1.0)
+    short = caption_scores(["red"], [["a red ring"]])
+    assert short["bleu_1"] == pytest.approx(math.exp(1 - 3))  # too short by two
+
+
+def test_rouge_takes_the_best_reference():
+    scores = caption_scores(["a b c d"], [["x", "a c d e f"]])
+    right, found = 3 / 4, 3 / 5
+    assert scores["rouge_l"] == pytest.approx(2 * right * found / (right + found))
+
+
+def test_cider_by_hand():
+    said = [["a", "ring"], ["a", "dot"]]
+    given = [[["a", "ring"]], [["a", "ball"]]]
+    # "a" is in both pictures and weighs log 2 - log 2 = 0. The first caption is that of
+    # its reference: 1 for single words and for pairs, 0 for longer ones, which are not
+    # there. The second shares nothing that weighs.
+    assert cider(said, given) == pytest.approx(10 * (1 + 1) / 4 / 2)
+    longer = [["a", "ring", "ring"], ["a", "dot"]]
+    # min(2, 1) * 1 / (2 * 1) for single words; pairs: one of two, "a ring", is right.
+    pairs = 1 / math.sqrt(2)
+    right = 10 * (0.5 + pairs) / 4 * math.exp(-1 / 72) / 2
+    assert cider(longer, given) == pytest.approx(right)
+
+
+def test_letters_of_any_alphabet():
+    scores = caption_scores(["ein rotes Häuschen"], [["ein rotes Häuschen"]])
+    assert scores["rouge_l"] == scores["bleu_3"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("written", "references", "message"),
+    [
+        (["a"], [], "1 captions, 0 lists"),
+        ([], [], "0 captions"),
+        (["a", "b"], [["a"], []], r"No reference for the captions \[1\]"),
+    ],
+)
+def test_says_what_is_missing(written, references, message):
+    with pytest.raises(ValueError, match=message):
+        caption_scores(written, references)
+
+
+def test_a_picture_shows_where_every_word_looked():
+    image = np.zeros((8, 8, 3), "uint8")
+    looked = np.eye(4)[[0, 3, 1]]
+    figure = plots.attention(image, ["a", "ring"], looked)
+    panels = [panel for panel in figure.axes if panel.images]
+    assert [panel.get_title() for panel in panels] == ["", "a", "ring"]
+    assert np.argmax(panels[2].images[1].get_array()) == 3
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="4 words"):
+        plots.attention(image, ["a"] * 4, looked)
+    with pytest.raises(ValueError, match="make a square"):
+        plots.attention(image, ["a"], looked[:, :3])
