@@ -100,9 +100,9 @@ def ours(folder, epochs, seed):
     # Trained from the start along with the fusion, the picture's tower stays for six
     # epochs at what the question alone allows (0.86).
     stages = [
-        Stage("image alone", ALONE, 4e-3, unimodal="image"),
-        Stage("fused", FUSED, 4e-3, frozen=("image_tower",)),
-        Stage("tuned", epochs, 2e-3),
+        Stage("image unimodal", ALONE, 4e-3, unimodal="image"),
+        Stage("fusion", FUSED, 4e-3, frozen=("image_tower",)),
+        Stage("finetune", epochs, 2e-3),
     ]
     history = fit_stages(
         model,
@@ -128,7 +128,7 @@ def ours(folder, epochs, seed):
         "valid_accuracy": accuracy["valid"],
         "valid_questions": len(valid),
         "parameters": plain.count_params(),
-        "train_accuracy": history["tuned"]["accuracy"][-1],
+        "train_accuracy": history["finetune"]["accuracy"][-1],
     }
 
 

@@ -277,7 +277,7 @@ def staged(tasks):
             stages = [Stage("everything", total)]
             if way == "staged":
                 stages = standard_stages(
-                    model, unimodal=alone, fused=fused, tuned=tuned
+                    model, unimodal=alone, fusion=fused, finetune=tuned
                 )
             found.append(stage_figures(model, stages, task, seed))
     return {

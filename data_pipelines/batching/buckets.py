@@ -25,27 +25,31 @@ class Buckets(Order):
         groups: None; rows of like length cannot be kept together by something else.
         worker: Which of how many workers this is.
         lengths: `(size,)` length of each row, at least 1.
-        budget: The most that a batch holds, its padding included: rows times the
+        max_steps: The most that a batch holds, its padding included: rows times the
             longest of them. A row that is longer than that is a batch of its own.
         buckets: Into how many the rows are parted: more have less padding, fewer
             mix the rows better.
 
     Raises:
         ValueError: As `Order` does, and if there is not a length for every row, or a
-            budget is below 1.
+            `max_steps` is below 1.
     """
 
     lengths: np.ndarray = None
-    budget: int = 0
+    max_steps: int = 0
     buckets: int = 16
 
     def __post_init__(self):
         super().__post_init__()
-        if len(self.lengths) != self.size or self.budget < 1 or self.groups is not None:
+        if (
+            len(self.lengths) != self.size
+            or self.max_steps < 1
+            or self.groups is not None
+        ):
             raise ValueError(
                 "Buckets take a length for every row, a budget of at least 1, and no "
                 f"groups. Received: size={self.size}, {len(self.lengths)} lengths, "
-                f"max_steps={self.budget}, groups={self.groups}."
+                f"max_steps={self.max_steps}, groups={self.groups}."
             )
         lengths = np.maximum(np.asarray(self.lengths), 1)
         rows = np.argsort(lengths, kind="stable")
@@ -54,7 +58,9 @@ class Buckets(Order):
         starts = np.flatnonzero(np.diff(share, prepend=-1))
         batches = []
         for start, stop in zip(starts, [*starts[1:], self.size], strict=True):
-            most = max(1, min(self.batch_size, self.budget // lengths[rows[stop - 1]]))
+            most = max(
+                1, min(self.batch_size, self.max_steps // lengths[rows[stop - 1]])
+            )
             most = max(most, self.worker[1])  # a row for every worker
             for first in range(0, stop - start, most):
                 last = min(first + most, stop - start)

@@ -31,7 +31,7 @@ def read_cells(store, name, keys, preprocessor=None):
         value = b""
         if not is_absent(key):
             try:
-                value = kinds.plain(store.get(name, key), preprocessor)
+                value = kinds.transcode(store.get(name, key), preprocessor)
             except (Unreadable, ValueError) as error:
                 reasons[place] = str(error)
         values.append(value)

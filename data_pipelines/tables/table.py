@@ -214,7 +214,7 @@ def _with_sounds(guessed, columns, inputs, frame, store):
 def _sound_of(cells, name, store):
     for cell in cells.drop_nulls().head(8):
         try:
-            if video.told(store.get(name, cell))["rate"] is not None:
+            if video.probe(store.get(name, cell))["rate"] is not None:
                 return "audio"
         except (stores.Unreadable, ValueError):
             continue  # whoever decodes it will say what is wrong with it

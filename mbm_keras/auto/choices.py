@@ -122,7 +122,7 @@ def audio_size(files):
             rate, lasts = info.samplerate, info.frames / info.samplerate
         except soundfile.LibsndfileError:
             try:
-                told = video.told(file.getvalue())
+                told = video.probe(file.getvalue())
             except ValueError:
                 continue  # the decoder will say what is wrong with it
             rate, lasts = told["rate"], told["seconds"]
@@ -144,7 +144,7 @@ def clip_size(files):
     seconds, sides = [], []
     for file in files:
         try:
-            told = video.told(file.getvalue())
+            told = video.probe(file.getvalue())
         except ValueError:
             continue  # the decoder will say what is wrong with it
         if told["seconds"] and told["side"]:
@@ -236,20 +236,22 @@ def stages(model, histories, epochs, learning_rate, chance):
     from mbm_keras.training import Stage
 
     towers = [layer.name for layer in model.layers if layer.name.endswith("_tower")]
-    tuned = Stage("tuned", epochs or 20, learning_rate, patience=4)
+    tuned = Stage("finetune", epochs or 20, learning_rate, patience=4)
     if len(towers) == 1:
-        yield [Stage("alone", epochs or 24, learning_rate, patience=6)]
+        yield [Stage("unimodal", epochs or 24, learning_rate, patience=6)]
         return
     yield [
-        Stage(f"{name} alone", 5, learning_rate, unimodal=name, patience=2)
+        Stage(f"{name} unimodal", 5, learning_rate, unimodal=name, patience=2)
         for name in (tower.removesuffix("_tower") for tower in towers)
     ]
     frozen = tuple(
         tower
         for tower in towers
-        if learned_something(histories[f"{tower.removesuffix('_tower')} alone"], chance)
+        if learned_something(
+            histories[f"{tower.removesuffix('_tower')} unimodal"], chance
+        )
     )
-    yield [Stage("fused", 10, learning_rate, frozen=frozen, patience=3), tuned]
+    yield [Stage("fusion", 10, learning_rate, frozen=frozen, patience=3), tuned]
 
 
 def learned_something(history, chance):

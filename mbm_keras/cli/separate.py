@@ -57,7 +57,7 @@ def separated(clip, model, out, boxes=()):
     wave, seconds = _sound(clip, data, sound.sample_rate)
 
     hop = max(1, sound.samples // 2)
-    mixtures = overlap_add.cut(wave, sound.samples, hop)
+    mixtures = overlap_add.split(wave, sound.samples, hop)
     asked = {"mixture": [video.wav_of(w[:, None], sound.sample_rate) for w in mixtures]}
     if faces is not None:
         starts = np.arange(len(mixtures)) * hop / sound.sample_rate
@@ -71,9 +71,7 @@ def separated(clip, model, out, boxes=()):
         if not answers["answered"]:
             raise ValueError(f"`{clip}`: window {i + 1} cannot be decoded.")
         given.append(answers["speakers_waves"][0].numpy())
-    sounds = overlap_add.joined(
-        np.stack(given), hop, len(wave), any_order=faces is None
-    )
+    sounds = overlap_add.join(np.stack(given), hop, len(wave), any_order=faces is None)
 
     folder = pathlib.Path(out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -147,7 +145,7 @@ def _sound(clip, data, sample_rate):
     try:
         seconds = 0.0
         if video.format_of(data[:256]) is not None:
-            seconds = video.told(data)["seconds"] or 0.0
+            seconds = video.probe(data)["seconds"] or 0.0
             data = video.sound(data, _MOST_SAMPLES)
             if not data:
                 raise ValueError("there is no sound in the clip")

@@ -27,7 +27,7 @@ class Stage:
         epochs: The most passes over the data.
         learning_rate: Peak step size of Adam, reached after the first epoch; from
             there a half cosine leads to a fiftieth of it.
-        alone: Name of an input: its tower is trained alone, with a head of its own.
+        unimodal: Name of an input: its tower is trained alone, with a head of its own.
         frozen: Names of top-level layers to hold still, for example
             `("image_tower",)`. Everything else trains.
         patience: Epochs without a better validation loss before the stage ends;
@@ -37,12 +37,14 @@ class Stage:
     name: str
     epochs: int
     learning_rate: float = 1e-3
-    alone: str | None = None
+    unimodal: str | None = None
     frozen: tuple[str, ...] = ()
     patience: int | None = None
 
 
-def standard_stages(model, *, alone, fused, tuned, learning_rate=1e-3, patience=None):
+def standard_stages(
+    model, *, unimodal, fusion, finetune, learning_rate=1e-3, patience=None
+):
     """The stages the field agreed on.
 
     Each tower alone on its own modality; then the fusion and head on all of them,
@@ -50,9 +52,9 @@ def standard_stages(model, *, alone, fused, tuned, learning_rate=1e-3, patience=
 
     Args:
         model: A model with a layer `<input>_tower` per input.
-        alone: Epochs of each tower; 0 leaves the stage out.
-        fused: Epochs of the fusion.
-        tuned: Epochs of everything.
+        unimodal: Epochs of each tower; 0 leaves the stage out.
+        fusion: Epochs of the fusion.
+        finetune: Epochs of everything.
         learning_rate: Peak step size of Adam.
         patience: As for `Stage`.
 
@@ -62,13 +64,19 @@ def standard_stages(model, *, alone, fused, tuned, learning_rate=1e-3, patience=
     towers = [layer.name for layer in model.layers if layer.name.endswith("_tower")]
     names = [name.removesuffix("_tower") for name in towers]
     stages = [
-        Stage(f"{name} alone", alone, learning_rate, unimodal=name, patience=patience)
+        Stage(
+            f"{name} unimodal",
+            unimodal,
+            learning_rate,
+            unimodal=name,
+            patience=patience,
+        )
         for name in names
     ]
     stages.append(
-        Stage("fused", fused, learning_rate, frozen=tuple(towers), patience=patience)
+        Stage("fusion", fusion, learning_rate, frozen=tuple(towers), patience=patience)
     )
-    stages.append(Stage("tuned", tuned, learning_rate, patience=patience))
+    stages.append(Stage("finetune", finetune, learning_rate, patience=patience))
     return [stage for stage in stages if stage.epochs]
 
 
@@ -189,7 +197,7 @@ def _check(model, stages, head):
             )
         if stage.unimodal is not None and head is None:
             raise ValueError(
-                f"Stage {stage.name!r} trains a tower alone, which takes a `head`. "
+                f"Stage {stage.name!r} trains a single tower, which takes a `head`. "
                 "Received: head=None."
             )
 
@@ -248,7 +256,7 @@ def _zeros(tensors, others):
 def _part(model, stage, head):
     """What a stage trains, how batches become its own, and if that is done once."""
     if stage.unimodal is not None:
-        part, select = _alone(model, stage.unimodal, head)
+        part, select = _unimodal(model, stage.unimodal, head)
         return part, lambda batches, **_: batches.map(select), False
     if can_precompute(model, stage.frozen):
         rest = without_towers(model, stage.frozen)
@@ -256,7 +264,7 @@ def _part(model, stage, head):
     return model, lambda batches, **_: batches, False
 
 
-def _alone(model, name, head):
+def _unimodal(model, name, head):
     """A model of one tower and a head, and what maps a batch to its part of it."""
     tower = model.get_layer(f"{name}_tower")
     (inner,) = tower.inputs
@@ -270,7 +278,7 @@ def _alone(model, name, head):
         inputs.append(keras.Input((), dtype="int32", name=f"{name}_index"))
         y = ops.take(y, inputs[1], axis=0)
     (output,) = model.output
-    part = keras.Model(inputs, {output: head(y)}, name=f"{name}_alone")
+    part = keras.Model(inputs, {output: head(y)}, name=f"{name}_unimodal")
     names = [t.name for t in model.inputs if not t.name.endswith("_index")]
     column = names.index(name)
 

@@ -62,7 +62,7 @@ def test_train_accounts_for_every_row(folder, run):
     assert aside["row"].to_list() == [2, 3, 4]
     assert aside["column"].to_list() == ["digit", "digit", "tone"]
     assert "no such file" in aside["reason"][1]
-    assert [*result["stages"]][-2:] == ["fused", "tuned"]
+    assert [*result["stages"]][-2:] == ["fusion", "finetune"]
     assert len(result["subsets"]) == 7
     files = {item.name for item in path.iterdir()}
     assert files == {
@@ -153,7 +153,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(folder, run, tmp_path):
     assert finished.returncode == 0, finished.stderr[-2_000:]
     assert "stage: fused" not in finished.stderr
     history = json.loads((tmp_path / "run/history.json").read_text())
-    assert len(history["tuned"]["loss"]) == 2
+    assert len(history["finetune"]["loss"]) == 2
 
     assert_same_weights(run[0], tmp_path / "run")
 

@@ -105,7 +105,7 @@ def test_the_report_is_one_file_with_its_pictures_inside(tmp_path):
         tmp_path / "report.html",
         title="<answer> from a & b",
         facts={"table": "rows.csv"},
-        histories={"a alone": history, "tuned": history},
+        histories={"a unimodal": history, "tuned": history},
         splits={"train": {"rows": 9, "loss": 1.0, "accuracy": 0.5}},
         subsets=[
             {"inputs": ["a", "b"], "rows": 3, "accuracy": 0.9},

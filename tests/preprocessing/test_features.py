@@ -63,7 +63,7 @@ def test_a_bad_neighbour_changes_nothing(features, raw):
 def test_one_by_one_and_batches_in_a_pipeline_are_the_same(features, raw):
     rows = tf.data.Dataset.from_tensor_slices(raw)
     together, _ = features.decode_batch(raw)
-    for one in (rows.map(features).batch(4), rows.batch(4).map(features.checked)):
+    for one in (rows.map(features).batch(4), rows.batch(4).map(features.decode_batch)):
         batch = one.get_single_element()
         batch = batch[0] if isinstance(batch, tuple) else batch
         for name in together:

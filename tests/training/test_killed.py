@@ -66,9 +66,9 @@ class Killed(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 stages = [
-    Stage("voice alone", 2, 0.01, unimodal="voice"),
-    Stage("fused", 4, 0.01, frozen=("voice_tower",), patience=2),
-    Stage("tuned", 4, 0.01, patience=2),
+    Stage("voice unimodal", 2, 0.01, unimodal="voice"),
+    Stage("fusion", 4, 0.01, frozen=("voice_tower",), patience=2),
+    Stage("finetune", 4, 0.01, patience=2),
 ]
 fit_stages(
     model, stages, batches, source.batches(32),

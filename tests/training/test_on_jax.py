@@ -36,16 +36,16 @@ model = late_fusion.build(
     fusion=FUSIONS["film"](8), pool=True,
 )
 stages = [
-    Stage("digit alone", 1, unimodal="digit"),
-    Stage("fused", 1, frozen=("digit_tower", "tone_tower")),
-    Stage("tuned", 2),
+    Stage("digit unimodal", 1, unimodal="digit"),
+    Stage("fusion", 1, frozen=("digit_tower", "tone_tower")),
+    Stage("finetune", 2),
 ]
 histories = fit_stages(
     model, stages, train, valid, losses=classification.losses("answer"),
     metrics=classification.metrics("answer"), head=head, verbose=0,
 )
 assert model.jit_compile  # without it, JAX runs operation by operation
-losses = histories["tuned"]["loss"]
+losses = histories["finetune"]["loss"]
 assert losses[1] < losses[0], losses
 table = evaluation.subsets(
     model, valid, losses=classification.losses("answer"),

@@ -73,7 +73,12 @@ def same(left, right):
 def test_the_stages_the_field_agreed_on():
     model, data = model_and_data()
     stages = standard_stages(model, unimodal=1, fusion=2, finetune=3)
-    assert [s.name for s in stages] == ["image alone", "table alone", "fused", "tuned"]
+    assert [s.name for s in stages] == [
+        "image unimodal",
+        "table unimodal",
+        "fusion",
+        "finetune",
+    ]
     assert stages[2].frozen == ("image_tower", "table_tower")
     histories = run(model, data, stages)
     assert [len(h["val_loss"]) for h in histories.values()] == [1, 1, 2, 3]
@@ -84,7 +89,7 @@ def test_alone_trains_its_tower_and_nothing_else():
     model, data = model_and_data()
     image, table = weights(model, "image_tower"), weights(model, "table_tower")
     hidden = weights(model, "hidden")
-    run(model, data, [Stage("image alone", 2, 0.01, unimodal="image")])
+    run(model, data, [Stage("image unimodal", 2, 0.01, unimodal="image")])
     assert not same(image, weights(model, "image_tower"))
     assert same(table, weights(model, "table_tower"))
     assert same(hidden, weights(model, "hidden"))
@@ -94,12 +99,16 @@ def test_a_stage_asks_for_the_inputs_it_looks_at():
     model, data = model_and_data()
     asked = []
 
-    def only(only, epoch):
+    def only(inputs, epoch):
         asked.append(only)
         wanted = {"present", *(only or ("image", "table"))}
         return data.map(lambda x, y: ({k: x[k] for k in wanted}, y))
 
-    run(model, only, [Stage("image alone", 1, unimodal="image"), Stage("tuned", 1)])
+    run(
+        model,
+        only,
+        [Stage("image unimodal", 1, unimodal="image"), Stage("finetune", 1)],
+    )
     assert set(asked[: len(asked) // 2]) == {("image",)}
     assert set(asked[len(asked) // 2 :]) == {None}
 
@@ -109,7 +118,10 @@ def test_the_first_epoch_counts_nothing_of_an_earlier_stage():
     metrics = classification.metrics()
     # A rate of zero: every epoch of either stage has the same outputs but for dropout,
     # which the toy has none of.
-    stages = [Stage("image alone", 3, 0.0, unimodal="image"), Stage("tuned", 3, 0.0)]
+    stages = [
+        Stage("image unimodal", 3, 0.0, unimodal="image"),
+        Stage("finetune", 3, 0.0),
+    ]
     histories = run(model, data, stages, metrics=metrics)
     for history in histories.values():
         assert len(set(history["accuracy"])) == 1, history["accuracy"]
@@ -118,15 +130,15 @@ def test_the_first_epoch_counts_nothing_of_an_earlier_stage():
 def test_a_frozen_tower_keeps_weights_and_moving_statistics_and_then_does_not():
     model, data = model_and_data()
     before = weights(model, "image_tower")
-    run(model, data, [Stage("fused", 2, 0.01, frozen=("image_tower",))])
+    run(model, data, [Stage("fusion", 2, 0.01, frozen=("image_tower",))])
     assert same(before, weights(model, "image_tower"))
-    run(model, data, [Stage("tuned", 1, 0.01)])
+    run(model, data, [Stage("finetune", 1, 0.01)])
     assert not same(before, weights(model, "image_tower"))
 
 
 def test_what_is_frozen_survives_saving(tmp_path):
     model, data = model_and_data()
-    run(model, data, [Stage("fused", 1, 0.01, frozen=("image_tower",))])
+    run(model, data, [Stage("fusion", 1, 0.01, frozen=("image_tower",))])
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert not again.get_layer("image_tower").trainable_weights
@@ -136,7 +148,7 @@ def test_what_is_frozen_survives_saving(tmp_path):
 def test_rows_without_an_input_do_not_count_for_its_tower_alone():
     model, data = model_and_data()
     start = model.get_weights()
-    stages = [Stage("table alone", 2, 0.01, unimodal="table")]
+    stages = [Stage("table unimodal", 2, 0.01, unimodal="table")]
 
     def spoil(x, y):
         wrong = tf.where(x["present"][:, 1], y["label"], 1 - y["label"])
@@ -164,8 +176,8 @@ class Stop(keras.callbacks.Callback):
 
 def test_goes_on_at_its_stage_and_epoch(tmp_path):
     stages = [
-        Stage("table alone", 2, 0.01, unimodal="table"),
-        Stage("tuned", 5, 0.01, patience=4),
+        Stage("table unimodal", 2, 0.01, unimodal="table"),
+        Stage("finetune", 5, 0.01, patience=4),
     ]
     unbroken, data = model_and_data()
     histories = run(unbroken, data, stages)
@@ -173,7 +185,7 @@ def test_goes_on_at_its_stage_and_epoch(tmp_path):
     model, data = model_and_data()
     with pytest.raises(KeyboardInterrupt):
         run(model, data, stages, folder=tmp_path, callbacks=[Stop(3)])
-    state = json.loads((tmp_path / "1-tuned" / "state.json").read_text())
+    state = json.loads((tmp_path / "1-finetune" / "state.json").read_text())
     assert state["epoch"] == 3 and not state["done"]
 
     again, data = model_and_data()
@@ -181,7 +193,7 @@ def test_goes_on_at_its_stage_and_epoch(tmp_path):
     again_histories = run(
         again, data, stages, folder=tmp_path, announce=lambda s: trained.append(s.name)
     )
-    assert trained == ["tuned"]
+    assert trained == ["finetune"]
     for name, history in histories.items():
         np.testing.assert_allclose(
             again_histories[name]["val_loss"], history["val_loss"], rtol=1e-4
@@ -300,32 +312,36 @@ def test_embedded_rows_come_in_an_order_of_their_epoch():
 
 def test_a_file_that_no_state_names_counts_for_nothing(tmp_path):
     """As a kill between the weights of an epoch and its state leaves it."""
-    stages = [Stage("tuned", 3, 0.01)]
+    stages = [Stage("finetune", 3, 0.01)]
     model, data = model_and_data()
     with pytest.raises(KeyboardInterrupt):
         run(model, data, stages, folder=tmp_path, callbacks=[Stop(1)])
-    (tmp_path / "0-tuned" / "epoch-2.weights.h5").write_bytes(b"half of a file")
+    (tmp_path / "0-finetune" / "epoch-2.weights.h5").write_bytes(b"half of a file")
     again, data = model_and_data()
     histories = run(again, data, stages, folder=tmp_path)
-    assert len(histories["tuned"]["loss"]) == 3
-    left = {path.name for path in (tmp_path / "0-tuned").iterdir()}
-    best = 1 + int(np.argmin(histories["tuned"]["val_loss"]))
+    assert len(histories["finetune"]["loss"]) == 3
+    left = {path.name for path in (tmp_path / "0-finetune").iterdir()}
+    best = 1 + int(np.argmin(histories["finetune"]["val_loss"]))
     assert left == {"state.json", "epoch-3.weights.h5", f"epoch-{best}.weights.h5"}
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):
     model, data = model_and_data()
-    run(model, data, [Stage("tuned", 2, 0.01)], folder=tmp_path)
+    run(model, data, [Stage("finetune", 2, 0.01)], folder=tmp_path)
     done = model.get_weights()
     other, data = model_and_data()
-    run(other, data, [Stage("tuned", 2, 0.01)], folder=tmp_path, announce=pytest.fail)
+    run(
+        other, data, [Stage("finetune", 2, 0.01)], folder=tmp_path, announce=pytest.fail
+    )
     assert same(done, other.get_weights())
 
 
 def test_the_best_weights_are_kept_and_patience_ends_a_stage(tmp_path):
     model, data = model_and_data()
-    histories = run(model, data, [Stage("tuned", 40, 0.3, patience=2)], folder=tmp_path)
-    losses = histories["tuned"]["val_loss"]
+    histories = run(
+        model, data, [Stage("finetune", 40, 0.3, patience=2)], folder=tmp_path
+    )
+    losses = histories["finetune"]["val_loss"]
     assert len(losses) < 40
     assert int(np.argmin(losses)) == len(losses) - 3
     figures = model.evaluate(data, verbose=0, return_dict=True)

@@ -7,9 +7,9 @@ import pytest
 from data_pipelines import scan
 from data_pipelines import stores
 from data_pipelines.decoding.decode import decode
-from tests.data_pipelines.test_decoding import FILES
-from tests.data_pipelines.test_decoding import ROWS
-from tests.data_pipelines.test_decoding import make
+from tests.data_pipelines.decoding.test_decode import FILES
+from tests.data_pipelines.decoding.test_decode import ROWS
+from tests.data_pipelines.decoding.test_decode import make
 from tests.helpers import image_bytes
 
 

@@ -15,9 +15,9 @@ from data_pipelines import augment
 from data_pipelines.decoding.cache import Cache
 from data_pipelines.decoding.decode import decode
 from mbm_keras.preprocessing import LogMel
-from tests.data_pipelines.test_decoding import FILES
-from tests.data_pipelines.test_decoding import ROWS
-from tests.data_pipelines.test_decoding import make
+from tests.data_pipelines.decoding.test_decode import FILES
+from tests.data_pipelines.decoding.test_decode import ROWS
+from tests.data_pipelines.decoding.test_decode import make
 from tests.helpers import image_bytes
 from tests.helpers import wav_bytes
 
@@ -228,7 +228,7 @@ def test_a_process_ends_while_a_stream_reads_ahead(tmp_path):
     script = """
 import pathlib, sys
 from data_pipelines import Stream
-from tests.data_pipelines.test_decoding import FILES, make
+from tests.data_pipelines.decoding.test_decode import FILES, make
 rows = [("hello", "good.png", "good.wav", "yes")] * 400
 stream = Stream(*make(pathlib.Path(sys.argv[1]), rows, FILES))
 batches = stream.resumable(4, shuffle=True)

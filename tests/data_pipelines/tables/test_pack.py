@@ -14,8 +14,8 @@ from data_pipelines import pack
 from data_pipelines import sources
 from data_pipelines import stores
 from data_pipelines.decoding.decode import decode
-from tests.data_pipelines.test_decoding import make
-from tests.data_pipelines.test_stream import assert_same
+from tests.data_pipelines.decoding.test_decode import make
+from tests.data_pipelines.decoding.test_stream import assert_same
 from tests.helpers import image_bytes
 from tests.helpers import wav_bytes
 

@@ -1,0 +1,152 @@
+"""What a model must know of its inputs, and every name that is made from theirs.
+
+A user's column may be called anything: `present`, `text_tower`, `Review Text`, `1text`.
+Graphs and files need plain identifiers, and the library adds names of its own: a tower
+per input, an input for presence. This module owns all of them, so that no other module
+joins or splits names:
+
+    key(s)            the name of an input in graphs, made from the column's name
+    tower_name(key)   the layer that encodes an input
+    index_name(key)   the input with the position of each row's value, see `unique=True`
+    PRESENT           the input that says which inputs each row has
+
+`keys` chooses keys so that none of these names meets another. A key equals the column's
+name wherever that is a plain identifier and no other name needs it.
+"""
+
+import dataclasses
+import keyword
+import re
+import types
+import unicodedata
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+PRESENT = "present"  # the input `(batch, n)` bool: which inputs each row has
+RESERVED = frozenset({PRESENT, "answered", "fusion", "hidden", "labels"})
+_MAX_KEY = 64  # characters; TensorFlow and file systems limit the length of names
+_SUFFIXES = ("tower", "index", "gradient", "placeholder", "present", "decoder")
+
+
+def tower_name(key: str) -> str:
+    """Name of the layer that encodes an input."""
+    return f"{key}_tower"
+
+
+def index_name(key: str) -> str:
+    """Name of the input that says which unique value each row has."""
+    return f"{key}_index"
+
+
+def gradient_name(key: str) -> str:
+    """Name of the layer after a tower that scales its gradient."""
+    return f"{key}_gradient"
+
+
+def placeholder_name(key: str) -> str:
+    """Name of the layer that replaces the embedding of an absent input."""
+    return f"{key}_placeholder"
+
+
+def zero_absent_name(key: str) -> str:
+    """Name of the layer before a tower that zeros the rows without the input."""
+    return f"{key}_present"
+
+
+def decoder_name(key: str) -> str:
+    """Name of the layer that reconstructs an input."""
+    return f"{key}_decoder"
+
+
+def unimodal_output_name(key: str, output: str) -> str:
+    """Name of the output of an input's own head."""
+    return f"{key}_{output}"
+
+
+def teacher_name(output: str) -> str:
+    """Name of the input with the words of the target, for a model that writes them."""
+    return f"{output}_words"
+
+
+def keys(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Keys of columns: plain identifiers, different from every derived name.
+
+    The keys depend on the names and their order alone.
+
+    Args:
+        names: Names of the columns, without repetition.
+        taken: Other names that no key may be, such as those of outputs.
+
+    Returns:
+        Key by name: an ASCII identifier that is unique without regard to case.
+    """
+    chosen: dict[str, str] = {}
+    used = {name.lower() for name in (*RESERVED, *taken)}
+    names = list(names)
+    # Plain names first: they keep their name whatever else is in the table.
+    for name in sorted(names, key=lambda name: _identifier(name) != name):
+        base = key = _identifier(name)
+        number = 1
+        while not _is_free(key, used):
+            number += 1
+            key = f"{base}_input" if number == 2 else f"{base}_input_{number}"
+        used |= {key.lower(), *(f"{key.lower()}_{suffix}" for suffix in _SUFFIXES)}
+        chosen[name] = key
+    return {name: chosen[name] for name in names}
+
+
+def _is_free(key, used):
+    derived = (f"{key.lower()}_{suffix}" for suffix in _SUFFIXES)
+    return key.lower() not in used and used.isdisjoint(derived)
+
+
+def _identifier(name):
+    if re.fullmatch(r"[A-Za-z][0-9A-Za-z_]*", name):
+        plain = name
+    else:
+        letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        plain = re.sub(r"[^0-9A-Za-z]+", "_", letters).strip("_") or "column"
+    if plain[0].isdigit():
+        plain = f"c{plain}"
+    # Arguments of a signature cannot be called so.
+    if keyword.iskeyword(plain) or plain == "self":
+        plain = f"{plain}_input"
+    return plain[:_MAX_KEY]
+
+
+@dataclasses.dataclass(frozen=True)
+class InputSpec:
+    """One input of a model.
+
+    Args:
+        name: Name of the input, as the user's column is called.
+        modality: `"text"`, `"image"`, `"audio"`, `"video"`, `"points"`, `"table"`,
+            `"vector"` or `"sequence"`, or another one that has a tower of its own.
+        sizes: What a tower of that modality must know, such as `vocabulary_size`.
+        key: Name of the input in graphs; empty for one made from `name` alone. Use
+            `keys` where there are several inputs.
+
+    Raises:
+        ValueError: If the name or the modality is empty.
+    """
+
+    name: str
+    modality: str
+    sizes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    key: str = ""
+
+    def __post_init__(self):
+        if not self.name or not self.modality:
+            raise ValueError(
+                "Expected a name and a modality. Received: "
+                f"name={self.name!r}, modality={self.modality!r}."
+            )
+        object.__setattr__(self, "sizes", types.MappingProxyType(dict(self.sizes)))
+        if not self.key:
+            object.__setattr__(self, "key", keys([self.name])[self.name])
+
+    @property
+    def tower(self) -> str:
+        """Name of the layer that encodes this input."""
+        return tower_name(self.key)

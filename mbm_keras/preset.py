@@ -1,0 +1,35 @@
+"""A published or tested size of a model: plain data beside its builder."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """Where the published weights of a preset are.
+
+    Args:
+        handle: Local folder or hub handle.
+        sha256: Checksum of the file with the weights.
+    """
+
+    handle: str
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """Arguments of a builder, and what is known of the result.
+
+    Args:
+        arguments: Keyword arguments of `build`.
+        parameters: Number of parameters, None where none is published.
+        source: Where the size is published; None for a size of our own.
+        weights: Where its weights are, None where there are none.
+    """
+
+    arguments: Mapping[str, Any]
+    parameters: int | None = None
+    source: str | None = None
+    weights: Weights | None = None

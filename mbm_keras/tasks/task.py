@@ -1,0 +1,54 @@
+"""What a model learns: one object for builders, `fit_stages` and `evaluate`."""
+
+from typing import Any
+from typing import Protocol
+from typing import runtime_checkable
+
+import keras
+
+
+@runtime_checkable
+class Task(Protocol):
+    """A head, its loss, its metrics and the loss of a constant answer.
+
+    Each task is a frozen dataclass of plain data in a file of its own; losses and
+    metrics are made anew by every call, since metrics keep state.
+
+    Attributes:
+        name: Name of the output, and of the target.
+        size: Number of outputs of the head.
+    """
+
+    name: str
+
+    @property
+    def size(self) -> int: ...
+
+    def head(self, x: Any, name: str | None = None) -> Any:
+        """Maps features `(batch, width)` to outputs.
+
+        Args:
+            x: Features, `(batch, width)`.
+            name: Name of the output; None for the name of the task. Heads of single
+                inputs have names of their own.
+
+        Returns:
+            `(batch, size)` float32: logits, or numbers.
+        """
+        ...
+
+    def loss(self) -> keras.losses.Loss:
+        """The loss, for `compile`."""
+        ...
+
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The metrics, for `compile`; the first one is shown in reports."""
+        ...
+
+    def chance(self, truth: Any) -> float:
+        """The loss of the best constant answer.
+
+        Args:
+            truth: Encoded targets, `(rows, ...)`.
+        """
+        ...
