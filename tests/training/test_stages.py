@@ -100,8 +100,8 @@ def test_a_stage_asks_for_the_inputs_it_looks_at():
     asked = []
 
     def only(inputs, epoch):
-        asked.append(only)
-        wanted = {"present", *(only or ("image", "table"))}
+        asked.append(inputs)
+        wanted = {"present", *(inputs or ("image", "table"))}
         return data.map(lambda x, y: ({k: x[k] for k in wanted}, y))
 
     run(

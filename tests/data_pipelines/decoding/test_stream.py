@@ -63,10 +63,10 @@ def test_lengths_and_groups_are_those_of_samples(good):
     samples, _, _ = decode(*good)
     stream = Stream(*good)
     some = np.arange(40) % 4 > 0
-    for name in ("together", "by"):
+    for name in ("group_by", "bucket_by"):
         options = {"shuffle": True, "seed": 2, "augment": CHANGES, name: "voice"}
-        if name == "by":
-            options["budget"] = 120
+        if name == "bucket_by":
+            options["max_steps"] = 120
         mine = arrays(stream.take(some).batches(7, **options))
         assert_same(mine, arrays(samples.take(some).batches(7, **options)))
     # Other rows of the same stream have lengths of their own.
@@ -84,7 +84,9 @@ def test_rows_are_mixed_as_those_of_samples(good):
     assert (mine[0][0]["photo"] != plain[0][0]["photo"]).any()
 
 
-@pytest.mark.parametrize("wrong", [{"distinct": True}, {"by": "a", "together": "b"}])
+@pytest.mark.parametrize(
+    "wrong", [{"unique": True}, {"bucket_by": "a", "group_by": "b"}]
+)
 def test_choices_that_do_not_go_together_are_refused(good, wrong):
     with pytest.raises(ValueError, match="decode|not by both"):
         Stream(*good).batches(4, **wrong)
