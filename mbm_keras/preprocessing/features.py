@@ -5,6 +5,7 @@ import pathlib
 
 import tensorflow as tf
 
+from mbm_keras.inputs import keys
 from mbm_keras.preprocessing.registry import PREPROCESSORS
 
 STATUS = ("ok", "absent", "corrupt")
@@ -32,6 +33,14 @@ class Features(tf.Module):
     def __init__(self, **by_name):
         super().__init__(name="features")
         self.by_name = by_name
+        # Raw columns too are arguments of the served signature.
+        names = [*by_name, *(c for p in by_name.values() for c in _raw_columns(p))]
+        self.keys = keys(dict.fromkeys(names))
+
+    @property
+    def by_key(self):
+        """Preprocessors by key of their input, see `mbm_keras.inputs.keys`."""
+        return {self.keys[name]: f for name, f in self.by_name.items()}
 
     def inputs(self):
         """What a model's builder must know: one dict per input."""
@@ -41,9 +50,9 @@ class Features(tf.Module):
         ]
 
     def columns(self):
-        """Raw columns by input name: one, or for a table several."""
+        """Raw columns by key of the input: one, or for a table several."""
         return {
-            name: list(f.raw) if isinstance(f.raw, dict) else [name]
+            self.keys[name]: _raw_columns(f) or [name]
             for name, f in self.by_name.items()
         }
 
@@ -88,21 +97,22 @@ class Features(tf.Module):
         """
         arrays, status = {}, []
         for name, f in self.by_name.items():
+            key = self.keys[name]
             part = raw if isinstance(f.raw, dict) else raw[name]
-            arrays[name], state = self.decode_input(name, part)
+            arrays[key], state = self.decode_input(key, part)
             status.append(state)
         status = tf.stack(status, axis=1)
         arrays["present"] = status == 0
         return arrays, status
 
-    def decode_input(self, name, raw):
+    def decode_input(self, key, raw):
         """One input's array, and what became of it: indices into `STATUS`.
 
         Args:
-            name: Name of the input.
+            key: Key of the input.
             raw: Its `(batch,)` raw values, or for a table the dict of them.
         """
-        return decode_values(self.by_name[name], raw)
+        return decode_values(self.by_key[key], raw)
 
     def raw_signature(self):
         """Batched TensorSpecs of the raw columns, by name."""
@@ -142,6 +152,11 @@ class Features(tf.Module):
             build = getattr(preprocessor, "from_config", None)
             by_name[name] = build(arguments) if build else preprocessor(**arguments)
         return cls(**by_name)
+
+
+def _raw_columns(preprocessor):
+    """Columns of a preprocessor of several; none where it takes one value."""
+    return list(preprocessor.raw) if isinstance(preprocessor.raw, dict) else []
 
 
 def decode_values(preprocessor, raw):
