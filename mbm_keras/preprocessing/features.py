@@ -33,14 +33,19 @@ class Features(tf.Module):
     def __init__(self, **by_name):
         super().__init__(name="features")
         self.by_name = by_name
+
+    @property
+    def keys(self):
+        """Key by name of every input and raw column, see `mbm_keras.inputs.keys`."""
         # Raw columns too are arguments of the served signature.
-        names = [*by_name, *(c for p in by_name.values() for c in _raw_columns(p))]
-        self.keys = keys(dict.fromkeys(names))
+        columns = [c for f in self.by_name.values() for c in _raw_columns(f)]
+        return keys(dict.fromkeys([*self.by_name, *columns]))
 
     @property
     def by_key(self):
-        """Preprocessors by key of their input, see `mbm_keras.inputs.keys`."""
-        return {self.keys[name]: f for name, f in self.by_name.items()}
+        """Preprocessors by key of their input."""
+        chosen = self.keys
+        return {chosen[name]: f for name, f in self.by_name.items()}
 
     def inputs(self):
         """What a model's builder must know: one dict per input."""
@@ -51,10 +56,8 @@ class Features(tf.Module):
 
     def columns(self):
         """Raw columns by key of the input: one, or for a table several."""
-        return {
-            self.keys[name]: _raw_columns(f) or [name]
-            for name, f in self.by_name.items()
-        }
+        chosen = self.keys
+        return {chosen[n]: _raw_columns(f) or [n] for n, f in self.by_name.items()}
 
     def adapt(self, values):
         """Learns vocabularies and statistics.
@@ -95,9 +98,9 @@ class Features(tf.Module):
             them; an absent or corrupt part is zeros. And `(batch, n)` uint8, an index
             into `STATUS`.
         """
-        arrays, status = {}, []
+        arrays, status, chosen = {}, [], self.keys
         for name, f in self.by_name.items():
-            key = self.keys[name]
+            key = chosen[name]
             part = raw if isinstance(f.raw, dict) else raw[name]
             arrays[key], state = self.decode_input(key, part)
             status.append(state)
