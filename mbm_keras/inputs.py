@@ -64,12 +64,25 @@ def unimodal_output_name(key: str, output: str) -> str:
     return f"{key}_{output}"
 
 
+def output_name(output: str, inputs: Iterable["InputSpec"] = ()) -> str:
+    """Name of the layer that gives an output: no input and no layer of one has it.
+
+    Args:
+        output: Name of the output, any text.
+        inputs: The inputs of the model.
+    """
+    taken = [name for spec in inputs for name in _names_of(spec.key)]
+    return keys([output], taken, kind="output")[output]
+
+
 def teacher_name(output: str) -> str:
     """Name of the input with the words of the target, for a model that writes them."""
     return f"{output}_words"
 
 
-def keys(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+def keys(
+    names: Iterable[str], taken: Iterable[str] = (), kind: str = "input"
+) -> dict[str, str]:
     """Keys of columns: plain identifiers, different from every derived name.
 
     The keys depend on the names and their order alone.
@@ -77,6 +90,7 @@ def keys(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
     Args:
         names: Names of the columns, without repetition.
         taken: Other names that no key may be, such as those of outputs.
+        kind: What is appended to a name that is not free.
 
     Returns:
         Key by name: an ASCII identifier that is unique without regard to case.
@@ -90,15 +104,19 @@ def keys(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
         number = 1
         while not _is_free(key, used):
             number += 1
-            key = f"{base}_input" if number == 2 else f"{base}_input_{number}"
-        used |= {key.lower(), *(f"{key.lower()}_{suffix}" for suffix in _SUFFIXES)}
+            key = f"{base}_{kind}" if number == 2 else f"{base}_{kind}_{number}"
+        used |= {name.lower() for name in _names_of(key)}
         chosen[name] = key
     return {name: chosen[name] for name in names}
 
 
+def _names_of(key):
+    """A key and every name that is made from it."""
+    return [key, *(f"{key}_{suffix}" for suffix in _SUFFIXES)]
+
+
 def _is_free(key, used):
-    derived = (f"{key.lower()}_{suffix}" for suffix in _SUFFIXES)
-    return key.lower() not in used and used.isdisjoint(derived)
+    return used.isdisjoint(name.lower() for name in _names_of(key))
 
 
 def _identifier(name):

@@ -20,6 +20,10 @@ class Label:
     def num_outputs(self):
         return len(self.vocabulary)
 
+    def task_arguments(self):
+        """Arguments of the task, its name excepted."""
+        return {"num_classes": len(self.vocabulary)}
+
     def adapt(self, values):
         """Learns the labels from those of the training split.
 
@@ -74,6 +78,10 @@ class Labels:
     def num_outputs(self):
         return len(self.vocabulary)
 
+    def task_arguments(self):
+        """Arguments of the task, its name excepted."""
+        return {"num_classes": len(self.vocabulary)}
+
     def adapt(self, values):
         """Learns the labels from those of the training split.
 
@@ -127,6 +135,10 @@ class Quantity:
 
     def __init__(self, mean=0.0, scale=1.0):
         self.mean, self.scale = mean, scale
+
+    def task_arguments(self):
+        """Arguments of the task, its name excepted."""
+        return {"mean": self.mean, "scale": self.scale}
 
     def adapt(self, values):
         """Learns mean and scale.

@@ -141,16 +141,12 @@ def columns_of(folder):
 
 def task_of(targets):
     """The one target's name, what it means, its task's losses and metrics."""
-    from mbm_keras.tasks import TASKS
+    from mbm_keras.tasks import task_for
 
     ((name, target),) = targets.items()
-    task = TASKS[target.task]
-    if target.task == "regression":
-        losses = task.losses(name, scale=target.scale)
-        head = functools.partial(task.head, mean=target.mean, scale=target.scale)
-    else:
-        losses, head = task.losses(name), task.head
-    return name, target, head, losses, task.metrics(name)
+    task = task_for(name, target)
+    losses, metrics = {name: task.loss()}, {name: task.metrics()}
+    return name, target, lambda x, size, *, name: task.head(x, name), losses, metrics
 
 
 def _write(path, value):

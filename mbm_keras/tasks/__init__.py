@@ -1,14 +1,39 @@
-"""Tasks: a head, its losses and its metrics.
+"""Tasks: what a model learns, each a frozen dataclass that fulfills `Task`.
 
-A task file has the public names `head(x, size, *, name)`, `losses(name)`,
-`metrics(name)`: logits out, float32. The import is the registration.
+The import line is the registration: a task's name is that of its file.
 """
 
-from types import ModuleType
+from typing import Any
 
-from mbm_keras.tasks import captioning
-from mbm_keras.tasks import classification
-from mbm_keras.tasks import multi_label
-from mbm_keras.tasks import regression
+from mbm_keras.tasks.classification import Classification
+from mbm_keras.tasks.multi_label import MultiLabel
+from mbm_keras.tasks.regression import Regression
+from mbm_keras.tasks.task import Task
 
-TASKS = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}
+TASKS = {
+    x.__module__.rpartition(".")[2]: x
+    for x in dict(vars()).values()
+    if isinstance(x, type) and x is not Task and x.__module__.startswith(__name__)
+}
+
+
+def task_for(name: str, target: Any) -> Task:
+    """The task of a target.
+
+    Args:
+        name: Name of the target, and of the output.
+        target: An adapted target of `mbm_keras.preprocessing`: its `task` is a key of
+            `TASKS`, its `task_arguments()` are arguments of that task.
+
+    Returns:
+        The task.
+
+    Raises:
+        ValueError: If there is no such task.
+    """
+    if target.task not in TASKS:
+        raise ValueError(
+            f"Expected a target whose task is one of {sorted(TASKS)}. Received: "
+            f"target={name!r}, task={target.task!r}."
+        )
+    return TASKS[target.task](name=name, **target.task_arguments())

@@ -1,6 +1,50 @@
 """One label of several: logits, cross-entropy, accuracy."""
 
+import dataclasses
+
 import keras
+import numpy as np
+
+from mbm_keras.inputs import output_name
+
+
+@dataclasses.dataclass(frozen=True)
+class Classification:
+    """One label of several.
+
+    Args:
+        num_classes: Number of labels.
+        name: Name of the output and of the target.
+    """
+
+    num_classes: int
+    name: str = "label"
+
+    @property
+    def size(self):
+        return self.num_classes
+
+    def head(self, x, name=None):
+        """Maps `(batch, width)` to logits `(batch, num_classes)` in float32."""
+        name = output_name(name or self.name)
+        return keras.layers.Dense(self.num_classes, dtype="float32", name=name)(x)
+
+    def loss(self):
+        """Cross-entropy; the target is an integer id `(batch,)`."""
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def metrics(self):
+        """The share of right answers."""
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+    def chance(self, truth):
+        """The loss of a model that always answers with the shares of the labels.
+
+        Args:
+            truth: Ids, `(rows,)`.
+        """
+        share = np.bincount(truth, minlength=self.num_classes) / len(truth)
+        return float(-np.sum(share * np.log(np.maximum(share, 1e-12))))
 
 
 def head(x, num_classes, *, name="label"):

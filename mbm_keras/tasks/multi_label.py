@@ -1,6 +1,53 @@
 """Any number of labels of several: logits, binary cross-entropy, F1."""
 
+import dataclasses
+
 import keras
+import numpy as np
+
+from mbm_keras.inputs import output_name
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiLabel:
+    """Any number of labels of several.
+
+    Args:
+        num_classes: Number of labels.
+        name: Name of the output and of the target.
+    """
+
+    num_classes: int
+    name: str = "labels"
+
+    @property
+    def size(self):
+        return self.num_classes
+
+    def head(self, x, name=None):
+        """Maps `(batch, width)` to logits `(batch, num_classes)` in float32."""
+        name = output_name(name or self.name)
+        return keras.layers.Dense(self.num_classes, dtype="float32", name=name)(x)
+
+    def loss(self):
+        """Binary cross-entropy; the target is 0 or 1, `(batch, num_classes)`."""
+        return keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def metrics(self):
+        """The share of right decisions, and the micro F1."""
+        return [
+            keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy"),
+            MicroF1(name="f1"),
+        ]
+
+    def chance(self, truth):
+        """The loss of a model that always answers with the share of each label.
+
+        Args:
+            truth: 0 or 1, `(rows, num_classes)`.
+        """
+        share = np.clip(np.mean(truth, axis=0), 1e-12, 1 - 1e-12)
+        return float(-np.mean(share * np.log(share) + (1 - share) * np.log(1 - share)))
 
 
 def head(x, num_classes, *, name="labels"):
@@ -23,32 +70,36 @@ def metrics(name="labels"):
     }
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.tasks.multi_label")
 class MicroF1(keras.metrics.Metric):
-    """F1 over all labels of all rows; a label is given where its logit is positive.
+    """F1 over all labels of all rows; a label is predicted where its logit is positive.
 
         F1 = 2 TP / (2 TP + FP + FN)
 
     Source: van Rijsbergen 1979, "Information Retrieval", chapter 7. Deviation:
-    none. No label given and none right gives 0.
+    none. Without any predicted or true label it is 0.
+
+    Args:
+        name: Name of the metric.
+        dtype: As for `keras.metrics.Metric`.
     """
 
-    def __init__(self, name="f1", **kwargs):
-        super().__init__(name=name, **kwargs)
+    def __init__(self, name="f1", dtype=None):
+        super().__init__(name=name, dtype=dtype)
         self.hits = self.add_variable((), "zeros", name="hits")
         self.calls = self.add_variable((), "zeros", name="calls")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Counts a batch: targets and logits `(batch, num_classes)`."""
         y_true = keras.ops.cast(y_true, "float32")
-        given = keras.ops.cast(y_pred > 0, "float32")
+        predicted = keras.ops.cast(y_pred > 0, "float32")
         weight = 1.0
         if sample_weight is not None:
             weight = keras.ops.reshape(
                 keras.ops.cast(sample_weight, "float32"), (-1, 1)
             )
-        self.hits.assign_add(keras.ops.sum(2 * weight * y_true * given))
-        self.calls.assign_add(keras.ops.sum(weight * (y_true + given)))
+        self.hits.assign_add(keras.ops.sum(2 * weight * y_true * predicted))
+        self.calls.assign_add(keras.ops.sum(weight * (y_true + predicted)))
 
     def result(self):
         return self.hits / keras.ops.maximum(self.calls, 1e-7)

@@ -1,6 +1,59 @@
 """A number: squared error and absolute error in the number's own unit."""
 
+import dataclasses
+
 import keras
+import numpy as np
+
+from mbm_keras.inputs import output_name
+
+
+@dataclasses.dataclass(frozen=True)
+class Regression:
+    """One number, or several of one unit.
+
+    Args:
+        name: Name of the output and of the target.
+        mean: Mean of the target in training, in its own unit.
+        scale: Its standard deviation. The network learns the standardized target, so
+            that targets of any unit train alike.
+        units: How many numbers.
+    """
+
+    name: str = "number"
+    mean: float = 0.0
+    scale: float = 1.0
+    units: int = 1
+
+    @property
+    def size(self):
+        return self.units
+
+    def head(self, x, name=None):
+        """Maps `(batch, width)` to `(batch, units)` float32 in the target's unit."""
+        name = output_name(name or self.name)
+        x = keras.layers.Dense(self.units, dtype="float32")(x)  # standardized
+        rescale = keras.layers.Rescaling
+        return rescale(self.scale, self.mean, dtype="float32", name=name)(x)
+
+    def loss(self):
+        """Squared error of the standardized target; the target is `(batch,)`."""
+        return ScaledSquaredError(self.scale)
+
+    def metrics(self):
+        """Absolute and squared error in the target's unit."""
+        return [
+            keras.metrics.MeanAbsoluteError(name="mae"),
+            keras.metrics.RootMeanSquaredError(name="rmse"),
+        ]
+
+    def chance(self, truth):
+        """The loss of a model that always answers with the mean.
+
+        Args:
+            truth: Numbers, `(rows,)`.
+        """
+        return float(np.var(truth)) / self.scale**2
 
 
 def head(x, units=1, *, mean=0.0, scale=1.0, name="number"):
@@ -36,12 +89,25 @@ def metrics(name="number"):
     }
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.tasks.regression")
 class ScaledSquaredError(keras.losses.Loss):
-    """The mean of `((y_true - y_pred) / scale) ** 2`."""
+    """The mean of `((y_true - y_pred) / scale) ** 2`.
 
-    def __init__(self, scale=1.0, name="scaled_squared_error", **kwargs):
-        super().__init__(name=name, **kwargs)
+    Args:
+        scale: Standard deviation of the target.
+        name: Name of the loss.
+        reduction: Over the rows, as for `keras.losses.Loss`.
+        dtype: As for `keras.losses.Loss`.
+    """
+
+    def __init__(
+        self,
+        scale=1.0,
+        name="scaled_squared_error",
+        reduction="sum_over_batch_size",
+        dtype=None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.scale = scale
 
     def call(self, y_true, y_pred):
