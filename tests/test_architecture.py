@@ -24,7 +24,7 @@ TOP = {"mbm_keras", "data_pipelines"}
 MAY_IMPORT = {
     "mbm_keras.inputs": set(),
     "mbm_keras.layers": set(),
-    "mbm_keras.preprocessing": {"mbm_keras.inputs"},
+    "mbm_keras.preprocessing": {"mbm_keras.inputs", "data_pipelines.decoding.status"},
     "mbm_keras.generation": BASE,
     "mbm_keras.metrics": BASE,
     "mbm_keras.tasks": BASE,

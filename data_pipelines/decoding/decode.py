@@ -5,10 +5,11 @@ import polars as pl
 import tensorflow as tf
 
 from data_pipelines.decoding.samples import Samples
+from data_pipelines.decoding.status import CORRUPT
+from data_pipelines.decoding.status import OK
 from data_pipelines.quarantine import Broken
 from data_pipelines.tables.table import FILES
 
-OK, ABSENT, CORRUPT = range(3)  # indices into `samples.STATUS`
 _TOGETHER = 256  # values decoded in one go
 
 

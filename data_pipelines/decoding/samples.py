@@ -10,8 +10,8 @@ from data_pipelines.batching import row_random
 from data_pipelines.batching.batches import Batches
 from data_pipelines.batching.batches import trim_padding
 from data_pipelines.batching.order import as_written
-
-STATUS = ("ok", "absent", "corrupt")
+from data_pipelines.decoding.status import ABSENT
+from data_pipelines.decoding.status import OK
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,9 @@ class Samples(Batches):
             values=inputs,
             places={name: np.arange(size) for name in inputs},
             status={
-                name: np.where(present.get(name, everything), 0, 1).astype("uint8")
+                name: np.where(present.get(name, everything), OK, ABSENT).astype(
+                    "uint8"
+                )
                 for name in inputs
             },
             targets=targets,
@@ -106,7 +108,7 @@ class Samples(Batches):
 
     def present(self):
         """`(rows, n)` bool, in the order of the inputs."""
-        return np.stack([s == 0 for s in self.status.values()], axis=1)
+        return np.stack([s == OK for s in self.status.values()], axis=1)
 
     def lengths(self, name):
         """How many steps each row of an input has before the zeros behind its end.

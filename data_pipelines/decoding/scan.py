@@ -10,9 +10,9 @@ import polars as pl
 import tensorflow as tf
 
 from data_pipelines import stores
-from data_pipelines.decoding.decode import CORRUPT
 from data_pipelines.decoding.decode import distinct_of
 from data_pipelines.decoding.decode import reason
+from data_pipelines.decoding.status import CORRUPT
 from data_pipelines.formats import parquet
 from data_pipelines.quarantine import Broken
 from data_pipelines.tables.table import FILES

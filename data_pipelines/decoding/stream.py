@@ -15,15 +15,15 @@ from data_pipelines.batching.batches import Batches
 from data_pipelines.batching.batches import trim_padding
 from data_pipelines.batching.order import as_written
 from data_pipelines.decoding.cache import Cache
-from data_pipelines.decoding.decode import ABSENT
-from data_pipelines.decoding.decode import CORRUPT
-from data_pipelines.decoding.decode import OK
 from data_pipelines.decoding.decode import check_columns
 from data_pipelines.decoding.decode import distinct_of
 from data_pipelines.decoding.decode import encode_targets
 from data_pipelines.decoding.decode import reason
 from data_pipelines.decoding.exit_guard import GATE
 from data_pipelines.decoding.samples import lengths_of
+from data_pipelines.decoding.status import ABSENT
+from data_pipelines.decoding.status import CORRUPT
+from data_pipelines.decoding.status import OK
 from data_pipelines.quarantine import Broken
 from data_pipelines.tables.table import FILES
 

@@ -40,7 +40,7 @@ def predicted(run, table, out, stream=None, allow_outside=False):
         table, columns=columns, inputs=list(columns), allow_outside=allow_outside
     )
     common.load_tensorflow()
-    from data_pipelines.decoding.samples import STATUS
+    from data_pipelines.decoding.status import STATUS
     from mbm_keras import evaluation
 
     model, features, targets, _ = run_folder.load(run)

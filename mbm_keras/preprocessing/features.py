@@ -5,12 +5,12 @@ import pathlib
 
 import tensorflow as tf
 
+from data_pipelines.decoding.status import STATUS
 from mbm_keras.inputs import keys
 from mbm_keras.preprocessing.registry import PREPROCESSORS
 
-STATUS = ("ok", "absent", "corrupt")
 _AT_ONCE = 32  # sounds of ten seconds then take under 100 megabytes
-OK, ABSENT, CORRUPT = (tf.constant(i, tf.uint8) for i in range(3))
+OK, ABSENT, CORRUPT = (tf.constant(i, tf.uint8) for i in range(len(STATUS)))
 
 
 class Features(tf.Module):
