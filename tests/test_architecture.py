@@ -23,6 +23,7 @@ TAKES_A_MODEL = {"mbm_keras.inputs", "mbm_keras.metrics"}
 TOP = {"mbm_keras", "data_pipelines"}
 MAY_IMPORT = {
     "mbm_keras.inputs": set(),
+    "mbm_keras.registry": set(),
     "mbm_keras.layers": set(),
     "mbm_keras.preprocessing": {"mbm_keras.inputs", "data_pipelines.decoding.status"},
     "mbm_keras.generation": BASE,

@@ -2,9 +2,9 @@
 
 A fusion file never knows which modality it is given. Every layer is called as
 `fusion(inputs, present=present)`, where `present` is `(batch, n)` bool or None:
-the output does not depend on the content of an absent input. The line in
-`FUSIONS` is the registration. A layer with `takes_sequences = True` wants towers
-built with `pool=False`.
+the output does not depend on the content of an absent input. The import line below
+is the registration: `FUSIONS` has the class of each file by the file's name. A layer
+with `takes_sequences = True` needs towers built with `pool=False`.
 """
 
 from mbm_keras.fusion.attention import AttentionFusion
@@ -39,34 +39,7 @@ from mbm_keras.fusion.tucker import TuckerFusion
 from mbm_keras.fusion.vector_interaction import VectorInteraction
 
 FUSIONS = {
-    "attention": AttentionFusion,
-    "block": BlockFusion,
-    "bottleneck": BottleneckFusion,
-    "compact_bilinear": CompactBilinearFusion,
-    "concatenation": ConcatenationFusion,
-    "cross_attention": CrossAttentionFusion,
-    "cross_modal": CrossModalFusion,
-    "film": FiLMFusion,
-    "gated": GatedFusion,
-    "low_rank": LowRankFusion,
-    "matrix_interaction": MatrixInteraction,
-    "maximum": MaximumFusion,
-    "mean": MeanFusion,
-    "mfb": MFBFusion,
-    "mfh": MFHFusion,
-    "mixture_of_experts": MixtureOfExperts,
-    "mlb": MLBFusion,
-    "mutan": MUTANFusion,
-    "non_local": NonLocalFusion,
-    "perceiver": PerceiverFusion,
-    "perceiver_io": PerceiverIOFusion,
-    "product": ProductFusion,
-    "product_of_experts": ProductOfExperts,
-    "scalar_interaction": ScalarInteraction,
-    "squeeze_excitation": SqueezeExcitationFusion,
-    "sum": SumFusion,
-    "tensor": TensorFusion,
-    "transformer": TransformerFusion,
-    "tucker": TuckerFusion,
-    "vector_interaction": VectorInteraction,
+    layer.__module__.rpartition(".")[2]: layer
+    for layer in dict(vars()).values()
+    if isinstance(layer, type)
 }

@@ -9,10 +9,10 @@ from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.power import normalised
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import present_or_ones
+from mbm_keras.layers import ones_for_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.block")
 class BlockFusion(keras.layers.Layer):
     """Cuts the embeddings into chunks and gives each chunk a MUTAN of its own.
 
@@ -73,7 +73,7 @@ class BlockFusion(keras.layers.Layer):
         blocks = []
         for factors, chunk in zip(self.factors, parts, strict=True):
             z = [f(x) for f, x in zip(factors, chunk, strict=True)]
-            z = math.prod(present_or_ones(z, present))
+            z = math.prod(ones_for_absent(z, present))
             z = ops.reshape(z, (-1, self.rank, self.inner // self.chunks))
             blocks.append(normalised(ops.sum(z, axis=1)))
         return self.mix(ops.concatenate(blocks, axis=-1))  # (batch, units)

@@ -14,7 +14,7 @@ from mbm_keras.layers import present_mean
 from mbm_keras.layers import repeat_for
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.bottleneck")
 class BottleneckFusion(keras.layers.Layer):
     """Every modality attends to itself and to the bottleneck, which all share.
 

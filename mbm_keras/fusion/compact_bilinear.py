@@ -10,7 +10,7 @@ from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.fusion.shapes import check_size
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.compact_bilinear")
 class CompactBilinearFusion(keras.layers.Layer):
     """Sketches each embedding by a hash, and convolves the sketches.
 

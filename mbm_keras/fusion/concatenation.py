@@ -8,7 +8,7 @@ from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import zero_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.concatenation")
 class ConcatenationFusion(keras.layers.Layer):
     """Lays the embeddings side by side and mixes them.
 

@@ -14,7 +14,7 @@ from mbm_keras.layers import repeat_for
 from mbm_keras.layers import zero_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.cross_attention")
 class CrossAttentionFusion(keras.layers.Layer):
     """Every sequence attends to the places of all the others, at the same time.
 

@@ -15,7 +15,7 @@ from mbm_keras.layers import repeat_for
 from mbm_keras.layers import zero_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.cross_modal")
 class CrossModalFusion(keras.layers.Layer):
     """Every modality is told again in terms of every other, however they are aligned.
 

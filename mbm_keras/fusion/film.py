@@ -10,7 +10,7 @@ from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import zero_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.film")
 class FiLMFusion(keras.layers.Layer):
     """Modulates the feature maps of every modality by the other modalities.
 

@@ -10,7 +10,7 @@ from mbm_keras.layers import present_softmax
 from mbm_keras.layers import zero_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.gated")
 class GatedFusion(keras.layers.Layer):
     """Weighs each modality by a gate that has seen all of them.
 

@@ -9,7 +9,7 @@ from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import zero_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.low_rank")
 class LowRankFusion(keras.layers.Layer):
     """Tensor fusion whose weights are a sum of `rank` products.
 

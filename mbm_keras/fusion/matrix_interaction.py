@@ -12,7 +12,7 @@ from mbm_keras.fusion.shapes import check_size
 from mbm_keras.layers import zero_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.matrix_interaction")
 class MatrixInteraction(keras.layers.Layer):
     """Every input makes the matrix by which the next one is mapped.
 

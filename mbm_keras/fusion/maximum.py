@@ -7,7 +7,7 @@ from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.maximum")
 class MaximumFusion(keras.layers.Layer):
     """Takes in every unit the largest of the present embeddings.
 

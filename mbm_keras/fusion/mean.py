@@ -7,7 +7,7 @@ from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import present_mean
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.mean")
 class MeanFusion(keras.layers.Layer):
     """Averages the present embeddings, each brought to one width first.
 

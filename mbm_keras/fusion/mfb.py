@@ -9,10 +9,10 @@ from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.power import normalised
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import present_or_ones
+from mbm_keras.layers import ones_for_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.mfb")
 class MFBFusion(keras.layers.Layer):
     """Multiplies the embeddings in `factors` spaces and adds these up.
 
@@ -61,7 +61,7 @@ class MFBFusion(keras.layers.Layer):
 
     def call(self, embeddings, present=None, training=None):
         values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
-        z = self.drop(math.prod(present_or_ones(values, present)), training=training)
+        z = self.drop(math.prod(ones_for_absent(values, present)), training=training)
         s = ops.sum(ops.reshape(z, (-1, self.inner, self.factors)), axis=2)
         return self.mix(normalised(s))  # (batch, units)
 

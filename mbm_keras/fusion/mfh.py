@@ -9,10 +9,10 @@ from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.power import normalised
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import present_or_ones
+from mbm_keras.layers import ones_for_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.mfh")
 class MFHFusion(keras.layers.Layer):
     """A cascade of MFB blocks, each of which multiplies on what the last had.
 
@@ -63,7 +63,7 @@ class MFHFusion(keras.layers.Layer):
         z, blocks = 1.0, []
         for values in self.values:
             values = [v(x) for v, x in zip(values, embeddings, strict=True)]
-            z = z * math.prod(present_or_ones(values, present))
+            z = z * math.prod(ones_for_absent(values, present))
             z = self.drop(z, training=training)
             s = ops.sum(ops.reshape(z, (-1, self.inner, self.factors)), axis=2)
             blocks.append(normalised(s))

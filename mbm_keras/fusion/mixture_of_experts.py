@@ -10,7 +10,7 @@ from mbm_keras.layers import present_softmax
 from mbm_keras.layers import zero_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.mixture_of_experts")
 class MixtureOfExperts(keras.layers.Layer):
     """Weighs what each modality says by how far it is to be trusted here.
 

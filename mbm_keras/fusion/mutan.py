@@ -8,10 +8,10 @@ from keras import ops
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import present_or_ones
+from mbm_keras.layers import ones_for_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.mutan")
 class MUTANFusion(keras.layers.Layer):
     """Multiplies the embeddings in `rank` spaces and adds these up.
 
@@ -56,7 +56,7 @@ class MUTANFusion(keras.layers.Layer):
 
     def call(self, embeddings, present=None):
         layers = zip(self.values, self.factors, embeddings, strict=True)
-        z = math.prod(present_or_ones([f(v(x)) for v, f, x in layers], present))
+        z = math.prod(ones_for_absent([f(v(x)) for v, f, x in layers], present))
         z = ops.sum(ops.reshape(z, (-1, self.rank, self.inner)), axis=1)
         return self.mix(z)  # (batch, units)
 

@@ -9,7 +9,7 @@ from mbm_keras.fusion.tokens import tokens_of
 from mbm_keras.layers import masked_mean
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.non_local")
 class NonLocalFusion(keras.layers.Layer):
     """Each place of the first modality is added what it finds in the others.
 

@@ -12,7 +12,7 @@ from mbm_keras.fusion.tokens import tokens_of
 from mbm_keras.layers import repeat_for
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.perceiver")
 class PerceiverFusion(keras.layers.Layer):
     """Latents attend to all places of all modalities, and then to each other.
 

@@ -7,7 +7,7 @@ from mbm_keras.fusion.tokens import built_blocks
 from mbm_keras.layers import repeat_for
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.perceiver_io")
 class PerceiverIOFusion(PerceiverFusion):
     """A `PerceiverFusion` whose latents a learned question reads.
 

@@ -6,10 +6,10 @@ import keras
 
 from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.shapes import check_embeddings
-from mbm_keras.layers import present_or_ones
+from mbm_keras.layers import ones_for_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.product")
 class ProductFusion(keras.layers.Layer):
     """Multiplies the embeddings, each brought to one width first.
 
@@ -45,7 +45,7 @@ class ProductFusion(keras.layers.Layer):
 
     def call(self, embeddings, present=None):
         values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
-        return math.prod(present_or_ones(values, present))
+        return math.prod(ones_for_absent(values, present))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}

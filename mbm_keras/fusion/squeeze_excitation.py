@@ -9,7 +9,7 @@ from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import zero_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.squeeze_excitation")
 class SqueezeExcitationFusion(keras.layers.Layer):
     """Opens and closes the units of every modality by what all of them hold.
 

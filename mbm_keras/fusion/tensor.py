@@ -13,7 +13,7 @@ from mbm_keras.fusion.shapes import check_size
 from mbm_keras.layers import zero_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.tensor")
 class TensorFusion(keras.layers.Layer):
     """Multiplies every unit of every modality with every unit of every other.
 

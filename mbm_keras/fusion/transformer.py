@@ -11,7 +11,7 @@ from mbm_keras.fusion.tokens import tokens_of
 from mbm_keras.layers import masked_mean
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.transformer")
 class TransformerFusion(keras.layers.Layer):
     """Lays the sequences end to end and lets every place attend to every other.
 

@@ -7,10 +7,10 @@ from mbm_keras.fusion.dense import dense_each
 from mbm_keras.fusion.outer import outer
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.fusion.shapes import check_size
-from mbm_keras.layers import present_or_ones
+from mbm_keras.layers import ones_for_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.tucker")
 class TuckerFusion(keras.layers.Layer):
     """Multiplies every unit of each modality with every unit of the others.
 
@@ -57,7 +57,7 @@ class TuckerFusion(keras.layers.Layer):
 
     def call(self, embeddings, present=None):
         values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
-        return self.mix(self.core(outer(present_or_ones(values, present))))
+        return self.mix(self.core(outer(ones_for_absent(values, present))))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "inner": self.inner}

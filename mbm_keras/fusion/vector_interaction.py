@@ -9,7 +9,7 @@ from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import zero_absent
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.fusion.vector_interaction")
 class VectorInteraction(keras.layers.Layer):
     """Every further input scales and shifts what those before it have made.
 

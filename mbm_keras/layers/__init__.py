@@ -18,14 +18,15 @@ from mbm_keras.layers.padding import zero_padding
 from mbm_keras.layers.placeholders import LearnedPlaceholder
 from mbm_keras.layers.placeholders import MeanPlaceholder
 from mbm_keras.layers.presence import ZeroAbsent
+from mbm_keras.layers.presence import ones_for_absent
 from mbm_keras.layers.presence import present_mean
-from mbm_keras.layers.presence import present_or_ones
 from mbm_keras.layers.presence import present_softmax
 from mbm_keras.layers.presence import replace_absent
 from mbm_keras.layers.presence import zero_absent
 from mbm_keras.layers.sinusoids import Sinusoids
 
 __all__ = [
+    "AttachMask",
     "AttentionBlock",
     "GradientScale",
     "LearnedPlaceholder",
@@ -34,20 +35,19 @@ __all__ = [
     "MaskedMean",
     "MeanPlaceholder",
     "ModalityDropout",
-    "ZeroAbsent",
     "PadSteps",
-    "ValidMask",
     "Sinusoids",
-    "AttachMask",
-    "zero_padding",
-    "nonzero_steps",
+    "ValidMask",
+    "ZeroAbsent",
     "halve_mask",
-    "zero_absent",
     "masked_mean",
-    "replace_absent",
+    "nonzero_rows",
+    "nonzero_steps",
+    "ones_for_absent",
     "present_mean",
-    "present_or_ones",
     "present_softmax",
     "repeat_for",
-    "nonzero_rows",
+    "replace_absent",
+    "zero_absent",
+    "zero_padding",
 ]

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.attention_block")
 class AttentionBlock(keras.layers.Layer):
     """Attention and an MLP, each normalised before and added to what was there.
 

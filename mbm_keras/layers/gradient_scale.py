@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.gradient_scale")
 class GradientScale(keras.layers.Layer):
     """Gives its input on as it is, and multiplies the gradient by the variable `scale`.
 

@@ -10,7 +10,7 @@ def repeat_for(weights, like):
     return ops.repeat(weights, ops.shape(like)[0], axis=0)
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.learned_tokens")
 class LearnedTokens(keras.layers.Layer):
     """The same learned vectors for every row: latents, questions, a bottleneck.
 

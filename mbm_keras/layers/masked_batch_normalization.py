@@ -4,7 +4,9 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(
+    package="mbm_keras.layers.masked_batch_normalization"
+)
 class MaskedBatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation that leaves absent rows and padding out of its statistics.
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.modality_dropout")
 class ModalityDropout(keras.layers.Layer):
     """Declares present inputs absent at random while training, never all of them.
 

@@ -47,7 +47,7 @@ def halve_mask(mask):
     return None if mask is None else mask[:, ::2]
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.padding")
 class PadSteps(keras.layers.Layer):
     """Appends zeros until the number of steps is a multiple.
 
@@ -82,7 +82,7 @@ class PadSteps(keras.layers.Layer):
         return {**super().get_config(), "multiple": self.multiple}
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.padding")
 class AttachMask(keras.layers.Layer):
     """Gives a sequence its Keras mask, and zeros where it is padding.
 
@@ -109,7 +109,7 @@ class AttachMask(keras.layers.Layer):
         return shapes[0]
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.padding")
 class ValidMask(keras.layers.Layer):
     """Which places of a sequence count: no padding, in rows that have the input.
 

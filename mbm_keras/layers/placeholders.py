@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.placeholders")
 class LearnedPlaceholder(keras.layers.Layer):
     """A vector that is learned stands where there is nothing.
 
@@ -33,7 +33,7 @@ class LearnedPlaceholder(keras.layers.Layer):
         return _instead(x, present, self.vector)
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.placeholders")
 class MeanPlaceholder(keras.layers.Layer):
     """The mean of the embeddings that were seen in training stands there.
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.presence")
 class ZeroAbsent(keras.layers.Layer):
     """Zeros in the rows that do not have an input, whatever stands there.
 
@@ -52,10 +52,10 @@ def zero_absent(tensors, present):
     Returns:
         The list, in the same order and of the same shapes.
     """
-    return _present_or(ops.zeros_like, tensors, present)
+    return _replace_each(ops.zeros_like, tensors, present)
 
 
-def present_or_ones(tensors, present):
+def ones_for_absent(tensors, present):
     """Replaces the absent ones of `tensors` by ones, which a product does not feel.
 
     Args:
@@ -65,7 +65,7 @@ def present_or_ones(tensors, present):
     Returns:
         The list, in the same order and of the same shapes.
     """
-    return _present_or(ops.ones_like, tensors, present)
+    return _replace_each(ops.ones_like, tensors, present)
 
 
 def present_softmax(scores, present):
@@ -101,7 +101,7 @@ def present_mean(tensors, present):
     return sum(zero_absent(tensors, present)) / number
 
 
-def _present_or(make, tensors, present):
+def _replace_each(make, tensors, present):
     if present is None:
         return list(tensors)
     return [replace_absent(x, present[:, i], make) for i, x in enumerate(tensors)]

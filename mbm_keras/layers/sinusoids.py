@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.sinusoids")
 class Sinusoids(keras.layers.Layer):
     """Adds to each step a code of its position; nothing is learned.
 

@@ -24,7 +24,7 @@ def stft(waves, window, hop, fft, power=1.0):
     side = (fft - window) // 2
     waves = ops.pad(waves, [[0, 0], [side, fft - window - side]])
     parts = ops.stft(waves, window, hop, fft, window="hann", center=False)
-    return compressed(ops.stack(parts, axis=-1), power)
+    return compress(ops.stack(parts, axis=-1), power)
 
 
 def istft(spectrogram, window, hop, fft, samples, power=1.0):
@@ -45,7 +45,7 @@ def istft(spectrogram, window, hop, fft, samples, power=1.0):
         `(batch, samples)` float32.
     """
     side = (fft - window) // 2
-    whole = compressed(spectrogram, 1.0 / power)
+    whole = compress(spectrogram, 1.0 / power)
     parts = whole[..., 0], whole[..., 1]
     waves = ops.istft(parts, window, hop, fft, window="hann", center=False)
     reached = (spectrogram.shape[1] - 1) * hop + window
@@ -53,7 +53,7 @@ def istft(spectrogram, window, hop, fft, samples, power=1.0):
     return ops.pad(waves, [[0, 0], [0, samples - min(reached, samples)]])
 
 
-def compressed(spectrogram, power):
+def compress(spectrogram, power):
     """Magnitudes to a power, phases as they are; a magnitude of 0 stays 0.
 
     Args:
@@ -70,7 +70,7 @@ def compressed(spectrogram, power):
     return spectrogram * ops.power(energy + 1e-12, (power - 1.0) / 2.0)
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.spectrogram")
 class Spectrogram(keras.layers.Layer):
     """`stft` as a layer.
 
@@ -111,7 +111,7 @@ class Spectrogram(keras.layers.Layer):
         }
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.spectrogram")
 class Waves(keras.layers.Layer):
     """`istft` as a layer, of several sounds per row.
 

@@ -52,7 +52,7 @@ def correlation(a, b, weight=None, r=1e-3, epsilon=1e-9):
     return ops.sum(ops.sqrt(ops.maximum(values, epsilon)))
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.losses.cca")
 class CCALoss(keras.layers.Layer):
     """Adds minus the correlation of every pair of embeddings, see `correlation`.
 

@@ -41,7 +41,7 @@ def contrastive(a, b, scale, weight=None):
     return total / ops.maximum(ops.sum(weight), 1.0)
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.losses.contrastive")
 class ContrastiveLoss(keras.layers.Layer):
     """Adds the contrastive loss of every pair of embeddings, see `contrastive`.
 

@@ -7,7 +7,7 @@ from mbm_keras.losses.pairs import check_widths
 from mbm_keras.losses.pairs import pairs_of
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.losses.cyclic")
 class CyclicTranslationLoss(keras.layers.Layer):
     """Adds how badly each embedding is translated into the others, and back.
 

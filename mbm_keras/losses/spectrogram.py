@@ -8,7 +8,7 @@ from keras import ops
 from mbm_keras.layers.spectrogram import stft
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.losses.spectrogram")
 class SpectrogramLoss(keras.losses.Loss):
     """Mean squared difference of compressed spectrograms.
 

@@ -50,7 +50,7 @@ def build(
     return keras.Model([text], x, name=f"{name}_tower")
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.towers.text_cnn")
 class WordConvolutions(layers.Layer):
     """Adds up convolutions of several lengths, to which padding says nothing.
 
