@@ -180,7 +180,6 @@ def trained(caption, split, hard, epochs):
     """A model, and what its training took."""
     import keras
 
-    from mbm_keras.inputs import InputSpec
     from mbm_keras.models import show_attend_tell
     from mbm_keras.tasks import captioning
 
@@ -188,7 +187,7 @@ def trained(caption, split, hard, epochs):
     keras.utils.set_random_seed(SEED)
     width = regions.shape[-1]
     model = show_attend_tell.build(
-        feature=InputSpec("regions", "sequence", dict(size=width)),
+        feature=dict(name="regions", modality="sequence", size=width),
         vocabulary_size=caption.sizes()["vocabulary_size"],
         width=width,
         word_width=WORD_WIDTH,
@@ -225,6 +224,7 @@ def sentences(caption, ids):
 def judged(model, caption, split):
     """Every figure of one split."""
     from data_pipelines.datasets import scenes
+    from mbm_keras.generation import BeamSearch
     from mbm_keras.metrics import caption_scores
     from mbm_keras.models import show_attend_tell
 
@@ -232,7 +232,10 @@ def judged(model, caption, split):
     references = [e["captions"] for e in examples]
     looker, found = show_attend_tell.attention_model(model), {}
     for way, beams in (("greedy", 1), ("5 beams", 5)):
-        writer = show_attend_tell.captioner(model, caption.sequence_length, beams=beams)
+        search = BeamSearch(beams)
+        writer = show_attend_tell.captioner(
+            model, caption.sequence_length, search=search
+        )
         ids = writer.predict({"regions": regions}, 200, verbose=0)["words"]
         told = sentences(caption, ids)
         asked = {"regions": regions, "caption": ids}
@@ -294,7 +297,7 @@ def speed(model, caption, regions):
 
     length = caption.sequence_length
     writer = show_attend_tell.captioner(model, length)
-    teller = model.get_layer("teller")
+    teller = model.get_layer("caption_decoder")
 
     def by_python():
         state, fixed = teller.begin(keras.ops.convert_to_tensor(regions))

@@ -21,8 +21,8 @@ import keras
 from keras import layers
 from keras import ops
 
-from mbm_keras.generation import decoding
-from mbm_keras.inputs import InputSpec
+from mbm_keras.generation import SequenceGenerator
+from mbm_keras.generation import inverse_cdf
 from mbm_keras.tasks.captioning import word_losses
 from mbm_keras.towers.encode import DEFAULTS
 from mbm_keras.towers.encode import encode
@@ -58,7 +58,7 @@ TOWERS = {"image": DEFAULTS["image"], "sequence": regions_tower}
 
 # COCO: regions of VGG-19 before its last pooling.
 COCO = dict(
-    feature=InputSpec("regions", "sequence", dict(size=512)),
+    feature=dict(name="regions", modality="sequence", size=512),
     vocabulary_size=10_000,
     width=512,
     word_width=512,
@@ -68,7 +68,7 @@ COCO = dict(
 )
 PRESETS = {
     "tiny": dict(
-        feature=InputSpec("image", "image", dict(size=16)),
+        feature=dict(name="image", modality="image", size=16),
         vocabulary_size=12,
         width=8,
         word_width=6,
@@ -270,7 +270,7 @@ class CaptionDecoder(keras.layers.Layer):
         if draws is None or not draws.shape[-1]:
             return alpha, alpha
         drawn, soft = draws[:, 0], draws[:, 1:]
-        chosen = decoding.chosen(ops.cast(alpha, "float32"), drawn)
+        chosen = inverse_cdf(ops.cast(alpha, "float32"), drawn)
         one = ops.one_hot(chosen, places.shape[1] or ops.shape(places)[1])
         used = soft * ops.cast(alpha, "float32") + (1 - soft) * one
         return alpha, ops.cast(ops.stop_gradient(used), alpha.dtype)
@@ -413,54 +413,35 @@ def build(
     return keras.Model([picture, caption], {"words": words}, name=name)
 
 
-def captioner(
-    model,
-    length,
-    *,
-    end=2,
-    never=(0, 1),
-    beams=1,
-    length_penalty=0.0,
-    temperature=0.0,
-    top_k=None,
-    top_p=None,
-    seed=None,
-):
-    """The model that writes captions, with the weights of one that learned.
+def captioner(model, max_length, *, search=None, end=2, exclude=(0, 1), seed=None):
+    """The model that writes captions, with the weights of a trained model.
 
     Args:
-        model: What `build` gave.
-        length: The most words of a caption, its end among them.
+        model: What `build` returned.
+        max_length: The largest number of words of a caption, the end included.
+        search: A `mbm_keras.generation.Search`, such as `BeamSearch(3)`. Default:
+            `GreedySearch()`.
         end: Id of the end.
-        never: Ids that are not to be written.
-        beams: More than 1 for a beam search.
-        length_penalty: See `mbm_keras.generation.decoding.beam_search`.
-        temperature: Above 0 to draw words by chance.
-        top_k: See `mbm_keras.generation.decoding.sample`.
-        top_p: See `mbm_keras.generation.decoding.sample`.
-        seed: Of the draws.
+        exclude: Ids that are never written.
+        seed: int or None, for a search that samples.
 
     Returns:
-        A functional `keras.Model` of the picture alone. Outputs, by name:
-            words: `(batch, length)` int32 ids, 0 behind the end.
+        A functional `keras.Model` of the image alone. Outputs, by name:
+            words: `(batch, max_length)` int32 ids, 0 after the end.
     """
     (picture,) = (x for x in model.inputs if x.name != "caption")
     tower = model.get_layer(f"{picture.name}_tower")
     regions = tower(picture)  # (batch, places, width)
-    words = decoding.SequenceGenerator(
+    words = SequenceGenerator(
         model.get_layer("caption_decoder"),
-        length,
+        max_length,
+        search,
         end=end,
-        never=never,
-        beams=beams,
-        length_penalty=length_penalty,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
+        exclude=exclude,
         seed=seed,
         name="words",
-    )(regions)  # (batch, length)
-    return keras.Model([picture], {"words": words}, name=f"{model.name}_writer")
+    )(regions)  # (batch, max_length)
+    return keras.Model([picture], {"words": words}, name=f"{model.name}_captioner")
 
 
 def attention_model(model):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from mbm_keras.export import alone
 from mbm_keras.export import compare
 from mbm_keras.export import save
+from mbm_keras.generation import BeamSearch
 from mbm_keras.models import show_attend_tell
 from mbm_keras.preprocessing import Caption
 from mbm_keras.preprocessing import Features
@@ -16,10 +17,10 @@ from tests.helpers import image_bytes
 WORDS = [f"word{i}" for i in range(9)]  # with padding, unknown and end the tiny 12
 
 
-@pytest.mark.parametrize("how", [dict(), dict(beams=3)])
-def test_a_picture_becomes_a_sentence(how, tmp_path):
+@pytest.mark.parametrize("search", [None, BeamSearch(3)])
+def test_a_picture_becomes_a_sentence(search, tmp_path):
     model = show_attend_tell.build(**show_attend_tell.PRESETS["tiny"])
-    writer = show_attend_tell.captioner(model, 6, **how)
+    writer = show_attend_tell.captioner(model, 6, search=search)
     features, caption = Features(image=Pixels(16)), Caption(6, WORDS)
     save(writer, features, tmp_path / "served", targets={"words": caption})
     served = tf.saved_model.load(str(tmp_path / "served"))

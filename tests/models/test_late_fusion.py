@@ -8,7 +8,6 @@ import pytest
 
 from mbm_keras.fusion import FUSIONS
 from mbm_keras.fusion import FiLMFusion
-from mbm_keras.inputs import InputSpec
 from mbm_keras.models import late_fusion
 from mbm_keras.tasks import regression
 from mbm_keras.towers import text_rnn
@@ -28,8 +27,8 @@ def test_every_fusion_with_every_modality(name, pool):
 
 def test_two_inputs_of_one_modality():
     features = [
-        InputSpec("question", "text", dict(vocabulary_size=20)),
-        InputSpec("caption", "text", dict(vocabulary_size=30)),
+        dict(name="question", modality="text", vocabulary_size=20),
+        dict(name="caption", modality="text", vocabulary_size=30),
     ]
     model = late_fusion.build(features=features, num_outputs=3, width=8)
     assert [t.name for t in model.inputs] == ["question", "caption", "present"]
@@ -69,9 +68,9 @@ def test_runs_with_xla():
     "features, towers, message",
     [
         ([], {}, "at least one input"),
-        ([InputSpec("a", "text", dict(vocabulary_size=9))] * 2, {}, "name of its"),
+        ([dict(name="a", modality="text", vocabulary_size=9)] * 2, {}, "name of its"),
         (TINY["features"], {"photo": None}, r"towers=\['photo'\]"),
-        ([InputSpec("a", "smell")], {}, "modality='smell'"),
+        ([dict(name="a", modality="smell")], {}, "'modality': 'smell'"),
     ],
 )
 def test_rejects(features, towers, message):

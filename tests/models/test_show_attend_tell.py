@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mbm_keras.inputs import InputSpec
+from mbm_keras.generation import BeamSearch
 from mbm_keras.models import show_attend_tell
 from mbm_keras.models.show_attend_tell import CaptionDecoder
 from mbm_keras.tasks import captioning
@@ -210,7 +210,7 @@ def test_learns_captions_and_writes_them(how, tmp_path):
     looker = show_attend_tell.attention_model(model)
     seen = looker.predict({**x, "caption": told}, verbose=0)["attention"]
     assert_same(seen.sum(axis=-1), np.ones((6, 7)))
-    beams = show_attend_tell.captioner(model, 7, beams=3)
+    beams = show_attend_tell.captioner(model, 7, search=BeamSearch(3))
     assert_same(beams.predict(x["image"], verbose=0)["words"], told)
     writer.save(tmp_path / "writer.keras")
     again = keras.saving.load_model(tmp_path / "writer.keras")
@@ -223,11 +223,11 @@ def test_learns_captions_and_writes_them(how, tmp_path):
         (dict(vocabulary_size=3), "a vocabulary holds padding"),
         (dict(units=0), "Sizes are at least 1"),
         (
-            dict(feature=InputSpec("image", "image", dict(size=1))),
+            dict(feature=dict(name="image", modality="image", size=1)),
             "must be at least",
         ),
         (
-            dict(feature=InputSpec("regions", "sequence", dict(size=5))),
+            dict(feature=dict(name="regions", modality="sequence", size=5)),
             "Regions are looked at as they are",
         ),
     ],

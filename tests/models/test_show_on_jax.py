@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from mbm_keras.generation import BeamSearch
 from mbm_keras.models import show_attend_tell
 from tests.helpers import on_jax
 
@@ -11,6 +12,7 @@ SCRIPT = """
 import sys
 import keras
 import numpy as np
+from mbm_keras.generation import BeamSearch
 from mbm_keras.models import show_attend_tell
 from mbm_keras.tasks import captioning
 
@@ -19,7 +21,7 @@ model = keras.saving.load_model(sys.argv[1])
 given = np.load(sys.argv[2])
 x = {"image": given["image"], "caption": given["caption"]}
 for beams, right in ((1, given["greedy"]), (3, given["beams"])):
-    writer = show_attend_tell.captioner(model, 6, beams=beams)
+    writer = show_attend_tell.captioner(model, 6, search=BeamSearch(beams))
     words = writer.predict({"image": x["image"]}, verbose=0)["words"]
     assert (words == right).all(), (words, right)
 model.compile(keras.optimizers.Adam(0.01), captioning.losses())
@@ -45,7 +47,7 @@ def test_learns_and_writes_on_jax(tmp_path):
         "caption": rng.integers(3, 12, (6, 5)).astype("int32"),
     }
     for name, beams in (("greedy", 1), ("beams", 3)):
-        writer = show_attend_tell.captioner(model, 6, beams=beams)
+        writer = show_attend_tell.captioner(model, 6, search=BeamSearch(beams))
         given[name] = writer.predict({"image": given["image"]}, verbose=0)["words"]
     np.savez(tmp_path / "given.npz", **given)
     on_jax(SCRIPT, tmp_path / "model.keras", tmp_path / "given.npz")

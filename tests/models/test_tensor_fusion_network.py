@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from mbm_keras.inputs import InputSpec
 from mbm_keras.models import tensor_fusion_network
 from tests.helpers import numpy
 
@@ -44,7 +43,7 @@ def test_the_smaller_text_of_the_authors_code():
     "wrong, said",
     [
         ({"widths": 512}, r"would have [\d,]+ weights"),
-        ({"features": [InputSpec("a", "smell")]}, "modality='smell'"),
+        ({"features": [dict(name="a", modality="smell")]}, "'modality': 'smell'"),
     ],
 )
 def test_rejects(wrong, said):
