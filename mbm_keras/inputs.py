@@ -26,6 +26,7 @@ from typing import Any
 PRESENT = "present"  # the input `(batch, n)` bool: which inputs each row has
 RESERVED = frozenset({PRESENT, "answered", "fusion", "hidden", "labels"})
 _MAX_KEY = 64  # characters; TensorFlow and file systems limit the length of names
+_TEACHER = "_teacher"  # no key ends with it
 _SUFFIXES = ("tower", "index", "gradient", "placeholder", "present", "decoder")
 
 
@@ -76,8 +77,8 @@ def output_name(output: str, inputs: Iterable["InputSpec"] = ()) -> str:
 
 
 def teacher_name(output: str) -> str:
-    """Name of the input with the words of the target, for a model that writes them."""
-    return f"{output}_words"
+    """Name of the input with the target, for a model that writes it token by token."""
+    return f"{output_name(output)}{_TEACHER}"
 
 
 def keys(
@@ -116,6 +117,8 @@ def _names_of(key):
 
 
 def _is_free(key, used):
+    if key.lower().endswith(_TEACHER):
+        return False
     return used.isdisjoint(name.lower() for name in _names_of(key))
 
 

@@ -6,7 +6,6 @@ import pathlib
 import tensorflow as tf
 
 from data_pipelines.decoding.status import STATUS
-from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import keys
 from mbm_keras.preprocessing.registry import PREPROCESSORS
 
@@ -49,10 +48,9 @@ class Features(tf.Module):
         return {chosen[name]: f for name, f in self.by_name.items()}
 
     def inputs(self):
-        """The `InputSpec` of every input, for the builder of a model."""
-        chosen = self.keys
+        """What a model's builder must know: one dict per input."""
         return [
-            InputSpec(name, f.modality, f.sizes(), chosen[name])
+            {"name": name, "modality": f.modality, **f.sizes()}
             for name, f in self.by_name.items()
         ]
 

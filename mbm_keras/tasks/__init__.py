@@ -1,15 +1,18 @@
 """Tasks: what a model learns, each a frozen dataclass that fulfills `Task`.
 
-The import line is the registration: a task's name is that of its file.
+A line `from mbm_keras.tasks.<file> import <Task>` is the registration: a task's name is
+that of its file.
 """
 
 from typing import Any
 
+import mbm_keras.tasks.task as contract
+from mbm_keras.tasks.captioning import Captioning
 from mbm_keras.tasks.classification import Classification
 from mbm_keras.tasks.multi_label import MultiLabel
 from mbm_keras.tasks.regression import Regression
-from mbm_keras.tasks.task import Task
 
+Task = contract.Task
 TASKS = {
     x.__module__.rpartition(".")[2]: x
     for x in dict(vars()).values()

@@ -1,10 +1,82 @@
-"""Words one after another: logits, cross-entropy of captions, accuracy, perplexity.
+"""A text, word after word: logits of every word, cross-entropy, accuracy, perplexity.
 
-Ids of words are above 0; 0 is padding and counts for nothing.
+Ids of words are above 0; 0 is padding and does not count.
 """
 
+import dataclasses
+
 import keras
+import numpy as np
 from keras import ops
+
+from mbm_keras.inputs import output_name
+from mbm_keras.inputs import teacher_name
+
+
+@dataclasses.dataclass(frozen=True)
+class Captioning:
+    """A text, word after word.
+
+    Args:
+        vocabulary_size: Number of ids: 0 is padding, 1 an unknown word, and one of the
+            others the end.
+        sequence_length: The largest number of words of an answer, the end included.
+        name: Name of the output and of the target.
+        end: Id of the end.
+    """
+
+    vocabulary_size: int
+    sequence_length: int
+    name: str = "words"
+    end: int = 2
+
+    @property
+    def size(self):
+        return self.vocabulary_size
+
+    def head(self, x, name=None):
+        """Maps `(batch, length, width)` to logits `(batch, length, vocabulary_size)`.
+
+        Args:
+            x: Features of every step, `(batch, length, width)`.
+            name: Name of the output; None for the name of the task.
+
+        Returns:
+            `(batch, length, vocabulary_size)` float32.
+        """
+        name = output_name(name or self.name)
+        return keras.layers.Dense(self.vocabulary_size, dtype="float32", name=name)(x)
+
+    def loss(self):
+        """Cross-entropy, summed over words; the target is ids `(batch, length)`."""
+        return WordCrossentropy()
+
+    def metrics(self):
+        """The share of words predicted from the words before them, and perplexity."""
+        return [WordAccuracy(), Perplexity()]
+
+    def chance(self, truth):
+        """The loss of a model that always predicts the shares of the words.
+
+        Args:
+            truth: Ids, `(rows, length)`, 0 = padding.
+        """
+        words = truth[truth > 0]
+        share = np.bincount(words, minlength=self.vocabulary_size) / max(len(words), 1)
+        entropy = -np.sum(share * np.log(np.maximum(share, 1e-12)))  # of one word
+        return float(entropy * len(words) / len(truth))
+
+    def feed(self, inputs, targets):
+        """Adds the words of the target to the inputs: a word depends on those before.
+
+        Args:
+            inputs: Arrays by name of the input, `(batch, ...)`.
+            targets: Arrays by name of the target, `(batch, ...)`.
+
+        Returns:
+            The inputs with `inputs.teacher_name(name)` among them, and the targets.
+        """
+        return {**inputs, teacher_name(self.name): targets[self.name]}, targets
 
 
 def head(x, vocabulary_size, *, name="words"):
@@ -22,13 +94,15 @@ def metrics(name="words"):
     return {name: [WordAccuracy(), Perplexity()]}
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.tasks.captioning")
 class WordCrossentropy(keras.losses.Loss):
-    """Minus the log probability of a sentence: the sum over its words.
+    """Minus the log probability of a text: the sum over its words.
+
+        L = -sum_t log p(y_t | y_1 .. y_{t-1})
 
     Args:
         name: Name of the loss.
-        reduction: Over the sentences, as for `keras.losses.Loss`.
+        reduction: Over the rows, as for `keras.losses.Loss`.
         dtype: As for `keras.losses.Loss`.
 
     Call arguments:
@@ -45,9 +119,9 @@ class WordCrossentropy(keras.losses.Loss):
         return ops.sum(word_losses(y_true, y_pred), axis=1)
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.tasks.captioning")
 class WordAccuracy(keras.metrics.Mean):
-    """The share of words that are the likeliest after those before them.
+    """The share of words that are the most probable next word.
 
     Args:
         name: Name of the metric.
@@ -63,9 +137,9 @@ class WordAccuracy(keras.metrics.Mean):
         super().update_state(right, _weights(y_true, sample_weight))
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.tasks.captioning")
 class Perplexity(keras.metrics.Mean):
-    """The exponential of minus the mean log probability of a word.
+    """exp(-mean log p) over the words.
 
     Args:
         name: Name of the metric.

@@ -1,5 +1,6 @@
 """What a model learns: one object for builders, `fit_stages` and `evaluate`."""
 
+from collections.abc import Mapping
 from typing import Any
 from typing import Protocol
 from typing import runtime_checkable
@@ -50,5 +51,23 @@ class Task(Protocol):
 
         Args:
             truth: Encoded targets, `(rows, ...)`.
+        """
+        ...
+
+    def feed(
+        self, inputs: Mapping[str, Any], targets: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Adds to a batch what a model needs only while it trains.
+
+        Most tasks return both arguments as they are. A model that writes a text reads
+        the words of the target that are before the next one: they become an input.
+        The model that answers does without, see `models.for_inference`.
+
+        Args:
+            inputs: Arrays by name of the input, `(batch, ...)`.
+            targets: Arrays by name of the target, `(batch, ...)`.
+
+        Returns:
+            Inputs and targets, for `dataset.map(task.feed)`.
         """
         ...

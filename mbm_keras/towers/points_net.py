@@ -12,7 +12,6 @@ import keras
 from keras import layers
 from keras import ops
 
-from mbm_keras.inputs import tower_name
 from mbm_keras.layers import AttachMask
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import nonzero_steps
@@ -73,4 +72,4 @@ def build(
         )  # (batch, width), no value is below 0
     else:
         x = AttachMask()([x, mask])
-    return keras.Model([points], x, name=tower_name(name))
+    return keras.Model([points], x, name=f"{name}_tower")

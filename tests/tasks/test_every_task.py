@@ -1,5 +1,8 @@
 """What every task must do. A new task is tested by being listed."""
 
+import dataclasses
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -7,51 +10,79 @@ import pytest
 from mbm_keras import inputs
 from mbm_keras.preprocessing import targets
 from mbm_keras.tasks import TASKS
+from mbm_keras.tasks import Captioning
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
 from mbm_keras.tasks import Regression
 from mbm_keras.tasks import Task
 from mbm_keras.tasks import task_for
 
-TRUTH = {
-    Classification(3): np.array([0, 1, 1, 2]),
-    MultiLabel(2): np.array([[0, 1], [1, 1], [0, 1], [0, 0]], "float32"),
-    Regression(mean=5.0, scale=2.0): np.array([1.0, 4.0, 6.0, 9.0], "float32"),
-}
-every_task = pytest.mark.parametrize("task", TRUTH, ids=lambda task: task.name)
+IDS = np.array([0, 1, 1, 2])
+TAGS = np.array([[0, 1], [1, 1], [0, 1], [0, 0]], "float32")
+SHARE = np.clip(TAGS.mean(axis=0), 1e-6, 1 - 1e-6)
+NUMBERS = np.array([1.0, 4.0, 6.0, 9.0], "float32")
+WORDS = np.array([[3, 2, 0], [3, 4, 2], [3, 3, 2], [4, 2, 0]])
+LITTLE = -20.0  # log of a share of none
 
 
-@every_task
-def test_fulfills_the_protocol(task):
-    assert isinstance(task, Task)
-    assert type(task) in TASKS.values()
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A task, encoded targets of four rows, and the best constant output."""
+
+    task: Any
+    truth: Any
+    constant: Any
+    features: tuple = (4,)  # shape of what the head takes, without the batch
 
 
-@every_task
-def test_a_model_of_any_name_learns_and_is_measured(task):
-    task = type(task)(**{**vars(task), "name": "Größe (m²)"})
-    truth = TRUTH[type(task)(**{**vars(task), "name": type(task).name})]
-    x = keras.Input((4,), name="x")
+CASES = [
+    Case(Classification(3), IDS, np.log(np.bincount(IDS) / 4)),
+    Case(MultiLabel(2), TAGS, np.log(SHARE / (1 - SHARE))),
+    Case(Regression(mean=5.0, scale=2.0), NUMBERS, NUMBERS.mean(keepdims=True)),
+    Case(
+        Captioning(5, 3),
+        WORDS,
+        np.tile([LITTLE, LITTLE, *np.log(np.array([4, 4, 2]) / 10)], (3, 1)),
+        (3, 4),
+    ),
+]
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.task.name)
+
+
+def test_every_task_is_listed():
+    assert {type(case.task) for case in CASES} == set(TASKS.values())
+
+
+@every_case
+def test_fulfills_the_protocol(case):
+    assert isinstance(case.task, Task)
+
+
+@every_case
+def test_a_model_of_any_name_learns_and_is_measured(case):
+    task = dataclasses.replace(case.task, name="Größe (m²)")
+    x = keras.Input(case.features, name="x")
     model = keras.Model(x, {task.name: task.head(x)})
     model.compile("adam", {task.name: task.loss()}, metrics={task.name: task.metrics()})
-    features = np.zeros((4, 4), "float32")
-    figures = model.train_on_batch(features, {task.name: truth}, return_dict=True)
-    assert model(features)[task.name].shape == (4, task.size)
+    features, truth = np.zeros((4, *case.features), "float32"), {task.name: case.truth}
+    figures = model.train_on_batch(features, truth, return_dict=True)
+    assert model(features)[task.name].shape[-1] == task.size
     assert all(np.isfinite(value) for value in figures.values())
 
 
-@every_task
-def test_chance_is_the_loss_of_the_best_constant(task):
-    truth = TRUTH[task]
-    if isinstance(task, Regression):
-        constant = np.full((4, 1), truth.mean())
-    elif isinstance(task, MultiLabel):
-        share = np.clip(truth.mean(axis=0), 1e-6, 1 - 1e-6)
-        constant = np.tile(np.log(share / (1 - share)), (4, 1))
-    else:
-        constant = np.tile(np.log(np.bincount(truth) / len(truth)), (4, 1))
-    loss = float(task.loss()(truth, constant.astype("float32")))
-    assert abs(task.chance(truth) - loss) < 1e-5
+@every_case
+def test_chance_is_the_loss_of_the_best_constant(case):
+    constant = np.tile(case.constant, (4, *[1] * case.constant.ndim)).astype("float32")
+    loss = float(case.task.loss()(case.truth, constant))
+    assert case.task.chance(case.truth) == pytest.approx(loss, abs=1e-5)
+
+
+@every_case
+def test_a_batch_keeps_its_inputs_and_targets(case):
+    given = {"photo": np.zeros((4, 2))}, {case.task.name: case.truth}
+    fed, truth = case.task.feed(*given)
+    assert fed["photo"] is given[0]["photo"] and truth == given[1]
+    assert set(fed) - {"photo"} <= {inputs.teacher_name(case.task.name)}
 
 
 @pytest.mark.parametrize(
@@ -78,3 +109,9 @@ def test_the_head_of_an_output_has_a_name_of_its_own():
     assert inputs.output_name("labels") == "labels_output"
     assert inputs.output_name("photo", [photo]) == "photo_output"
     assert inputs.output_name("photo_tower", [photo]) == "photo_tower_output"
+
+
+def test_the_name_of_a_teacher_is_not_the_key_of_any_input():
+    name = inputs.teacher_name("Bild (kurz)")
+    assert name == "Bild_kurz_teacher"
+    assert inputs.InputSpec(name, "text").key == "Bild_kurz_teacher_input"
