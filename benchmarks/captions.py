@@ -180,6 +180,7 @@ def trained(caption, split, hard, epochs):
     """A model, and what its training took."""
     import keras
 
+    from mbm_keras.inputs import InputSpec
     from mbm_keras.models import show_attend_tell
     from mbm_keras.tasks import captioning
 
@@ -187,7 +188,7 @@ def trained(caption, split, hard, epochs):
     keras.utils.set_random_seed(SEED)
     width = regions.shape[-1]
     model = show_attend_tell.build(
-        feature=dict(name="regions", modality="sequence", size=width),
+        feature=InputSpec("regions", "sequence", dict(size=width)),
         vocabulary_size=caption.sizes()["vocabulary_size"],
         width=width,
         word_width=WORD_WIDTH,

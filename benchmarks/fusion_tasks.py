@@ -64,8 +64,10 @@ def dial(shares, rows=3_968, seed=0):
     parts = [
         _bits(shares, n, 1_000 * i + seed) for i, n in enumerate((rows, 512, 2_000))
     ]
+    from mbm_keras.inputs import InputSpec
+
     features = [
-        dict(name=side, modality="table", numbers=SIZE) for side in ("left", "right")
+        InputSpec(side, "table", dict(numbers=SIZE)) for side in ("left", "right")
     ]
     return Task(*parts, 2, features)
 

@@ -88,9 +88,9 @@ def model_of(fusion, task, seed, pool=None, modality_dropout=None):
         pool=pool,
         modality_dropout=modality_dropout,
         towers={
-            feature["name"]: small[feature["modality"]]
+            feature.name: small[feature.modality]
             for feature in task.features
-            if feature["modality"] in small
+            if feature.modality in small
         },
     )
 
@@ -250,7 +250,7 @@ def single(tasks, epochs):
     """The accuracy of each input on its own, the mean over the seeds."""
     found = {}
     for i, feature in enumerate(tasks[0].features):
-        name = feature["name"]
+        name = feature.name
         alone = [
             dataclasses.replace(task, features=[task.features[i]]) for task in tasks
         ]
@@ -324,7 +324,7 @@ def with_dropout(tasks, epochs):
             [],
         )
     for i, feature in enumerate(tasks[0].features):
-        missing = feature["name"]
+        missing = feature.name
         rest = [f for j, f in enumerate(tasks[0].features) if j != i]
         without = dataclasses.replace(tasks[0], features=rest)
         less = [

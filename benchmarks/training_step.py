@@ -47,11 +47,12 @@ def main():
     import numpy as np
     import tensorflow as tf
 
+    from mbm_keras.inputs import InputSpec
     from mbm_keras.models import late_fusion
 
     features = [
-        dict(name="text", modality="text", vocabulary_size=100),
-        dict(name="image", modality="image", size=32),
+        InputSpec("text", "text", dict(vocabulary_size=100)),
+        InputSpec("image", "image", dict(size=32)),
     ]
     rng = np.random.default_rng(0)
     x = {

@@ -188,13 +188,13 @@ def towers_for(features):
 
     towers = {}
     for feature in features.inputs():
-        if feature["modality"] == "image":
-            halvings = (feature["size"] - 1).bit_length() - 1
-            towers[feature["name"]] = functools.partial(
+        if feature.modality == "image":
+            halvings = (feature.sizes["size"] - 1).bit_length() - 1
+            towers[feature.name] = functools.partial(
                 image_cnn.build, filters=(16, 32, 64, 128, 128, 128)[:halvings]
             )
-        elif feature["modality"] == "audio":
-            towers[feature["name"]] = functools.partial(
+        elif feature.modality == "audio":
+            towers[feature.name] = functools.partial(
                 audio_cnn.build, filters=(16, 32, 64)
             )
     return towers
@@ -210,9 +210,9 @@ def augmentation(features):
         "video": lambda: augment.frames(augment.pictures()),
     }
     return {
-        feature["name"]: changes[feature["modality"]]()
+        feature.name: changes[feature.modality]()
         for feature in features.inputs()
-        if feature["modality"] in changes
+        if feature.modality in changes
     }
 
 

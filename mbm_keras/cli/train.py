@@ -217,7 +217,7 @@ def trained(
         "target": target,
         "task": meaning.task,
         "fusion": fusion,
-        "inputs": {f["name"]: f["modality"] for f in features.inputs()},
+        "inputs": {x.name: x.modality for x in features.inputs()},
         "parameters": model.count_params(),
         "rows": read,
         "quarantined": set_aside,

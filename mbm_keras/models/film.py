@@ -16,6 +16,8 @@ import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.inputs import InputSpec
+from mbm_keras.inputs import tower_name
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import ZeroAbsent
 from mbm_keras.tasks import classification
@@ -43,7 +45,7 @@ def question_tower(vocabulary_size, *, width, word_width=200, pool=True, name="t
     even = "glorot_uniform"
     gru = layers.GRU(width, recurrent_initializer=even, return_sequences=not pool)
     x = gru(x)  # (batch, width), or with steps
-    return keras.Model([text], x, name=f"{name}_tower")
+    return keras.Model([text], x, name=tower_name(name))
 
 
 def grid_tower(rows, columns, channels, *, width, pool=False, name="grid"):
@@ -63,7 +65,7 @@ def grid_tower(rows, columns, channels, *, width, pool=False, name="grid"):
     """
     grid = keras.Input((rows, columns, channels), name=name)
     x = layers.GlobalAveragePooling2D()(grid) if pool else layers.Identity()(grid)
-    return keras.Model([grid], x, name=f"{name}_tower")
+    return keras.Model([grid], x, name=tower_name(name))
 
 
 TOWERS = {**DEFAULTS, "grid": grid_tower, "text": question_tower}
@@ -71,9 +73,9 @@ TOWERS = {**DEFAULTS, "grid": grid_tower, "text": question_tower}
 PRESETS = {
     "tiny": dict(
         features=[
-            dict(name="text", modality="text", vocabulary_size=20),
-            dict(name="image", modality="image", size=16),
-            dict(name="audio", modality="audio", frames=16, num_mel_bins=8),
+            InputSpec("text", "text", dict(vocabulary_size=20)),
+            InputSpec("image", "image", dict(size=16)),
+            InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
         ],
         seen="image",
         num_outputs=3,
@@ -85,8 +87,8 @@ PRESETS = {
     # conv4 of a ResNet-101, and 28 answers.
     "clevr": dict(
         features=[
-            dict(name="question", modality="text", vocabulary_size=93),
-            dict(name="image", modality="grid", rows=14, columns=14, channels=1_024),
+            InputSpec("question", "text", dict(vocabulary_size=93)),
+            InputSpec("image", "grid", dict(rows=14, columns=14, channels=1_024)),
         ],
         seen="image",
         num_outputs=28,
@@ -171,7 +173,7 @@ def build(
         ValueError: If a modality has no tower, `seen` is no input or the only one, or
             has as many places as there are in a batch.
     """
-    names = [feature["name"] for feature in features]
+    names = [feature.name for feature in features]
     if seen not in names or len(names) < 2:
         raise ValueError(
             "`seen` names an input, and at least one other asks. "
@@ -229,5 +231,5 @@ def _grid(x, feature):
             f"Received: feature={feature}."
         )
     side = math.isqrt(places)
-    square = feature["modality"] == "image" and side * side == places
+    square = feature.modality == "image" and side * side == places
     return layers.Reshape((side, side, width) if square else (places, 1, width))(x)

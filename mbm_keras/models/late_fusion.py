@@ -16,6 +16,7 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.fusion import ConcatenationFusion
+from mbm_keras.inputs import InputSpec
 from mbm_keras.layers import GradientScale
 from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import ModalityDropout
@@ -25,10 +26,10 @@ from mbm_keras.towers.encode import encode
 PRESETS = {
     "tiny": dict(
         features=[
-            dict(name="text", modality="text", vocabulary_size=20),
-            dict(name="image", modality="image", size=16),
-            dict(name="audio", modality="audio", frames=16, num_mel_bins=8),
-            dict(name="table", modality="table", numbers=2, categories=(4,)),
+            InputSpec("text", "text", dict(vocabulary_size=20)),
+            InputSpec("image", "image", dict(size=16)),
+            InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
+            InputSpec("table", "table", dict(numbers=2, categories=(4,))),
         ],
         num_outputs=3,
         width=8,
@@ -109,7 +110,7 @@ def build(
             to be dropped or stood in for without `presence`.
     """
     towers, fusion = dict(towers or {}), fusion or ConcatenationFusion(width)
-    names = [feature["name"] for feature in features]
+    names = [feature.name for feature in features]
     if not names or len(set(names)) < len(names) or not set(towers) <= set(names):
         raise ValueError(
             "`features` must have at least one input, each with a name of its own, "
@@ -139,11 +140,11 @@ def build(
         )
         inputs.append(x)
         if unique:
-            place = keras.Input((), dtype="int32", name=f"{feature['name']}_index")
+            place = keras.Input((), dtype="int32", name=f"{feature.name}_index")
             inputs.append(place)
             y = ops.take(y, place, axis=0)  # from (distinct, ...) to (batch, ...)
         if unimodal_heads or modulated:
-            y = GradientScale(name=f"{feature['name']}_gradient")(y)
+            y = GradientScale(name=f"{feature.name}_gradient")(y)
         encoded.append(y)
 
     if modality_dropout is not None:

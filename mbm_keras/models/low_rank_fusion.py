@@ -15,6 +15,7 @@ second bias of PyTorch's LSTM.
 import keras
 
 from mbm_keras.fusion import LowRankFusion
+from mbm_keras.inputs import InputSpec
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers.encode import DEFAULTS
 from mbm_keras.towers.encode import encode_all
@@ -24,9 +25,9 @@ TOWERS = {**DEFAULTS, "text": text_rnn.build}
 PRESETS = {
     "tiny": dict(
         features=[
-            dict(name="text", modality="text", vocabulary_size=20),
-            dict(name="image", modality="image", size=16),
-            dict(name="audio", modality="audio", frames=16, num_mel_bins=8),
+            InputSpec("text", "text", dict(vocabulary_size=20)),
+            InputSpec("image", "image", dict(size=16)),
+            InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
         ],
         widths=8,
         num_outputs=3,
@@ -34,9 +35,9 @@ PRESETS = {
     # Features of CMU-MOSI: a sentiment between -3 and 3.
     "mosi": dict(
         features=[
-            dict(name="audio", modality="vector", size=5),
-            dict(name="video", modality="vector", size=20),
-            dict(name="text", modality="sequence", size=300),
+            InputSpec("audio", "vector", dict(size=5)),
+            InputSpec("video", "vector", dict(size=20)),
+            InputSpec("text", "sequence", dict(size=300)),
         ],
         widths={"audio": 4, "video": 16, "text": 64},
         num_outputs=1,
@@ -46,9 +47,9 @@ PRESETS = {
     # With the features of the tensor fusion network.
     "tfn_features": dict(
         features=[
-            dict(name="audio", modality="vector", size=74),
-            dict(name="video", modality="vector", size=47),
-            dict(name="text", modality="sequence", size=300),
+            InputSpec("audio", "vector", dict(size=74)),
+            InputSpec("video", "vector", dict(size=47)),
+            InputSpec("text", "sequence", dict(size=300)),
         ],
         widths={"audio": 32, "video": 32, "text": 64},
         num_outputs=1,

@@ -10,10 +10,14 @@ authors' base model, whose spectrogram has three equal channels.
     mean over the places of norm(t_i), mean over i --> head
 """
 
+import functools
+
 import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.inputs import InputSpec
+from mbm_keras.inputs import tower_name
 from mbm_keras.layers import AttachMask
 from mbm_keras.layers import AttentionBlock
 from mbm_keras.layers import LearnedTokens
@@ -30,9 +34,9 @@ from mbm_keras.towers.encode import valid_masks
 PRESETS = {
     "tiny": dict(
         features=[
-            dict(name="text", modality="text", vocabulary_size=20),
-            dict(name="image", modality="image", size=16, patch=8),
-            dict(name="audio", modality="audio", frames=16, num_mel_bins=8, patch=8),
+            InputSpec("text", "text", dict(vocabulary_size=20)),
+            InputSpec("image", "image", dict(size=16, patch=8)),
+            InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8, patch=8)),
         ],
         num_outputs=3,
         width=8,
@@ -44,14 +48,8 @@ PRESETS = {
     # 32 frames and 8 seconds of sound: one or more of 527 sounds.
     "audioset": dict(
         features=[
-            dict(name="video", modality="video", num_frames=32, size=224),
-            dict(
-                name="audio",
-                modality="audio",
-                frames=800,
-                num_mel_bins=128,
-                channels=3,
-            ),
+            InputSpec("video", "video", dict(num_frames=32, size=224)),
+            InputSpec("audio", "audio", dict(frames=800, num_mel_bins=128, channels=3)),
         ],
         num_outputs=527,
         head=multi_label.head,
@@ -185,13 +183,14 @@ def build(
         return AttentionBlock(num_heads, dropout=dropout)
 
     def tower_of(cut):
+        @functools.wraps(cut)  # its sizes are those of the tower
         def tower(*, width, pool, name, **sizes):
             x, y = cut(**sizes, width=width, name=name)
             here = ValidMask()(y)
             for _ in range(unimodal):
                 y = block()(y, context_mask=here)
             y = MaskedMean()(y) if pool else AttachMask()([y, here])
-            return keras.Model([x], y, name=f"{name}_tower")
+            return keras.Model([x], y, name=tower_name(name))
 
         return tower
 

@@ -19,6 +19,7 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.fusion import SumFusion
+from mbm_keras.inputs import InputSpec
 from mbm_keras.layers import present_softmax
 from mbm_keras.tasks import classification
 from mbm_keras.tasks import multi_label
@@ -39,8 +40,8 @@ TOWERS = {
 # A question on VQA 2.0, whose 100 regions are 2,048 numbers each.
 VQA = dict(
     features=[
-        dict(name="question", modality="text", vocabulary_size=20_572),
-        dict(name="regions", modality="sequence", size=2_048),
+        InputSpec("question", "text", dict(vocabulary_size=20_572)),
+        InputSpec("regions", "sequence", dict(size=2_048)),
     ],
     num_outputs=3_129,
     head=multi_label.head,
@@ -50,9 +51,9 @@ VQA = dict(
 PRESETS = {
     "tiny": dict(
         features=[
-            dict(name="text", modality="text", vocabulary_size=20),
-            dict(name="image", modality="image", size=16),
-            dict(name="audio", modality="audio", frames=16, num_mel_bins=8),
+            InputSpec("text", "text", dict(vocabulary_size=20)),
+            InputSpec("image", "image", dict(size=16)),
+            InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
         ],
         num_outputs=3,
         width=8,

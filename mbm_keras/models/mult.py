@@ -19,6 +19,7 @@ import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.inputs import InputSpec
 from mbm_keras.layers import AttentionBlock
 from mbm_keras.layers import Sinusoids
 from mbm_keras.layers import ZeroAbsent
@@ -49,9 +50,9 @@ PUBLISHED = dict(
 PRESETS = {
     "tiny": dict(
         features=[
-            dict(name="text", modality="text", vocabulary_size=20),
-            dict(name="image", modality="image", size=16),
-            dict(name="audio", modality="audio", frames=16, num_mel_bins=8),
+            InputSpec("text", "text", dict(vocabulary_size=20)),
+            InputSpec("image", "image", dict(size=16)),
+            InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
         ],
         num_outputs=3,
         width=8,
@@ -62,17 +63,17 @@ PRESETS = {
     # Words, sound and face, unaligned: a sentiment between -3 and 3.
     "mosi": dict(
         features=[
-            dict(name="text", modality="sequence", size=300),
-            dict(name="audio", modality="sequence", size=5),
-            dict(name="video", modality="sequence", size=20),
+            InputSpec("text", "sequence", dict(size=300)),
+            InputSpec("audio", "sequence", dict(size=5)),
+            InputSpec("video", "sequence", dict(size=20)),
         ],
         **PUBLISHED,
     ),
     "mosei": dict(
         features=[
-            dict(name="text", modality="sequence", size=300),
-            dict(name="audio", modality="sequence", size=74),
-            dict(name="video", modality="sequence", size=35),
+            InputSpec("text", "sequence", dict(size=300)),
+            InputSpec("audio", "sequence", dict(size=74)),
+            InputSpec("video", "sequence", dict(size=35)),
         ],
         **PUBLISHED,
     ),

@@ -24,6 +24,8 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.fusion import ProductOfExperts
+from mbm_keras.inputs import InputSpec
+from mbm_keras.inputs import decoder_name
 from mbm_keras.layers import replace_absent
 from mbm_keras.tasks import classification
 from mbm_keras.towers.encode import encode_all
@@ -31,9 +33,9 @@ from mbm_keras.towers.encode import encode_all
 PRESETS = {
     "tiny": dict(
         features=[
-            dict(name="text", modality="text", vocabulary_size=20),
-            dict(name="image", modality="image", size=16),
-            dict(name="audio", modality="audio", frames=16, num_mel_bins=8),
+            InputSpec("text", "text", dict(vocabulary_size=20)),
+            InputSpec("image", "image", dict(size=16)),
+            InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
         ],
         num_outputs=3,
         width=8,
@@ -273,9 +275,9 @@ def build(
     written = [_decoder(feature, decoders, z, units) for feature in features]
     said = [
         Reconstruction(
-            feature["modality"],
-            elbo * (weights or {}).get(feature["name"], 1.0),
-            name=f"{feature['name']}_reconstruction",
+            feature.modality,
+            elbo * (weights or {}).get(feature.name, 1.0),
+            name=f"{feature.name}_reconstruction",
         )
         for feature in features
     ]
@@ -324,15 +326,15 @@ def generator(model):
 
 
 def _decoder(feature, decoders, z, units):
-    name, modality = feature["name"], feature["modality"]
+    name, modality = feature.name, feature.modality
     decode = (decoders or {}).get(name) or DECODERS.get(modality)
     if decode is None:
         raise ValueError(
             f"There is a decoder for {sorted(DECODERS)}. Give another modality its own "
             f"in `decoders`. Received: feature={feature}."
         )
-    sizes = {k: v for k, v in feature.items() if k not in ("name", "modality")}
-    return keras.Model(z, decode(z, units, **sizes), name=f"{name}_decoder")
+    made = decode(z, units, **feature.sizes)
+    return keras.Model(z, made, name=decoder_name(feature.key))
 
 
 def _members(subset, present, embedded):

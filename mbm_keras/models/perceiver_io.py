@@ -16,6 +16,8 @@ import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.inputs import InputSpec
+from mbm_keras.inputs import tower_name
 from mbm_keras.layers import AttachMask
 from mbm_keras.layers import LearnedTokens
 from mbm_keras.layers import nonzero_steps
@@ -40,7 +42,7 @@ def array_tower(size, *, width=None, pool=False, name="array"):
     """
     array = keras.Input((None, size), name=name)
     x = AttachMask()([array, nonzero_steps(array)])
-    return keras.Model([array], x, name=f"{name}_tower")
+    return keras.Model([array], x, name=tower_name(name))
 
 
 TOWERS = {**DEFAULTS, "array": array_tower}
@@ -48,9 +50,9 @@ TOWERS = {**DEFAULTS, "array": array_tower}
 PRESETS = {
     "tiny": dict(
         features=[
-            dict(name="text", modality="text", vocabulary_size=20),
-            dict(name="image", modality="image", size=16),
-            dict(name="audio", modality="audio", frames=16, num_mel_bins=8),
+            InputSpec("text", "text", dict(vocabulary_size=20)),
+            InputSpec("image", "image", dict(size=16)),
+            InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
         ],
         num_outputs=3,
         width=8,
@@ -62,7 +64,7 @@ PRESETS = {
         key_width=4,
     ),
     "readme": dict(
-        features=[dict(name="array", modality="array", size=32)],
+        features=[InputSpec("array", "array", dict(size=32))],
         num_outputs=100,
         width=32,
         bands=0,

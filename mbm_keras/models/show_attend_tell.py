@@ -23,6 +23,7 @@ from keras import ops
 
 from mbm_keras.generation import SequenceGenerator
 from mbm_keras.generation import inverse_cdf
+from mbm_keras.inputs import InputSpec
 from mbm_keras.tasks.captioning import word_losses
 from mbm_keras.towers.encode import DEFAULTS
 from mbm_keras.towers.encode import encode
@@ -58,7 +59,7 @@ TOWERS = {"image": DEFAULTS["image"], "sequence": regions_tower}
 
 # COCO: regions of VGG-19 before its last pooling.
 COCO = dict(
-    feature=dict(name="regions", modality="sequence", size=512),
+    feature=InputSpec("regions", "sequence", dict(size=512)),
     vocabulary_size=10_000,
     width=512,
     word_width=512,
@@ -68,7 +69,7 @@ COCO = dict(
 )
 PRESETS = {
     "tiny": dict(
-        feature=dict(name="image", modality="image", size=16),
+        feature=InputSpec("image", "image", dict(size=16)),
         vocabulary_size=12,
         width=8,
         word_width=6,

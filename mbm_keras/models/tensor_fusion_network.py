@@ -16,6 +16,7 @@ import keras
 from keras import layers
 
 from mbm_keras.fusion import TensorFusion
+from mbm_keras.inputs import InputSpec
 from mbm_keras.tasks import classification
 from mbm_keras.tasks import regression
 from mbm_keras.towers import text_rnn
@@ -27,9 +28,9 @@ TOWERS = {**DEFAULTS, "text": text_rnn.build}
 PRESETS = {
     "tiny": dict(
         features=[
-            dict(name="text", modality="text", vocabulary_size=20),
-            dict(name="image", modality="image", size=16),
-            dict(name="audio", modality="audio", frames=16, num_mel_bins=8),
+            InputSpec("text", "text", dict(vocabulary_size=20)),
+            InputSpec("image", "image", dict(size=16)),
+            InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
         ],
         widths=4,
         num_outputs=3,
@@ -38,9 +39,9 @@ PRESETS = {
     # Covarep, Facet and GloVe features of CMU-MOSI: a sentiment between -3 and 3.
     "mosi": dict(
         features=[
-            dict(name="audio", modality="vector", size=74),
-            dict(name="video", modality="vector", size=47),
-            dict(name="text", modality="sequence", size=300),
+            InputSpec("audio", "vector", dict(size=74)),
+            InputSpec("video", "vector", dict(size=47)),
+            InputSpec("text", "sequence", dict(size=300)),
         ],
         widths={"audio": 32, "video": 32, "text": 128},
         num_outputs=1,

@@ -6,6 +6,7 @@ import pathlib
 import tensorflow as tf
 
 from data_pipelines.decoding.status import STATUS
+from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import keys
 from mbm_keras.preprocessing.registry import PREPROCESSORS
 
@@ -48,9 +49,10 @@ class Features(tf.Module):
         return {chosen[name]: f for name, f in self.by_name.items()}
 
     def inputs(self):
-        """What a model's builder must know: one dict per input."""
+        """The `InputSpec` of every input, for the builder of a model."""
+        chosen = self.keys
         return [
-            {"name": name, "modality": f.modality, **f.sizes()}
+            InputSpec(name, f.modality, f.sizes(), chosen[name])
             for name, f in self.by_name.items()
         ]
 

@@ -11,6 +11,7 @@ sound says what it is and its moment does not.
 import keras
 from keras import layers
 
+from mbm_keras.inputs import tower_name
 from mbm_keras.layers import AttachMask
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import PadSteps
@@ -88,4 +89,4 @@ def build(
         x = layers.GlobalMaxPooling1D()(zero_padding(x, mask))  # (batch, width)
     elif mask is not None:
         x = AttachMask()([x, mask])
-    return keras.Model([audio], x, name=f"{name}_tower")
+    return keras.Model([audio], x, name=tower_name(name))

@@ -9,6 +9,7 @@ time for two GRUs and the last state.
 import keras
 from keras import layers
 
+from mbm_keras.inputs import tower_name
 from mbm_keras.layers import AttachMask
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import MaskedMean
@@ -82,4 +83,4 @@ def build(
     x = layers.Bidirectional(layers.GRU(width // 2, return_sequences=True))(x)
     if pool:
         x = MaskedMean()(x)  # (batch, width)
-    return keras.Model([audio], x, name=f"{name}_tower")
+    return keras.Model([audio], x, name=tower_name(name))

@@ -1,7 +1,16 @@
-"""From inputs to what their towers make of them."""
+"""From the inputs of a model to what their towers give."""
+
+import inspect
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
+from mbm_keras.inputs import PRESENT
+from mbm_keras.inputs import InputSpec
+from mbm_keras.inputs import zero_absent_name
 from mbm_keras.layers import ValidMask
 from mbm_keras.layers import ZeroAbsent
 from mbm_keras.towers import audio_cnn
@@ -23,71 +32,88 @@ DEFAULTS = {
     "vector": vector_mlp.build,
     "video": video_cnn.build,
 }
+_OURS = ("width", "pool", "name")  # arguments of a builder that are no sizes
+
+Builder = Callable[..., keras.Model]
 
 
-def encode(feature, *, width, pool, present=None, towers=None, defaults=DEFAULTS):
-    """An input of a model, and what its tower makes of it.
+def encode(
+    spec: InputSpec,
+    *,
+    width: int | Mapping[str, int],
+    pool: bool,
+    present: Any = None,
+    towers: Mapping[str, Builder] | None = None,
+    defaults: Mapping[str, Builder] = DEFAULTS,
+) -> tuple[Any, Any]:
+    """Makes the input that a spec describes, and calls its tower on it.
 
     Args:
-        feature: As `Features.inputs()` lists them: its `name`, its `modality`, and what
-            the tower of that modality needs to know.
-        width: Size of what the tower gives, or a dict of sizes by input name.
+        spec: The input.
+        width: Size of the tower's output, or sizes by input name.
         pool: True for an embedding, False for a sequence.
-        present: `(batch,)` bool, where rows may lack this input: the tower then sees
-            zeros, whatever stands there.
-        towers: Builder by input name, where the default of its modality will not do.
+        present: `(batch,)` bool: which rows have the input; the tower sees zeros in the
+            others. None if all have it.
+        towers: Builder by input name, instead of the default of the modality.
         defaults: Builder by modality.
 
     Returns:
-        A `keras.Input` and a tensor `(batch, width)` or `(batch, places, width)`.
+        A `keras.Input` with the name `spec.key`, and a tensor `(batch, width)` or
+        `(batch, n, width)`.
 
     Raises:
-        ValueError: If neither has a builder for it.
+        ValueError: If there is no builder for the modality, or the sizes are not those
+            that the builder takes.
     """
-    name, modality = feature["name"], feature["modality"]
-    builder = (towers or {}).get(name) or defaults.get(modality)
-    if builder is None:
-        raise ValueError(
-            f"There is a default tower for {sorted(defaults)}. Give another "
-            f"modality its builder in `towers`. Received: feature={feature}."
-        )
-    sizes = {k: v for k, v in feature.items() if k not in ("name", "modality")}
-    width = width[name] if isinstance(width, dict) else width
-    tower = builder(**sizes, width=width, pool=pool, name=name)
-    (x,) = tower.inputs
-    given = x = keras.Input(x.shape[1:], dtype=x.dtype, name=name)
+    build = builder_for(spec, towers, defaults)
+    check_sizes(spec, build)
+    width = width[spec.name] if isinstance(width, Mapping) else width
+    tower = build(**spec.sizes, width=width, pool=pool, name=spec.key)
+
+    (inner,) = tower.inputs
+    outer = x = keras.Input(inner.shape[1:], dtype=inner.dtype, name=spec.key)
     if present is not None:
-        x = ZeroAbsent(name=f"{name}_present")(x, present)
-    return given, tower(x)
+        x = ZeroAbsent(name=zero_absent_name(spec.key))(x, present)
+    return outer, tower(x)  # (batch, width) or (batch, n, width)
 
 
-def encode_all(features, *, width, pool, presence, towers=None, defaults=DEFAULTS):
-    """All inputs of a model, and what their towers make of them.
+def encode_all(
+    specs: Sequence[InputSpec],
+    *,
+    width: int | Mapping[str, int],
+    pool: bool | Mapping[str, bool],
+    presence: bool,
+    towers: Mapping[str, Builder] | None = None,
+    defaults: Mapping[str, Builder] = DEFAULTS,
+) -> tuple[list[Any], list[Any], Any]:
+    """Makes all inputs of a model, and calls their towers on them.
 
     Args:
-        features: One dict per input, see `encode`.
+        specs: The inputs.
         width: As for `encode`.
-        pool: As for `encode`, or a dict by input name.
+        pool: As for `encode`, or by input name.
         presence: True for one more input, `present` `(batch, n)` bool.
         towers: As for `encode`.
         defaults: As for `encode`.
 
     Returns:
-        A list of `keras.Input`, `present` the last of them; a list of tensors, one for
-        each feature; and `present`, or None.
+        The list of `keras.Input`, with `present` as the last one; the list of tensors,
+        one for each spec; and `present`, or None.
 
     Raises:
-        ValueError: If there is no builder for one of them.
+        ValueError: As for `encode`; if there is no input, two have one name, or
+            `towers` has the name of none.
     """
+    check_names(specs, towers)
     present = None
     if presence:
-        present = keras.Input((len(features),), dtype="bool", name="present")
+        present = keras.Input((len(specs),), dtype="bool", name=PRESENT)
     inputs, encoded = [], []
-    for i, feature in enumerate(features):
+    for i, spec in enumerate(specs):
         x, y = encode(
-            feature,
+            spec,
             width=width,
-            pool=pool[feature["name"]] if isinstance(pool, dict) else pool,
+            pool=pool[spec.name] if isinstance(pool, Mapping) else pool,
             present=present[:, i] if presence else None,
             towers=towers,
             defaults=defaults,
@@ -97,15 +123,82 @@ def encode_all(features, *, width, pool, presence, towers=None, defaults=DEFAULT
     return [*inputs, present] if presence else inputs, encoded, present
 
 
-def valid_masks(sequences, present):
-    """Which places count: no padding, in rows that have the input.
+def builder_for(
+    spec: InputSpec,
+    towers: Mapping[str, Builder] | None = None,
+    defaults: Mapping[str, Builder] = DEFAULTS,
+) -> Builder:
+    """The builder of an input's tower.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    build = (towers or {}).get(spec.name) or defaults.get(spec.modality)
+    if build is None:
+        raise ValueError(
+            f"Expected a modality with a default tower, one of {sorted(defaults)}, or "
+            f"a builder in `towers`. Received: name={spec.name!r}, "
+            f"modality={spec.modality!r}."
+        )
+    return build
+
+
+def check_sizes(spec: InputSpec, build: Builder) -> None:
+    """Compares the sizes of an input with the arguments of its builder.
+
+    Raises:
+        ValueError: If one is missing, or is no argument of the builder.
+    """
+    arguments = {
+        name: parameter
+        for name, parameter in inspect.signature(build).parameters.items()
+        if name not in _OURS
+    }
+    kinds = {parameter.kind for parameter in arguments.values()}
+    required = [
+        name
+        for name, parameter in arguments.items()
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
+    takes_any = inspect.Parameter.VAR_KEYWORD in kinds
+    unknown = (
+        [] if takes_any else [name for name in spec.sizes if name not in arguments]
+    )
+    if unknown or not set(required) <= set(spec.sizes):
+        received = ", ".join(f"{name}={value}" for name, value in spec.sizes.items())
+        raise ValueError(
+            f"Expected sizes of input {spec.name!r} ({spec.modality}): "
+            f"{', '.join(required) or 'none'}. Received: {received or 'none'}."
+        )
+
+
+def check_names(specs: Sequence[InputSpec], towers: Mapping[str, Any] | None) -> None:
+    """Compares the names of inputs with each other, and with those of `towers`.
+
+    Raises:
+        ValueError: If there is no input, two have one name or key, or `towers` has the
+            name of none.
+    """
+    names = [spec.name for spec in specs]
+    different = len({spec.key for spec in specs}) == len(set(names)) == len(names)
+    if not names or not different or not set(towers or ()) <= set(names):
+        raise ValueError(
+            "Expected at least one input, each with a name and a key of its own, and "
+            f"`towers` by the names of inputs. Received: inputs={names}, "
+            f"keys={[spec.key for spec in specs]}, towers={sorted(towers or ())}."
+        )
+
+
+def valid_masks(sequences: Sequence[Any], present: Any) -> list[Any]:
+    """Masks of the steps that are valid: no padding, in rows that have the input.
 
     Args:
-        sequences: List of `n` tensors `(batch, places_i, width)`.
+        sequences: List of `n` tensors `(batch, steps_i, width)`.
         present: `(batch, n)` bool, or None if everything is present.
 
     Returns:
-        A list of `(batch, places_i)` bool.
+        A list of `(batch, steps_i)` bool.
     """
     return [
         ValidMask()(x, None if present is None else present[:, i])

@@ -8,6 +8,8 @@ import importlib
 import keras
 from keras import layers
 
+from mbm_keras.inputs import tower_name
+
 PRESETS = {
     "tiny": dict(size=32, application=keras.applications.MobileNetV3Small, width=8),
     "mobilenet": dict(
@@ -83,4 +85,4 @@ def build(
     x = layers.Dropout(dropout)(x)
     if project:
         x = layers.Dense(width, activation="relu")(x)
-    return keras.Model([image], x, name=f"{name}_tower")
+    return keras.Model([image], x, name=tower_name(name))

@@ -12,6 +12,7 @@ import math
 import keras
 from keras import layers
 
+from mbm_keras.inputs import tower_name
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import nonzero_rows
 
@@ -80,4 +81,4 @@ def build(
     x = layers.Dense(width, activation="relu")(x)  # (batch, regions, width)
     if pool:
         x = layers.GlobalMaxPooling1D()(x)  # (batch, width)
-    return keras.Model([image], x, name=f"{name}_tower")
+    return keras.Model([image], x, name=tower_name(name))

@@ -9,6 +9,7 @@ stage, as the paper's CIFAR networks do; widths and depth are arguments.
 import keras
 from keras import layers
 
+from mbm_keras.inputs import tower_name
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import nonzero_rows
 
@@ -74,4 +75,4 @@ def build(
         x = layers.Reshape((-1, filters[-1]))(x)  # (batch, regions, filters[-1])
     x = layers.Dropout(dropout)(x)
     x = layers.Dense(width, activation="relu")(x)
-    return keras.Model([image], x, name=f"{name}_tower")
+    return keras.Model([image], x, name=tower_name(name))

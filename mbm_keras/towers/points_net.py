@@ -12,6 +12,7 @@ import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.inputs import tower_name
 from mbm_keras.layers import AttachMask
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import nonzero_steps
@@ -72,4 +73,4 @@ def build(
         )  # (batch, width), no value is below 0
     else:
         x = AttachMask()([x, mask])
-    return keras.Model([points], x, name=f"{name}_tower")
+    return keras.Model([points], x, name=tower_name(name))

@@ -8,6 +8,7 @@ Deviation: steps of zeros are padding.
 import keras
 from keras import layers
 
+from mbm_keras.inputs import tower_name
 from mbm_keras.layers import AttachMask
 from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import nonzero_steps
@@ -36,4 +37,4 @@ def build(size, *, width=128, use_bias=True, pool=True, name="sequence"):
     x = AttachMask()([x, nonzero_steps(sequence)])
     if pool:
         x = MaskedMean()(x)  # (batch, width)
-    return keras.Model([sequence], x, name=f"{name}_tower")
+    return keras.Model([sequence], x, name=tower_name(name))

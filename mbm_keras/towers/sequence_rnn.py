@@ -8,6 +8,8 @@ has it. Deviation: steps of zeros are padding.
 import keras
 from keras import layers
 
+from mbm_keras.inputs import tower_name
+
 PRESETS = {"tiny": dict(size=5, units=6, width=8)}
 
 
@@ -33,4 +35,4 @@ def build(size, *, units=128, width=128, dropout=0.2, pool=True, name="sequence"
     x = layers.LSTM(units, return_sequences=not pool)(x)
     x = layers.Dropout(dropout)(x)
     x = layers.Dense(width)(x)
-    return keras.Model([sequence], x, name=f"{name}_tower")
+    return keras.Model([sequence], x, name=tower_name(name))

@@ -9,6 +9,8 @@ import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.inputs import tower_name
+
 PRESETS = {"tiny": dict(numbers=2, categories=(4, 3), units=(8,), width=8)}
 
 
@@ -62,4 +64,4 @@ def build(
     x = layers.Dense(width, activation="relu")(x)  # (batch, width)
     if not pool:
         x = layers.Reshape((1, width))(x)
-    return keras.Model([table], x, name=f"{name}_tower")
+    return keras.Model([table], x, name=tower_name(name))

@@ -11,6 +11,7 @@ import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.inputs import tower_name
 from mbm_keras.layers import MaskedMean
 
 PRESETS = {"tiny": dict(vocabulary_size=20, width=8)}
@@ -47,7 +48,7 @@ def build(
     x = WordConvolutions(width, sizes)(x)
     if pool:
         x = MaskedMean()(x)  # (batch, width)
-    return keras.Model([text], x, name=f"{name}_tower")
+    return keras.Model([text], x, name=tower_name(name))
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.towers.text_cnn")

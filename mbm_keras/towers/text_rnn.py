@@ -13,6 +13,7 @@ words and not the last state, which forgets the first words of a long text.
 import keras
 from keras import layers
 
+from mbm_keras.inputs import tower_name
 from mbm_keras.layers import MaskedMean
 
 PRESETS = {
@@ -70,4 +71,4 @@ def build(
         x = rnn(width, return_sequences=True)(x)
     if pool:
         x = MaskedMean()(x)  # (batch, width)
-    return keras.Model([text], x, name=f"{name}_tower")
+    return keras.Model([text], x, name=tower_name(name))

@@ -10,6 +10,7 @@ warm-up of the learning rate.
 import keras
 from keras import layers
 
+from mbm_keras.inputs import tower_name
 from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import Sinusoids
 
@@ -68,4 +69,4 @@ def build(
     x = layers.LayerNormalization()(x)
     if pool:
         x = MaskedMean()(x)  # (batch, width)
-    return keras.Model([text], x, name=f"{name}_tower")
+    return keras.Model([text], x, name=tower_name(name))

@@ -9,6 +9,7 @@ normalisation.
 import keras
 from keras import layers
 
+from mbm_keras.inputs import tower_name
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import nonzero_rows
 
@@ -38,4 +39,4 @@ def build(size, *, width=32, depth=3, dropout=0.2, pool=True, name="vector"):
         x = layers.Dense(width, activation="relu")(x)
     if not pool:
         x = layers.Reshape((1, width))(x)
-    return keras.Model([vector], x, name=f"{name}_tower")
+    return keras.Model([vector], x, name=tower_name(name))

@@ -10,6 +10,7 @@ import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.inputs import tower_name
 from mbm_keras.layers import AttachMask
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import MaskedMean
@@ -74,4 +75,4 @@ def build(
     x = layers.Bidirectional(layers.GRU(width // 2, return_sequences=True))(x)
     if pool:
         x = MaskedMean()(x)  # (batch, width)
-    return keras.Model([video], x, name=f"{name}_tower")
+    return keras.Model([video], x, name=tower_name(name))

@@ -24,9 +24,8 @@ BOXES = ["--box", "0,0,0.5,1", "--box", "0.5,0,1,1"]
 
 def halving(features, **more):
     """A separator whose masks are a half: every sound is half of the mixture."""
-    sizes = {k: v for f in features.inputs() for k, v in f.items()}
+    sizes = {k: v for spec in features.inputs() for k, v in spec.sizes.items()}
     tiny = looking_to_listen.PRESETS["tiny"] | sizes | more
-    del tiny["name"], tiny["modality"]
     model = looking_to_listen.build(**tiny)
     last = [layer for layer in model.layers if hasattr(layer, "kernel")][-1]
     kernel, bias = last.get_weights()

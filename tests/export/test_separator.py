@@ -29,8 +29,7 @@ def wav_bytes(wave, rate=RATE, subtype="FLOAT"):
 
 def test_a_mixture_becomes_a_sound_per_speaker(tmp_path):
     features = Features(mixture=Waveform(RATE, 0.16), sight=Faces(2, 5, 12))
-    sizes = {k: v for f in features.inputs() for k, v in f.items()}
-    del sizes["name"], sizes["modality"]
+    sizes = {k: v for spec in features.inputs() for k, v in spec.sizes.items()}
     tiny = looking_to_listen.PRESETS["tiny"] | sizes
     separator = looking_to_listen.separator(looking_to_listen.build(**tiny))
     path = tmp_path / "served"

@@ -4,12 +4,13 @@ import keras
 import numpy as np
 
 from data_pipelines import Samples
+from mbm_keras.inputs import InputSpec
 from mbm_keras.models import late_fusion
 from tests.helpers import assert_same
 
 FEATURES = [
-    dict(name="text", modality="text", vocabulary_size=9),
-    dict(name="image", modality="image", size=16),
+    InputSpec("text", "text", dict(vocabulary_size=9)),
+    InputSpec("image", "image", dict(size=16)),
 ]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from mbm_keras.fusion import FUSIONS
 from mbm_keras.fusion import FiLMFusion
+from mbm_keras.inputs import InputSpec
 from mbm_keras.models import late_fusion
 from mbm_keras.tasks import regression
 from mbm_keras.towers import text_rnn
@@ -27,8 +28,8 @@ def test_every_fusion_with_every_modality(name, pool):
 
 def test_two_inputs_of_one_modality():
     features = [
-        dict(name="question", modality="text", vocabulary_size=20),
-        dict(name="caption", modality="text", vocabulary_size=30),
+        InputSpec("question", "text", dict(vocabulary_size=20)),
+        InputSpec("caption", "text", dict(vocabulary_size=30)),
     ]
     model = late_fusion.build(features=features, num_outputs=3, width=8)
     assert [t.name for t in model.inputs] == ["question", "caption", "present"]
@@ -68,9 +69,9 @@ def test_runs_with_xla():
     "features, towers, message",
     [
         ([], {}, "at least one input"),
-        ([dict(name="a", modality="text", vocabulary_size=9)] * 2, {}, "name of its"),
+        ([InputSpec("a", "text", dict(vocabulary_size=9))] * 2, {}, "name of its"),
         (TINY["features"], {"photo": None}, r"towers=\['photo'\]"),
-        ([dict(name="a", modality="smell")], {}, "'modality': 'smell'"),
+        ([InputSpec("a", "smell")], {}, "modality='smell'"),
     ],
 )
 def test_rejects(features, towers, message):

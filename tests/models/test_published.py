@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from mbm_keras.inputs import InputSpec
 from mbm_keras.layers import present_mean
 from mbm_keras.models import ZOO
 from mbm_keras.models import film
@@ -74,7 +75,7 @@ def test_every_input_matters_for_every_other(module):
 
 def test_mult_takes_sequences_of_unequal_length():
     features = [
-        dict(name=name, modality="sequence", size=size)
+        InputSpec(name, "sequence", dict(size=size))
         for name, size in (("words", 7), ("sound", 5))
     ]
     model = tiny(mult, features=features)
@@ -134,8 +135,8 @@ def test_coordinates_go_from_corner_to_corner():
             {
                 "seen": "audio",
                 "features": [
-                    dict(name="text", modality="text", vocabulary_size=9),
-                    dict(name="audio", modality="audio", frames=None, num_mel_bins=8),
+                    InputSpec("text", "text", dict(vocabulary_size=9)),
+                    InputSpec("audio", "audio", dict(frames=None, num_mel_bins=8)),
                 ],
             },
             "the same size in every batch",
@@ -212,8 +213,8 @@ def test_losses_of_the_mvae_against_numpy():
 
 def test_the_mvae_learns_to_make_what_it_has_seen():
     features = [
-        dict(name="image", modality="image", size=8),
-        dict(name="vector", modality="vector", size=3),
+        InputSpec("image", "image", dict(size=8)),
+        InputSpec("vector", "vector", dict(size=3)),
     ]
     model = tiny(mvae, features=features, num_outputs=2, units=16, elbo=1.0)
     rng = np.random.default_rng(0)
@@ -241,7 +242,7 @@ def test_the_mvae_learns_to_make_what_it_has_seen():
 
 
 def test_the_mvae_wants_a_decoder():
-    features = [dict(name="table", modality="table", numbers=2)]
+    features = [InputSpec("table", "table", dict(numbers=2))]
     with pytest.raises(ValueError, match="decoder.*'modality': 'table'"):
         tiny(mvae, features=features)
 

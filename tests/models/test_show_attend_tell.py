@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mbm_keras.generation import BeamSearch
+from mbm_keras.inputs import InputSpec
 from mbm_keras.models import show_attend_tell
 from mbm_keras.models.show_attend_tell import CaptionDecoder
 from mbm_keras.tasks import captioning
@@ -223,11 +224,11 @@ def test_learns_captions_and_writes_them(how, tmp_path):
         (dict(vocabulary_size=3), "a vocabulary holds padding"),
         (dict(units=0), "Sizes are at least 1"),
         (
-            dict(feature=dict(name="image", modality="image", size=1)),
+            dict(feature=InputSpec("image", "image", dict(size=1))),
             "must be at least",
         ),
         (
-            dict(feature=dict(name="regions", modality="sequence", size=5)),
+            dict(feature=InputSpec("regions", "sequence", dict(size=5))),
             "Regions are looked at as they are",
         ),
     ],

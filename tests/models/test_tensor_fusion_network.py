@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mbm_keras.inputs import InputSpec
 from mbm_keras.models import tensor_fusion_network
 from tests.helpers import numpy
 
@@ -43,7 +44,7 @@ def test_the_smaller_text_of_the_authors_code():
     "wrong, said",
     [
         ({"widths": 512}, r"would have [\d,]+ weights"),
-        ({"features": [dict(name="a", modality="smell")]}, "'modality': 'smell'"),
+        ({"features": [InputSpec("a", "smell")]}, "modality='smell'"),
     ],
 )
 def test_rejects(wrong, said):

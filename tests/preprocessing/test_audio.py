@@ -8,6 +8,7 @@ import pytest
 import soundfile
 import tensorflow as tf
 
+from mbm_keras.inputs import InputSpec
 from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import LogMel
 from mbm_keras.preprocessing import Waveform
@@ -140,9 +141,7 @@ def test_a_waveform_is_cut_padded_and_resampled():
     other = Waveform(8_000, 0.25)(tf.constant(wav_bytes(rate=44_100))).numpy()
     assert np.abs(other - wave[:2_000])[100:-100].max() < 0.02
     features = Features(mixture=Waveform(8_000, 0.25))
-    assert features.inputs() == [
-        {"name": "mixture", "modality": "wave", "samples": 2_000}
-    ]
+    assert features.inputs() == [InputSpec("mixture", "wave", {"samples": 2_000})]
     arrays, status = features.decode_batch({"mixture": tf.constant([data, b"", b"no"])})
     assert status.numpy().ravel().tolist() == [0, 1, 2]
     np.testing.assert_array_equal(arrays["mixture"][0], right)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mbm_keras.inputs import InputSpec
 from mbm_keras.preprocessing import Category
 from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import LogMel
@@ -96,8 +97,8 @@ def test_an_unknown_preprocessor_in_the_file_is_an_error(tmp_path):
 
 def test_inputs_are_what_builders_ask_for(features):
     assert features.inputs() == [
-        {"name": "text", "modality": "text", "vocabulary_size": 4},
-        {"name": "image", "modality": "image", "size": 8},
-        {"name": "audio", "modality": "audio", "frames": 23, "num_mel_bins": 8},
-        {"name": "table", "modality": "table", "numbers": 1, "categories": (3,)},
+        InputSpec("text", "text", {"vocabulary_size": 4}),
+        InputSpec("image", "image", {"size": 8}),
+        InputSpec("audio", "audio", {"frames": 23, "num_mel_bins": 8}),
+        InputSpec("table", "table", {"numbers": 1, "categories": (3,)}),
     ]

@@ -71,4 +71,4 @@ def test_captions_learn_a_length_that_holds_the_end():
     with pytest.raises(ValueError, match="no word"):
         Caption().adapt(["", "!?"])
     features = Features(caption=caption)
-    assert features.inputs()[0]["vocabulary_size"] == 6
+    assert features.inputs()[0].sizes["vocabulary_size"] == 6

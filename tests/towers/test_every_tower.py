@@ -1,5 +1,6 @@
 """What every tower must do. A new tower is tested by being listed."""
 
+import functools
 import inspect
 
 import keras
@@ -7,7 +8,10 @@ import numpy as np
 import pytest
 from keras import layers
 
+from mbm_keras.inputs import InputSpec
 from mbm_keras.towers import TOWERS
+from mbm_keras.towers import image_cnn
+from mbm_keras.towers.encode import encode
 from tests.helpers import assert_same
 from tests.helpers import every_weight_gets_a_gradient
 from tests.helpers import random_inputs
@@ -200,3 +204,37 @@ def test_sounds_of_several_lengths_train_and_come_back_from_disk(name, tmp_path)
     again = keras.models.load_model(tmp_path / "tower.keras")
     assert_same(tower(x), again(x))
     assert np.isfinite(np.asarray(again({"audio": np.zeros((2, 24, 8))}))).all()
+
+
+PHOTO = InputSpec("photo", "image", {"size": 16}, key="photo_input")
+
+
+def test_encode_gives_an_input_and_what_its_tower_makes_of_it():
+    x, y = encode(PHOTO, width={"photo": 8}, pool=True)
+    assert x.name == "photo_input" and x.shape == (None, 16, 16, 3)
+    assert y.shape == (None, 8)
+    model = keras.Model(x, y)
+    assert model.get_layer(PHOTO.tower).count_params()
+
+
+@pytest.mark.parametrize(
+    "sizes, builder, message",
+    [
+        ({"sise": 64}, None, r"input 'photo' \(image\): size. Received: sise=64\."),
+        ({}, None, r"input 'photo' \(image\): size. Received: none\."),
+        (
+            {"size": 64, "sise": 3},
+            functools.partial(image_cnn.build, filters=(4, 8)),
+            r"\(image\): size. Received: size=64, sise=3\.",
+        ),
+    ],
+)
+def test_encode_rejects_sizes_that_no_tower_takes(sizes, builder, message):
+    towers = {"photo": builder} if builder else None
+    with pytest.raises(ValueError, match=message):
+        encode(InputSpec("photo", "image", sizes), width=8, pool=True, towers=towers)
+
+
+def test_encode_rejects_a_modality_without_a_tower():
+    with pytest.raises(ValueError, match="name='a', modality='smell'"):
+        encode(InputSpec("a", "smell"), width=8, pool=True)

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from mbm_keras.fusion import ConcatenationFusion
+from mbm_keras.inputs import InputSpec
 from mbm_keras.models import show_attend_tell
 from mbm_keras.tasks import captioning
 from mbm_keras.tasks import classification
@@ -213,7 +214,7 @@ def captioner(rows=24):
         frozen=True,
     )
     model = show_attend_tell.build(
-        feature=dict(name="image", modality="image", size=32),
+        feature=InputSpec("image", "image", dict(size=32)),
         towers={"image": tower},
         vocabulary_size=8,
         width=128,

@@ -3,60 +3,21 @@
 import io
 
 import numpy as np
-import polars as pl
 import pytest
 import soundfile
 
 from data_pipelines import augment
 from data_pipelines.decoding.decode import decode
-from data_pipelines.sources import table
-from mbm_keras.preprocessing import Features
-from mbm_keras.preprocessing import Label
-from mbm_keras.preprocessing import LogMel
-from mbm_keras.preprocessing import Pixels
 from mbm_keras.preprocessing import WordIds
 from tests.helpers import image_bytes
 from tests.helpers import wav_bytes
-
-
-def make(tmp_path, rows, files):
-    for name, data in files.items():
-        (tmp_path / name).write_bytes(data)
-    frame = pl.DataFrame(rows, schema=["text", "photo", "voice", "y"], orient="row")
-    frame.write_csv(tmp_path / "rows.csv")
-    columns = {"text": "text", "photo": "image", "voice": "audio"}
-    rows = table.open_table(
-        tmp_path / "rows.csv", target="y", columns=columns, inputs=list(columns)
-    )
-    words = WordIds(4, ["hello", "there"])
-    features = Features(text=words, photo=Pixels(8), voice=LogMel(8_000, 0.25, 8))
-    return rows, features, {"y": Label(["no", "yes"])}
-
-
-FILES = {
-    "good.png": image_bytes(),
-    "cut.jpg": image_bytes("JPEG")[:-100],
-    "good.wav": wav_bytes(),
-    "bad.wav": wav_bytes().replace(b"fmt ", b"fnt "),
-    "empty.wav": b"",
-}
-
-ROWS = [
-    ("hello there", "good.png", "good.wav", "yes"),
-    ("hello", "good.png", "", "no"),
-    ("hello", "cut.jpg", "good.wav", "no"),
-    ("hello", "good.png", "bad.wav", "no"),
-    ("hello", "missing.png", "good.wav", "no"),
-    ("hello", "good.png", "empty.wav", "no"),
-    ("hello", "../good.png", "good.wav", "no"),
-    ("", "", "", "no"),
-    ("hello", "good.png", "good.wav", "perhaps"),
-    ("hello", "good.png", "good.wav", None),
-]
+from tests.tables import FILES
+from tests.tables import ROWS
+from tests.tables import make_table
 
 
 def test_every_row_is_good_or_broken_with_its_reason(tmp_path):
-    rows, features, targets = make(tmp_path, ROWS, FILES)
+    rows, features, targets = make_table(tmp_path, ROWS, FILES)
     samples, good, broken = decode(rows, features, targets)
     assert list(samples.ids) == [1, 2] and good.sum() == 2
     reasons = {(b.row, b.column): b.reason for b in broken}
@@ -72,7 +33,7 @@ def test_every_row_is_good_or_broken_with_its_reason(tmp_path):
 
 
 def test_a_corrupt_part_can_be_kept_as_absent(tmp_path):
-    rows, features, _ = make(tmp_path, ROWS, FILES)
+    rows, features, _ = make_table(tmp_path, ROWS, FILES)
     samples, good, broken = decode(rows, features, keep_corrupt=True)
     assert good.sum() == 9 and not good[7]
     assert samples.present()[2].tolist() == [True, False, True]
@@ -87,7 +48,7 @@ def test_the_reason_is_a_sentence_with_its_numbers(tmp_path):
         ("hello", "bomb.png", "good.wav", "no"),
         ("hi", "good.png", "cut.wav", "no"),
     ]
-    _, _, broken = decode(*make(tmp_path, both, files))
+    _, _, broken = decode(*make_table(tmp_path, both, files))
     assert [item.reason for item in broken] == [
         "cannot be decoded: more pixels than allowed: 3600000000 50000000",
         "cannot be decoded: WAV file ends early: bytes 4000 3900",
@@ -95,14 +56,14 @@ def test_the_reason_is_a_sentence_with_its_numbers(tmp_path):
 
 
 def test_a_column_that_is_no_input_is_named(tmp_path):
-    rows, features, _ = make(tmp_path, ROWS, FILES)
+    rows, features, _ = make_table(tmp_path, ROWS, FILES)
     features.by_name["photograph"] = features.by_name.pop("photo")
     with pytest.raises(ValueError, match=r"\['photograph'\] that are no inputs"):
         decode(rows, features)
 
 
 def test_a_shared_picture_is_decoded_once(tmp_path):
-    rows, features, targets = make(tmp_path, ROWS[:1] * 7, FILES)
+    rows, features, targets = make_table(tmp_path, ROWS[:1] * 7, FILES)
     samples, _, _ = decode(rows, features, targets)
     assert len(samples) == 7
     assert {name: len(v) for name, v in samples.values.items()} == {
@@ -120,7 +81,7 @@ def test_compressed_sound_is_the_sound_it_was(tmp_path, kind):
     name = f"a.{kind.lower()}"
     files = {**FILES, name: data.getvalue()}
     both = [("hello", "", name, "no"), ("hello", "", "good.wav", "no")]
-    samples, _, broken = decode(*make(tmp_path, both, files))
+    samples, _, broken = decode(*make_table(tmp_path, both, files))
     assert broken == [] and len(samples) == 2
     left, right = samples.values["voice"]
     assert np.abs(left[3:-3] - right[3:-3]).max(axis=1).mean() < 3
@@ -128,7 +89,7 @@ def test_compressed_sound_is_the_sound_it_was(tmp_path, kind):
 
 def test_batches_have_every_row_once_and_depend_on_the_seed(tmp_path):
     many = [(f"hello {i}", "good.png", "good.wav", "no") for i in range(40)]
-    rows, features, targets = make(tmp_path, many, FILES)
+    rows, features, targets = make_table(tmp_path, many, FILES)
     features.by_name["text"] = WordIds(2, ["hello", *(str(i) for i in range(40))])
     samples, _, _ = decode(rows, features, targets)
 
@@ -161,5 +122,7 @@ def test_a_sound_that_would_fill_the_memory_is_refused_by_its_header(tmp_path):
     bomb[21] |= 0x0F  # the length in its header, 36 bits
     bomb[22:26] = b"\xff" * 4
     files = {**FILES, "bomb.flac": bytes(bomb)}
-    _, _, broken = decode(*make(tmp_path, [("hello", "", "bomb.flac", "no")], files))
+    _, _, broken = decode(
+        *make_table(tmp_path, [("hello", "", "bomb.flac", "no")], files)
+    )
     assert "more sound than allowed" in broken[0].reason

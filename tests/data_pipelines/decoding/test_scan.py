@@ -7,14 +7,14 @@ import pytest
 from data_pipelines import scan
 from data_pipelines import stores
 from data_pipelines.decoding.decode import decode
-from tests.data_pipelines.decoding.test_decode import FILES
-from tests.data_pipelines.decoding.test_decode import ROWS
-from tests.data_pipelines.decoding.test_decode import make
 from tests.helpers import image_bytes
+from tests.tables import FILES
+from tests.tables import ROWS
+from tests.tables import make_table
 
 
 def test_it_finds_what_decoding_finds(tmp_path):
-    rows, features, _ = make(tmp_path, ROWS, FILES)
+    rows, features, _ = make_table(tmp_path, ROWS, FILES)
     _, _, broken = decode(rows, features)
     in_files = [item for item in broken if item.column]
     assert sorted(scan(rows, features)) == sorted(in_files)
@@ -27,7 +27,7 @@ def test_it_finds_what_decoding_finds(tmp_path):
 
 
 def test_a_file_is_decoded_once_until_it_changes(tmp_path, monkeypatch):
-    rows, features, _ = make(tmp_path, ROWS, FILES)
+    rows, features, _ = make_table(tmp_path, ROWS, FILES)
     notes = tmp_path / "kept" / "notes.parquet"
     first = scan(rows, features, notes=notes)
     with monkeypatch.context() as patch:
@@ -44,7 +44,7 @@ def test_a_file_is_decoded_once_until_it_changes(tmp_path, monkeypatch):
 
 
 def test_a_stamp_changes_with_the_file_and_refuses_what_get_refuses(tmp_path):
-    rows, _, _ = make(tmp_path, ROWS, FILES)
+    rows, _, _ = make_table(tmp_path, ROWS, FILES)
     before = rows.store.stamp("photo", "good.png")
     (tmp_path / "good.png").write_bytes(image_bytes(seed=1))
     os.utime(tmp_path / "good.png", ns=(5, 5))

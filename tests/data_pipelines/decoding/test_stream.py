@@ -15,32 +15,21 @@ from data_pipelines import augment
 from data_pipelines.decoding.cache import Cache
 from data_pipelines.decoding.decode import decode
 from mbm_keras.preprocessing import LogMel
-from tests.data_pipelines.decoding.test_decode import FILES
-from tests.data_pipelines.decoding.test_decode import ROWS
-from tests.data_pipelines.decoding.test_decode import make
-from tests.helpers import image_bytes
-from tests.helpers import wav_bytes
+from tests.tables import FILES
+from tests.tables import ROWS
+from tests.tables import assert_equal_batches
+from tests.tables import forty_rows
+from tests.tables import make_table
 
 
 @pytest.fixture
 def good(tmp_path):
     """Forty rows without a fault, some without a part, some files shared."""
-    files = {f"{i}.png": image_bytes(seed=i) for i in range(10)}
-    files |= {f"{i}.wav": wav_bytes(seconds=0.1 + 0.01 * i) for i in range(10)}
-    rows = [
-        (f"hello {i}", f"{i % 10}.png", f"{i % 7}.wav" if i % 3 else "", "yes")
-        for i in range(40)
-    ]
-    return make(tmp_path, rows, files)
+    return make_table(tmp_path, *forty_rows())
 
 
 def arrays(batches):
     return [tf.nest.map_structure(np.asarray, batch) for batch in batches]
-
-
-def assert_same(left, right):
-    assert len(left) == len(right)
-    tf.nest.map_structure(np.testing.assert_array_equal, left, right)
 
 
 CHANGES = {"photo": augment.pictures(), "voice": augment.spectrograms()}
@@ -54,7 +43,7 @@ def test_a_stream_is_what_decode_gives(good):
     theirs = samples.take(some).batches(7, **options)
     assert mine.cardinality() == 5
     for _ in range(2):  # the second pass is the second epoch
-        assert_same(arrays(mine), arrays(theirs))
+        assert_equal_batches(arrays(mine), arrays(theirs))
 
 
 def test_lengths_and_groups_are_those_of_samples(good):
@@ -68,7 +57,7 @@ def test_lengths_and_groups_are_those_of_samples(good):
         if name == "bucket_by":
             options["max_steps"] = 120
         mine = arrays(stream.take(some).batches(7, **options))
-        assert_same(mine, arrays(samples.take(some).batches(7, **options)))
+        assert_equal_batches(mine, arrays(samples.take(some).batches(7, **options)))
     # Other rows of the same stream have lengths of their own.
     assert (stream.lengths("voice") == samples.lengths("voice")).all()
     assert len({x["voice"].shape[1] for x, _ in mine}) > 1
@@ -79,7 +68,7 @@ def test_rows_are_mixed_as_those_of_samples(good):
     samples, _, _ = decode(rows, features)
     options = dict(shuffle=True, mixup=augment.mixup(0.5, ["photo"]))
     mine = arrays(Stream(rows, features).batches(7, **options))
-    assert_same(mine, arrays(samples.batches(7, **options)))
+    assert_equal_batches(mine, arrays(samples.batches(7, **options)))
     plain = arrays(samples.batches(7, shuffle=True))
     assert (mine[0][0]["photo"] != plain[0][0]["photo"]).any()
 
@@ -93,7 +82,7 @@ def test_choices_that_do_not_go_together_are_refused(good, wrong):
 
 
 def test_broken_rows_leave_their_batch_and_are_told_as_decode_tells_them(tmp_path):
-    made = make(tmp_path, ROWS, FILES)
+    made = make_table(tmp_path, ROWS, FILES)
     _, _, broken = decode(*made)
     stream = Stream(*made)
     delivered = arrays(stream.batches(8))
@@ -107,12 +96,12 @@ def test_broken_rows_leave_their_batch_and_are_told_as_decode_tells_them(tmp_pat
 
 
 def test_a_corrupt_part_can_be_kept_as_absent(tmp_path):
-    rows, features, _ = make(tmp_path, ROWS, FILES)
+    rows, features, _ = make_table(tmp_path, ROWS, FILES)
     samples, _, broken = decode(rows, features, keep_corrupt=True)
     stream = Stream(rows, features, keep_corrupt=True)
     scanned = stream.scan()
-    assert_same(arrays(scanned.batches(4)), arrays(samples.batches(4)))
-    assert_same([*scanned.status.values()], [*samples.status.values()])
+    assert_equal_batches(arrays(scanned.batches(4)), arrays(samples.batches(4)))
+    assert_equal_batches([*scanned.status.values()], [*samples.status.values()])
     assert sorted(stream.broken) == sorted(broken)
 
 
@@ -120,7 +109,7 @@ def test_a_batch_with_no_good_row_is_an_error_that_says_what_to_do(tmp_path):
     with pytest.raises(
         tf.errors.InvalidArgumentError, match="Every row of a batch is broken"
     ):
-        arrays(Stream(*make(tmp_path, ROWS, FILES)).batches(1))
+        arrays(Stream(*make_table(tmp_path, ROWS, FILES)).batches(1))
 
 
 def test_only_some_inputs_are_decoded(good):
@@ -129,8 +118,8 @@ def test_only_some_inputs_are_decoded(good):
     part = arrays(stream.batches(16, shuffle=True, augment=CHANGES, inputs=["voice"]))
     for (x, y), (mine, truth) in zip(whole, part, strict=True):
         assert set(mine) == {"voice", "present"}
-        assert_same([mine[name] for name in mine], [x[name] for name in mine])
-        assert_same([truth], [y])
+        assert_equal_batches([mine[name] for name in mine], [x[name] for name in mine])
+        assert_equal_batches([truth], [y])
 
 
 @pytest.mark.parametrize("kind", ["stream", "samples"])
@@ -150,7 +139,7 @@ def test_it_goes_on_with_the_next_batch(good, kind):
         state = json.loads(json.dumps(first.state()))
         assert len(json.dumps(state)) < 64
         second = batches(state=state)
-        assert_same(arrays(next(second) for _ in expected), expected)
+        assert_equal_batches(arrays(next(second) for _ in expected), expected)
         # Two workers go on where one was left, and share the batches out.
         workers = [batches(state=state, worker=(i, 2)) for i in range(2)]
         rows = np.concatenate([next(w)[0]["text"][:, 1] for w in workers])
@@ -169,11 +158,11 @@ def test_what_was_decoded_is_kept(good, tmp_path, monkeypatch):
     plain = Stream(*good).batches(7, **options)
     first, second = arrays(plain), arrays(plain)
     cached = Stream(*good, cache=tmp_path / "c").batches(7, **options)
-    assert_same(arrays(cached), first)
+    assert_equal_batches(arrays(cached), first)
     # From here on, in another process too, the files are not asked for.
     monkeypatch.setattr(type(good[0].store), "get", lambda *_: pytest.fail("read"))
-    assert_same(arrays(cached), second)
-    assert_same(
+    assert_equal_batches(arrays(cached), second)
+    assert_equal_batches(
         arrays(Stream(*good, cache=tmp_path / "c").batches(7, **options)), first
     )
 
@@ -184,7 +173,7 @@ def test_another_preprocessor_does_not_use_what_one_has_kept(good, tmp_path):
     features.by_name["photo"] = type(features.by_name["photo"])(4)
     ((x, _), *_) = arrays(Stream(*good, cache=tmp_path / "c").batches(8))
     ((y, _), *_) = arrays(Stream(*good).batches(8))
-    assert_same([x], [y])
+    assert_equal_batches([x], [y])
 
 
 def test_batches_that_come_side_by_side_open_a_cache_once(good, tmp_path):
@@ -213,15 +202,15 @@ def test_a_cache_whose_note_was_cut_off_is_made_anew(good, tmp_path):
     first = arrays(Stream(*good, cache=tmp_path / "c").batches(8))
     for note in (tmp_path / "c").glob("*.json"):
         note.write_text(note.read_text()[:7])
-    assert_same(arrays(Stream(*good, cache=tmp_path / "c").batches(8)), first)
+    assert_equal_batches(arrays(Stream(*good, cache=tmp_path / "c").batches(8)), first)
 
 
 def test_a_cache_remembers_what_is_corrupt(tmp_path):
-    made = make(tmp_path, ROWS, FILES)
+    made = make_table(tmp_path, ROWS, FILES)
     first = Stream(*made, cache=tmp_path / "c")
     arrays(first.batches(10))
     second = Stream(*made, cache=tmp_path / "c")
-    assert_same(arrays(second.batches(10)), arrays(first.batches(10)))
+    assert_equal_batches(arrays(second.batches(10)), arrays(first.batches(10)))
     assert sorted(second.broken) == sorted(first.broken)
 
 
@@ -230,9 +219,9 @@ def test_a_process_ends_while_a_stream_reads_ahead(tmp_path):
     script = """
 import pathlib, sys
 from data_pipelines import Stream
-from tests.data_pipelines.decoding.test_decode import FILES, make
+from tests.tables import FILES, make_table
 rows = [("hello", "good.png", "good.wav", "yes")] * 400
-stream = Stream(*make(pathlib.Path(sys.argv[1]), rows, FILES))
+stream = Stream(*make_table(pathlib.Path(sys.argv[1]), rows, FILES))
 batches = stream.resumable(4, shuffle=True)
 next(batches)
 """

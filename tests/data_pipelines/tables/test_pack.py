@@ -14,10 +14,10 @@ from data_pipelines import pack
 from data_pipelines import sources
 from data_pipelines import stores
 from data_pipelines.decoding.decode import decode
-from tests.data_pipelines.decoding.test_decode import make
-from tests.data_pipelines.decoding.test_stream import assert_same
 from tests.helpers import image_bytes
 from tests.helpers import wav_bytes
+from tests.tables import assert_equal_batches
+from tests.tables import make_table
 
 KINDS = ("tfrecord", "array_record", "tar")
 SHARD = 20_000  # bytes; a few shards from what stands below
@@ -35,7 +35,7 @@ def made(tmp_path):
         for i in range(40)
     ]
     rows[17] = ("hello", "gone.png", "", "yes")
-    return make(folder, rows, files)
+    return make_table(folder, rows, files)
 
 
 def read(rows, name):
@@ -63,7 +63,7 @@ def test_what_comes_out_is_what_went_in(made, tmp_path, kind):
     part = stream.batches(8, inputs=["photo"], **options)
     for (x, _), (y, _) in zip(part, stream.batches(8, **options), strict=True):
         np.testing.assert_array_equal(x["present"], y["present"])
-    assert_same(
+    assert_equal_batches(
         list(mine), list(decode(kept, features, targets)[0].batches(8, **options))
     )
 
