@@ -82,7 +82,7 @@ def ours(folder, epochs, seed):
         num_outputs=label.num_outputs,
         output="answer",
         towers={
-            "question": functools.partial(text_cnn.build, sizes=(1,)),
+            "question": functools.partial(text_cnn.build, kernel_sizes=(1,)),
             "image": functools.partial(image_cnn.build, filters=FILTERS),
         },
         pool=True,

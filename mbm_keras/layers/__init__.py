@@ -1,4 +1,4 @@
-"""Layers shared by two or more towers, fusions or models."""
+"""Layers that two or more towers, fusions or models use."""
 
 from mbm_keras.layers.attention_block import AttentionBlock
 from mbm_keras.layers.gradient_scale import GradientScale

@@ -1,4 +1,6 @@
-"""One block of a transformer, of one sequence or from one to another."""
+"""One transformer block: self-attention, or cross-attention to another sequence."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -6,46 +8,50 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="mbm_keras.layers.attention_block")
 class AttentionBlock(keras.layers.Layer):
-    """Attention and an MLP, each normalised before and added to what was there.
+    """Attention and an MLP, each after a normalization and with a residual connection.
 
         y   = x + attention(norm(x), norm(context))
         out = y + W_2 gelu(W_1 norm(y) + b_1) + b_2
 
+    For a width w and `expansion` 4 it has 12 w^2 + 13 w weights, and 2 w more if
+    `crosses` is True.
+
     Source: Vaswani et al. 2017, "Attention Is All You Need",
-    https://arxiv.org/abs/1706.03762, section 3.1, with the normalisation in front, as
-    Xiong et al. 2020, https://arxiv.org/abs/2002.04745. Deviation: GELU. It has
-    12 w^2 + 13 w weights for a width w and `expansion` 4, and 2 w more where `crosses`.
+    https://arxiv.org/abs/1706.03762, section 3.1. Deviation: the normalization comes
+    before each half, as in Xiong et al. 2020, "On Layer Normalization in the
+    Transformer Architecture", https://arxiv.org/abs/2002.04745; GELU instead of ReLU.
 
     Args:
-        num_heads: Attention heads, `width / num_heads` wide each.
-        crosses: True for attention to another sequence, normalised on its own; False
-            to normalise it as `x` is.
-        expansion: How much wider the MLP is inside.
-        dropout: Rate of dropout after each half.
-        activation: Of the MLP, by Keras's name.
+        num_heads: int > 0, number of attention heads, `width / num_heads` wide each.
+        crosses: bool. True for attention to another sequence, which has a
+            normalization of its own; False to normalize the context like `x`.
+        expansion: int > 0, width of the hidden layer of the MLP, in widths of `x`.
+        dropout: float in [0, 1), dropout rate after each half.
+        activation: str, name of the activation of the MLP in Keras.
 
     Call arguments:
-        x: `(batch, places, width)`.
-        context: `(batch, others, width)`, what is attended to; None for `x` itself.
-        context_mask: `(batch, others)` bool, False for padding, of `context` or,
-            without one, of `x`; None if nothing is padding.
+        x: `(batch, steps, width)`, float.
+        context: `(batch, context_steps, width)`, float, the sequence to attend to;
+            None for `x` itself.
+        context_mask: `(batch, context_steps)` bool, False for padding, of `context`
+            or, if that is None, of `x`; None if there is no padding.
 
     Returns:
-        `(batch, places, width)`. With every place of the context masked, attention is
-        the mean over what stands there.
+        `(batch, steps, width)`, float. If a context is all padding, attention is the
+        mean over its steps.
 
     Raises:
-        ValueError: If the width is no multiple of `num_heads`.
+        ValueError: If the width is not a multiple of `num_heads`.
     """
 
     def __init__(
         self,
-        num_heads,
-        crosses=False,
-        expansion=4,
-        dropout=0.0,
-        activation="gelu",
-        **kwargs,
+        num_heads: int,
+        crosses: bool = False,
+        expansion: int = 4,
+        dropout: float = 0.0,
+        activation: str = "gelu",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.num_heads = num_heads
@@ -53,42 +59,43 @@ class AttentionBlock(keras.layers.Layer):
         self.expansion = expansion
         self.dropout = dropout
         self.activation = activation
-        self.supports_masking = True  # the places of `x` are those of the output
+        self.supports_masking = True  # the output has the steps of `x`
 
     def build(self, x_shape, context_shape=None):
         width = x_shape[-1]
         if width % self.num_heads:
             raise ValueError(
-                "The width must be a multiple of `num_heads`. "
+                "Expected a width that is a multiple of `num_heads`. "
                 f"Received: width={width}, num_heads={self.num_heads}."
             )
-        places = (None, None, width)
+        shape = (None, None, width)
         policy = dict(dtype=self.dtype_policy)
         self.norm_x = keras.layers.LayerNormalization(**policy)
         self.norm_y = keras.layers.LayerNormalization(**policy)
-        self.norm_x.build(places)
-        self.norm_y.build(places)
+        self.norm_x.build(shape)
+        self.norm_y.build(shape)
         self.norm_context = self.norm_x
         if self.crosses:
             self.norm_context = keras.layers.LayerNormalization(**policy)
-            self.norm_context.build(places)
+            self.norm_context.build(shape)
         self.attention = keras.layers.MultiHeadAttention(
             self.num_heads, width // self.num_heads, **policy
         )
-        self.attention.build(places, places)
-        inner = self.expansion * width
-        self.wide = keras.layers.Dense(inner, self.activation, **policy)
-        self.wide.build(places)
+        self.attention.build(shape, shape)
+        hidden_width = self.expansion * width
+        self.wide = keras.layers.Dense(hidden_width, self.activation, **policy)
+        self.wide.build(shape)
         self.narrow = keras.layers.Dense(width, **policy)
-        self.narrow.build((None, None, inner))
+        self.narrow.build((None, None, hidden_width))
         self.drop = keras.layers.Dropout(self.dropout, **policy)
 
     def call(self, x, context=None, context_mask=None, training=None):
-        query = self.norm_x(x)
+        query = self.norm_x(x)  # (batch, steps, width)
         value = query if context is None else self.norm_context(context)
+        # (batch, 1, context_steps)
         mask = None if context_mask is None else ops.expand_dims(context_mask, 1)
         y = self.attention(query, value, attention_mask=mask, training=training)
-        y = x + self.drop(y, training=training)
+        y = x + self.drop(y, training=training)  # (batch, steps, width)
         z = self.narrow(self.wide(self.norm_y(y)))
         return y + self.drop(z, training=training)
 

@@ -1,4 +1,6 @@
-"""A gradient made smaller or larger on its way back."""
+"""A layer that scales the gradient of what comes before it."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -6,19 +8,25 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="mbm_keras.layers.gradient_scale")
 class GradientScale(keras.layers.Layer):
-    """Gives its input on as it is, and multiplies the gradient by the variable `scale`.
+    """Returns its input, and multiplies the gradient by the variable `scale`.
 
-    What lies before it learns as if the loss were that much steeper: all weights of a
-    tower whose output it takes. A callback may change `scale` while training goes on.
+        out = x,    dL/dx = scale * dL/dout
+
+    After a tower, it scales the gradients of all weights of that tower. A callback may
+    change `scale` during training.
+
+    Source: Ganin and Lempitsky 2015, "Unsupervised Domain Adaptation by
+    Backpropagation", https://arxiv.org/abs/1409.7495, section 3.2. Deviation: any
+    scale instead of a negative one.
 
     Call arguments:
-        x: A tensor of floats.
+        x: `(batch, ...)`, float.
 
     Returns:
-        The same, but for rounding.
+        `(batch, ...)`, float: `x` up to rounding in training, `x` itself otherwise.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.supports_masking = True
 

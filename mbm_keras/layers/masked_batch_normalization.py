@@ -1,4 +1,4 @@
-"""Batch normalisation whose statistics are those of what is there."""
+"""Batch normalization over the valid rows or steps of a batch."""
 
 import keras
 from keras import ops
@@ -8,39 +8,41 @@ from keras import ops
     package="mbm_keras.layers.masked_batch_normalization"
 )
 class MaskedBatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation that leaves absent rows and padding out of its statistics.
+    """Batch normalization that leaves absent rows and padding out of its statistics.
 
         mean, var   over the batch, and over all axes but the last, where `mask` is True
         out         = gamma (x - mean) / sqrt(var + epsilon) + beta
 
-    Keras's own layer takes a mask of every place and multiplies every place by it; here
-    the mask has the first axes alone and is met after the others are summed, which
-    costs nothing. In a batch without anything the moving statistics are used, and stay.
+    The mask of `keras.layers.BatchNormalization` has an element for every position and
+    is multiplied with every position. This mask has the first axes only and is applied
+    after the sums over the others, which costs nothing. In a batch without a valid row
+    the moving statistics are used and do not change.
 
     Source: Ioffe and Szegedy 2015, "Batch Normalization: Accelerating Deep Network
     Training by Reducing Internal Covariate Shift", https://arxiv.org/abs/1502.03167,
     section 3. Deviation: the mask.
 
     Args:
-        As for `keras.layers.BatchNormalization`, whose weights it has.
+        As for `keras.layers.BatchNormalization`, which has the same weights.
 
     Call arguments:
-        inputs: `(batch, ..., channels)`.
-        mask: `(batch,)` or `(batch, steps)` bool, True where there is something; None
-            for everywhere.
+        inputs: `(batch, ..., channels)`, float.
+        mask: `(batch,)` or `(batch, steps)` bool, True where the input is valid; None
+            if everything is.
 
     Returns:
-        The shape of `inputs`; what is not there is normalised like the rest.
+        The shape and dtype of `inputs`. Invalid rows and steps are normalized with the
+        statistics of the valid ones.
 
     Raises:
-        ValueError: If the channels are not the last axis, or the mask has too many
-            axes.
+        ValueError: If the channels are not the last axis, or the mask has as many axes
+            as the inputs or more.
     """
 
     def build(self, shape):
         if self.axis not in (-1, len(shape) - 1) or self.renorm:
             raise ValueError(
-                "A masked batch normalisation is over the last axis, without `renorm`. "
+                "Expected a normalization over the last axis, without `renorm`. "
                 f"Received: axis={self.axis}, renorm={self.renorm}."
             )
         super().build(shape)
@@ -50,16 +52,16 @@ class MaskedBatchNormalization(keras.layers.BatchNormalization):
             return super().call(inputs, training=training)
         if len(mask.shape) >= len(inputs.shape):
             raise ValueError(
-                "A mask has the first axes of the inputs. Received: "
+                "Expected a mask with fewer axes than the inputs. Received: "
                 f"mask.shape={mask.shape}, inputs.shape={inputs.shape}."
             )
         x = ops.cast(inputs, "float32")
-        mean, variance = self._of_what_is_there(x, mask)
-        for moving, now in (
+        mean, variance = self._masked_moments(x, mask)  # (channels,) each
+        for moving, current in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
-            moving.assign(moving + (1 - self.momentum) * (now - moving))
+            moving.assign(moving + (1 - self.momentum) * (current - moving))
         x = ops.batch_normalization(
             x,
             mean,
@@ -71,24 +73,24 @@ class MaskedBatchNormalization(keras.layers.BatchNormalization):
         )
         return ops.cast(x, self.compute_dtype)
 
-    def _of_what_is_there(self, x, mask):
-        counted = range(len(mask.shape))
-        rest = list(range(len(mask.shape), len(x.shape) - 1))
-        here = ops.expand_dims(mask, -1)
-        number = ops.sum(ops.cast(mask, x.dtype))
+    def _masked_moments(self, x, mask):
+        masked_axes = list(range(len(mask.shape)))
+        other_axes = list(range(len(mask.shape), len(x.shape) - 1))
+        column = ops.expand_dims(mask, -1)
+        num_valid = ops.sum(ops.cast(mask, x.dtype))
 
-        def mean_of(values):
-            each = ops.mean(values, axis=rest) if rest else values
-            each = ops.where(here, each, ops.zeros_like(each))
-            return ops.sum(each, axis=list(counted)) / ops.maximum(number, 1.0)
+        def masked_mean(values):
+            each = ops.mean(values, axis=other_axes) if other_axes else values
+            each = ops.where(column, each, ops.zeros_like(each))
+            return ops.sum(each, axis=masked_axes) / ops.maximum(num_valid, 1.0)
 
-        mean = mean_of(x)
-        # No gradient flows through the mean of what is squared: it would be zero.
-        variance = mean_of(ops.square(x - ops.stop_gradient(mean)))
-        anything = number > 0
-        mean = ops.where(anything, mean, ops.cast(self.moving_mean, x.dtype))
-        known = ops.cast(self.moving_variance, x.dtype)
-        return mean, ops.where(anything, variance, known)
+        mean = masked_mean(x)
+        # The gradient through this mean is zero, so that it need not be computed.
+        variance = masked_mean(ops.square(x - ops.stop_gradient(mean)))
+        any_valid = num_valid > 0
+        mean = ops.where(any_valid, mean, ops.cast(self.moving_mean, x.dtype))
+        moving_variance = ops.cast(self.moving_variance, x.dtype)
+        return mean, ops.where(any_valid, variance, moving_variance)
 
     def compute_mask(self, inputs, previous_mask=None):
-        return None  # of rows it would not fit what comes next
+        return None  # a mask of rows does not fit the layers that follow

@@ -1,4 +1,10 @@
-"""Modalities taken away at random, so that none is leaned on."""
+"""Drops whole modalities at random in training.
+
+The model then does not rely on a single one.
+"""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -6,38 +12,43 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="mbm_keras.layers.modality_dropout")
 class ModalityDropout(keras.layers.Layer):
-    """Declares present inputs absent at random while training, never all of them.
+    """Marks present inputs as absent at random in training, but never all of a row.
 
-    Every row draws for itself. Where all that a row has would go, one of it stays,
-    each with the same chance.
+    Each row is drawn independently. If all present inputs of a row are drawn, one of
+    them is kept, each with the same probability.
 
     Source: Neverova et al. 2016, "ModDrop: Adaptive Multi-Modal Gesture Recognition",
-    https://arxiv.org/abs/1501.00102, section 3.3. Deviation: at least one stays.
+    https://arxiv.org/abs/1501.00102, section 3.3. Deviation: at least one input is
+    kept.
 
     Args:
-        rates: A rate in [0, 1] for all inputs, or one for each. They are kept in the
-            variable `rates`, which a callback may change while training goes on.
-        seed: Seed of the draws.
+        rates: float in [0, 1], the rate of all inputs, or a list with a rate for each
+            input. The variable `rates` holds them; a callback may change it during
+            training.
+        seed: int, seed of the draws; None for a random one.
 
     Call arguments:
-        present: `(batch, n)` bool.
+        present: `(batch, n)` bool, True where a row has the input.
 
     Returns:
         `(batch, n)` bool; `present` itself outside training.
 
     Raises:
-        ValueError: If a rate is not in [0, 1], or there is not one for each input.
+        ValueError: If a rate is not in [0, 1], or the number of rates is not the number
+            of inputs.
     """
 
-    def __init__(self, rates, seed=None, **kwargs):
+    def __init__(
+        self, rates: float | Sequence[float], seed: int | None = None, **kwargs: Any
+    ):
         super().__init__(**kwargs)
-        _in_range(rates)
-        self.given = rates
+        _check_range(rates)
+        self.initial_rates = rates
         self.seed = seed
         self.random = keras.random.SeedGenerator(seed)
 
     def build(self, shape):
-        rates = _one_each(self.given, shape[-1])
+        rates = _rate_per_input(self.initial_rates, shape[-1])
         self.rates = self.add_weight(
             (shape[-1],),
             lambda shape, dtype: ops.convert_to_tensor(rates, dtype),
@@ -47,47 +58,51 @@ class ModalityDropout(keras.layers.Layer):
             name="rates",
         )
 
-    def set_rates(self, rates):
-        """Other rates from the next step on, of the same kind as those given at first.
+    def set_rates(self, rates: float | Sequence[float]) -> None:
+        """Changes the rates from the next training step on.
+
+        Args:
+            rates: float in [0, 1], or a list with a rate for each input.
 
         Raises:
-            ValueError: If a rate is not in [0, 1], or there is not one for each input.
+            ValueError: If a rate is not in [0, 1], or the number of rates is not the
+                number of inputs.
         """
-        self.rates.assign(_one_each(_in_range(rates), self.rates.shape[0]))
+        _check_range(rates)
+        self.rates.assign(_rate_per_input(rates, self.rates.shape[0]))
 
     def call(self, present, training=False):
         if not training:
             return present
-        drawn = keras.random.uniform(ops.shape(present), seed=self.random)
-        kept = ops.logical_and(present, drawn >= self.rates)
-        # Who is to stay where nobody would: the present one with the largest draw.
-        drawn = keras.random.uniform(ops.shape(present), seed=self.random)
-        drawn = ops.where(present, drawn, ops.full_like(drawn, -1.0))
-        last = ops.one_hot(ops.argmax(drawn, axis=1), present.shape[1], dtype="bool")
-        last = ops.logical_and(last, present)
-        nobody = ops.logical_not(ops.any(kept, axis=1, keepdims=True))
-        return ops.logical_or(kept, ops.logical_and(nobody, last))
+        draw = keras.random.uniform(ops.shape(present), seed=self.random)
+        kept = ops.logical_and(present, draw >= self.rates)  # (batch, n)
+        # The input to keep if no other is kept: the present one with the largest draw.
+        draw = keras.random.uniform(ops.shape(present), seed=self.random)
+        draw = ops.where(present, draw, ops.full_like(draw, -1.0))
+        last = ops.one_hot(ops.argmax(draw, axis=1), present.shape[1], dtype="bool")
+        last = ops.logical_and(last, present)  # (batch, n)
+        none_kept = ops.logical_not(ops.any(kept, axis=1, keepdims=True))
+        return ops.logical_or(kept, ops.logical_and(none_kept, last))
 
     def compute_output_spec(self, present, training=False):
         return keras.KerasTensor(present.shape, "bool")
 
     def get_config(self):
-        return {**super().get_config(), "rates": self.given, "seed": self.seed}
+        return {**super().get_config(), "rates": self.initial_rates, "seed": self.seed}
 
 
-def _in_range(rates):
-    given = rates if isinstance(rates, (list, tuple)) else [rates]
-    if not all(0 <= rate <= 1 for rate in given):
-        raise ValueError(f"A rate is in [0, 1]. Received: rates={rates}.")
-    return rates
+def _check_range(rates):
+    for rate in rates if isinstance(rates, (list, tuple)) else [rates]:
+        if not 0 <= rate <= 1:
+            raise ValueError(f"Expected rates in [0, 1]. Received: rates={rates}.")
 
 
-def _one_each(rates, inputs):
+def _rate_per_input(rates, num_inputs):
     if not isinstance(rates, (list, tuple)):
-        return [rates] * inputs
-    if len(rates) != inputs:
+        return [rates] * num_inputs
+    if len(rates) != num_inputs:
         raise ValueError(
-            f"There must be a rate for each of {inputs} inputs. "
-            f"Received: rates={rates}."
+            "Expected a rate for each input. "
+            f"Received: rates={rates}, num_inputs={num_inputs}."
         )
     return list(rates)

@@ -1,11 +1,13 @@
-"""Sequences of several lengths in one batch: what is padding, and what is not."""
+"""Sequences of several lengths in one batch: masks, and padding of zeros."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
 
-def nonzero_steps(sequence):
-    """Which steps are real: those with a value that is not zero.
+def nonzero_steps(sequence: Any) -> Any:
+    """Steps that are not padding: those with a value other than zero.
 
     Args:
         sequence: `(batch, steps, ...)`; padding is zeros.
@@ -16,8 +18,8 @@ def nonzero_steps(sequence):
     return ops.any(sequence != 0, axis=tuple(range(2, len(sequence.shape))))
 
 
-def nonzero_rows(inputs):
-    """Which rows are there: those with a value that is not zero.
+def nonzero_rows(inputs: Any) -> Any:
+    """Rows that have the input: those with a value other than zero.
 
     Args:
         inputs: `(batch, ...)`; a row without this input is zeros.
@@ -28,49 +30,60 @@ def nonzero_rows(inputs):
     return ops.any(inputs != 0, axis=tuple(range(1, len(inputs.shape))))
 
 
-def zero_padding(sequence, mask):
-    """Makes the padding zeros again.
+def zero_padding(sequence: Any, mask: Any) -> Any:
+    """Sets the padding to zeros.
 
     Args:
-        sequence: `(batch, steps, ...)`.
-        mask: `(batch, steps)` bool; None where there is no padding.
+        sequence: `(batch, steps, ...)`, finite.
+        mask: `(batch, steps)` bool, False for padding; None if there is no padding.
+
+    Returns:
+        The shape and dtype of `sequence`.
     """
     if mask is None:
         return sequence
     for _ in sequence.shape[2:]:
-        mask = ops.expand_dims(mask, -1)
+        mask = ops.expand_dims(mask, -1)  # (batch, steps, 1, ...)
     return sequence * ops.cast(mask, sequence.dtype)
 
 
-def halve_mask(mask):
-    """The mask behind a convolution of stride 2; None stays None."""
+def halve_mask(mask: Any) -> Any:
+    """The mask after a convolution of stride 2.
+
+    Args:
+        mask: `(batch, steps)` bool, or None.
+
+    Returns:
+        `(batch, ceil(steps / 2))` bool, or None.
+    """
     return None if mask is None else mask[:, ::2]
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.layers.padding")
 class PadSteps(keras.layers.Layer):
-    """Appends zeros until the number of steps is a multiple.
+    """Appends zeros until the number of steps is a multiple of a number.
 
-    Strided convolutions then cut the same windows, whatever a batch was padded to.
+    The windows of strided convolutions then do not depend on how far a batch was
+    padded.
 
     Args:
-        multiple: Of what.
+        multiple: int > 0, the number.
 
-    Input shape:
-        `(batch, steps, ...)`.
+    Call arguments:
+        sequence: `(batch, steps, ...)`.
 
-    Output shape:
-        The same, `steps` the next multiple.
+    Returns:
+        `(batch, padded_steps, ...)` of the same dtype.
     """
 
-    def __init__(self, multiple, **kwargs):
+    def __init__(self, multiple: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.multiple = multiple
 
     def call(self, sequence):
         missing = -ops.shape(sequence)[1] % self.multiple
-        rest = [(0, 0)] * (len(sequence.shape) - 2)
-        return ops.pad(sequence, [(0, 0), (0, missing), *rest])
+        other_axes = [(0, 0)] * (len(sequence.shape) - 2)
+        return ops.pad(sequence, [(0, 0), (0, missing), *other_axes])
 
     def compute_output_shape(self, shape):
         steps = shape[1]
@@ -84,18 +97,17 @@ class PadSteps(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="mbm_keras.layers.padding")
 class AttachMask(keras.layers.Layer):
-    """Gives a sequence its Keras mask, and zeros where it is padding.
+    """Makes a tensor the Keras mask of a sequence, and sets its padding to zeros.
 
-    Called on `[sequence, mask]`.
+    Call arguments:
+        inputs: A list of the sequence, `(batch, steps, width)` and finite, and the
+            mask, `(batch, steps)` bool, False for padding.
 
-    Input shape:
-        `(batch, steps, width)` and `(batch, steps)` bool.
-
-    Output shape:
-        `(batch, steps, width)`, with the Keras mask `(batch, steps)`.
+    Returns:
+        `(batch, steps, width)` with the Keras mask `(batch, steps)`.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.supports_masking = True
 
@@ -111,28 +123,30 @@ class AttachMask(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="mbm_keras.layers.padding")
 class ValidMask(keras.layers.Layer):
-    """Which places of a sequence count: no padding, in rows that have the input.
+    """Steps of a sequence that are neither padding nor in a row without the input.
 
     Call arguments:
-        sequence: `(batch, places, width)`, with its Keras mask or none.
-        present: `(batch,)` bool, or None if every row has the input.
-        mask, sequence_mask: The padding, filled in by Keras.
+        sequence: `(batch, steps, width)`, with its Keras mask or none.
+        present: `(batch,)` bool, True where a row has the input; None if all have it.
+        mask, sequence_mask: `(batch, steps)` bool, False for padding. Keras fills in
+            the first if `sequence` is the only argument, and the second if `present`
+            is given as well.
 
     Returns:
-        `(batch, places)` bool.
+        `(batch, steps)` bool.
     """
 
     def call(self, sequence, present=None, mask=None, sequence_mask=None):
-        here = ops.ones_like(sequence[:, :, 0], dtype="bool")
-        for known in (mask, sequence_mask):
-            if known is not None:
-                here = ops.logical_and(here, known)
+        valid = ops.ones_like(sequence[:, :, 0], dtype="bool")  # (batch, steps)
+        for padding_mask in (mask, sequence_mask):
+            if padding_mask is not None:
+                valid = ops.logical_and(valid, padding_mask)
         if present is not None:
-            here = ops.logical_and(here, ops.expand_dims(present, 1))
-        return here
+            valid = ops.logical_and(valid, ops.expand_dims(present, 1))
+        return valid
 
     def compute_mask(self, sequence, mask=None):
-        return None  # it is the mask
+        return None  # the output is the mask
 
     def compute_output_spec(self, sequence, present=None, **masks):
         return keras.KerasTensor(sequence.shape[:2], "bool")

@@ -1,4 +1,6 @@
-"""Positions of a sequence, as sines and cosines."""
+"""Sinusoidal position codes."""
+
+from typing import Any
 
 import keras
 import numpy as np
@@ -7,22 +9,24 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="mbm_keras.layers.sinusoids")
 class Sinusoids(keras.layers.Layer):
-    """Adds to each step a code of its position; nothing is learned.
+    """Adds a fixed code of its position to each step.
 
         code(t, 2k)   = sin(t / 10000^(2k / width))
         code(t, 2k+1) = cos(t / 10000^(2k / width))
 
+    with t the position of a step, from 0.
+
     Source: Vaswani et al. 2017, "Attention Is All You Need",
     https://arxiv.org/abs/1706.03762, section 3.5. Deviation: none.
 
-    Input shape:
-        `(batch, steps, width)`, with a Keras mask `(batch, steps)` or none.
+    Call arguments:
+        sequence: `(batch, steps, width)`, float, with its Keras mask or none.
 
-    Output shape:
-        The same, the mask untouched.
+    Returns:
+        `(batch, steps, width)`, float, with the same mask.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.supports_masking = True
 

@@ -1,9 +1,9 @@
-"""Losses between embeddings, which bring modalities together, and of sounds.
+"""Losses: between embeddings of several modalities, and between spectrograms.
 
-Each file of the first kind has a layer that a model calls on embeddings. It gives them
-back as they are and adds its loss to the model's, so that `fit` needs to know nothing
-of it. What it adds up is a function in `keras.ops`. `SpectrogramLoss` is one for
-`compile`.
+`CCALoss`, `ContrastiveLoss` and `CyclicTranslationLoss` are layers. A model calls one
+on its embeddings; the layer returns them unchanged and adds its loss to the loss of the
+model, so that `fit` needs no other argument. Their formulas are functions in
+`keras.ops`. `SpectrogramLoss` is a loss for `compile`.
 """
 
 from mbm_keras.losses.cca import CCALoss

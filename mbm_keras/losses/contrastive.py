@@ -1,15 +1,16 @@
-"""The contrastive loss: each row is to be nearest to itself in the other modality."""
+"""Contrastive loss: the embeddings of a row must match each other best in the batch."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from mbm_keras.losses.pairs import check_widths
-from mbm_keras.losses.pairs import pairs_of
+from mbm_keras.losses.pairs import embedding_pairs
 
 
-def contrastive(a, b, scale, weight=None):
+def contrastive(a: Any, b: Any, scale: Any, weight: Any = None) -> Any:
     """The mean of two cross-entropies over all pairs of rows of a batch.
 
         l_ij = scale * a_i . b_j / (|a_i| |b_j|)
@@ -17,51 +18,53 @@ def contrastive(a, b, scale, weight=None):
 
     Source: Radford et al. 2021, "Learning Transferable Visual Models From Natural
     Language Supervision", https://arxiv.org/abs/2103.00020, figure 3. Deviation: rows
-    without both take no part.
+    without both embeddings are left out.
 
     Args:
         a: `(batch, width)` float32.
         b: `(batch, width)` float32.
-        scale: The inverse of the temperature.
-        weight: `(batch,)` float32, 1 for a row that has both and 0 for another; None
-            for all.
+        scale: float or scalar float32, the inverse of the temperature, > 0.
+        weight: `(batch,)` float32, 1 for a row with both embeddings, else 0; None if
+            all rows have both.
 
     Returns:
-        A scalar; 0 where no row has both.
+        Scalar float32; 0 if no row has both embeddings.
     """
     a, b = ops.normalize(a, axis=-1), ops.normalize(b, axis=-1)
     logits = scale * ops.matmul(a, ops.transpose(b))  # (batch, batch)
     if weight is None:
         weight = ops.ones_like(logits[:, 0])
-    away = -1e4 * (1.0 - weight)
-    right = ops.diagonal(logits)
-    rows = ops.logsumexp(logits + ops.expand_dims(away, 0), axis=1) - right
-    columns = ops.logsumexp(logits + ops.expand_dims(away, 1), axis=0) - right
-    total = ops.sum(weight * (rows + columns)) / 2
+    excluded = -1e4 * (1.0 - weight)  # (batch,)
+    matching = ops.diagonal(logits)  # (batch,)
+    over_b = ops.logsumexp(logits + ops.expand_dims(excluded, 0), axis=1) - matching
+    over_a = ops.logsumexp(logits + ops.expand_dims(excluded, 1), axis=0) - matching
+    total = ops.sum(weight * (over_b + over_a)) / 2
     return total / ops.maximum(ops.sum(weight), 1.0)
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.losses.contrastive")
 class ContrastiveLoss(keras.layers.Layer):
-    """Adds the contrastive loss of every pair of embeddings, see `contrastive`.
+    """Adds the mean contrastive loss of all pairs of embeddings to the model's loss.
 
-    The scale is learned: it begins at 1 / 0.07 and ends at 100 at most, as in CLIP.
+    See `contrastive` for the equations, the source and the deviation. The scale is
+    learned: it starts at 1 / 0.07 and is at most 100, as in section 2.5 of the paper.
 
     Args:
-        weight: What the loss is multiplied by.
+        weight: float, weight of the loss.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width)`, all of one width.
-        present: `(batch, n)` bool, or None if everything is present.
+        embeddings: List of `n` tensors `(batch, width)`, float, all of one width.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
 
     Returns:
-        The embeddings, as they are.
+        The embeddings, unchanged.
 
     Raises:
-        ValueError: If called with anything but such a list.
+        ValueError: If called with anything but two or more embeddings of one width.
     """
 
-    def __init__(self, weight=1.0, **kwargs):
+    def __init__(self, weight: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.weight = weight
 
@@ -72,9 +75,8 @@ class ContrastiveLoss(keras.layers.Layer):
 
     def call(self, embeddings, present=None):
         scale = ops.minimum(ops.exp(ops.cast(self.log_scale, "float32")), 100.0)
-        losses = [
-            contrastive(a, b, scale, w) for a, b, w in pairs_of(embeddings, present)
-        ]
+        pairs = embedding_pairs(embeddings, present)
+        losses = [contrastive(a, b, scale, w) for a, b, w in pairs]
         self.add_loss(self.weight * sum(losses) / len(losses))
         return list(embeddings)
 

@@ -67,7 +67,7 @@ def build(
         head: The task's, for example `mbm_keras.tasks.classification.head`.
         output: Name of the output.
         towers: Builder by input name, where the default of its modality will not
-            do: `{"photo": functools.partial(image_resnet.build, blocks=3)}`.
+            do: `{"photo": functools.partial(image_resnet.build, num_blocks=3)}`.
         fusion: A fusion layer; None for concatenation.
         width: Size of the embeddings and of the hidden layer.
         dropout: Rate of dropout on the fused embedding and in the head.

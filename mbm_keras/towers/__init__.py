@@ -1,12 +1,12 @@
 """Towers: one modality in, one embedding or one sequence out.
 
-A tower file knows its own modality and nothing else. It has two public names:
+A tower file knows only its own modality. It has two public names:
 
     build(...)   returns a functional `keras.Model` with one `Input`
-    PRESETS      keyword arguments by name; "tiny" is the one the tests build
+    PRESETS      keyword arguments by name; the tests build "tiny"
 
-`pool=False` keeps the sequence `(batch, n, width)` with its Keras mask. The
-import is the registration.
+`pool=False` returns the sequence `(batch, n, width)` with its Keras mask. The import
+line is the registration: `TOWERS` has the module of each file by the file's name.
 """
 
 from types import ModuleType

@@ -1,12 +1,13 @@
-"""Audio tower: a CNN over a log-mel spectrogram, strongest moment wins.
+"""Audio tower: a CNN over a log-mel spectrogram, with a maximum over time.
 
-The layout follows the mel-spectrogram CNN of Choi et al. 2016, "Automatic
-tagging using deep convolutional neural networks",
-https://arxiv.org/abs/1606.00298, with the first normalisation per mel band.
-Deviations: convolutions of stride 2 instead of pooling; at the end the bands stay
-apart and only time is pooled, by its maximum, because in speech the pitch of a
-sound says what it is and its moment does not.
+Source: Choi et al. 2016, "Automatic tagging using deep convolutional neural networks",
+https://arxiv.org/abs/1606.00298. Deviations: the first normalization is per
+mel band; convolutions of stride 2 instead of pooling; at the end the bands stay
+separate and only time is pooled, by its maximum: in speech the pitch of a sound carries
+meaning, its time does not.
 """
+
+from collections.abc import Sequence
 
 import keras
 from keras import layers
@@ -27,64 +28,65 @@ PRESETS = {
 
 
 def build(
-    frames,
-    num_mel_bins,
+    frames: int | None,
+    num_mel_bins: int,
     *,
-    filters=(32, 64, 128),
-    width=128,
-    dropout=0.0,
-    pool=True,
-    name="audio",
-):
+    filters: Sequence[int] = (32, 64, 128),
+    width: int = 128,
+    dropout: float = 0.0,
+    pool: bool = True,
+    name: str = "audio",
+) -> keras.Model:
     """Builds the tower.
 
     Args:
-        frames: Number of spectrogram frames; None where it differs from batch to
-            batch: frames of zeros are padding then, and change nothing.
-        num_mel_bins: Number of mel bands, as given to
+        frames: int > 0, number of spectrogram frames; None if it differs between
+            batches: frames of zeros are then padding and have no effect.
+        num_mel_bins: int > 0, number of mel bands, as given to
             `mbm_keras.preprocessing.LogMel`.
-        filters: Channels of each convolution, in order. Each halves both axes.
-        width: Size of the output.
-        dropout: Rate of dropout on the last grid.
-        pool: True for the maximum over time, False for one vector per moment.
-        name: Name of the input. The tower is called `<name>_tower`.
+        filters: ints > 0, channels of each convolution. Each halves both axes.
+        width: int > 0, width of the output.
+        dropout: float in [0, 1), dropout rate of the last feature map.
+        pool: bool. True for the maximum over time, False for one vector per step.
+        name: str, name of the input. The tower is called `<name>_tower`.
 
     Returns:
         A functional `keras.Model`.
         Input `<name>`: `(batch, frames, num_mel_bins)` float32, natural log of mel
-        energy; where `frames` is None, zeros behind the end of a sound.
-        Output: `(batch, width)` float32 if `pool`, else `(batch, moments, width)`,
-        `moments = ceil(frames / 2 ** len(filters))`.
+        energy; if `frames` is None, zeros after the end of the audio.
+        Output: `(batch, width)` float32 if `pool`, else `(batch, steps, width)`, with
+        `steps = ceil(frames / 2 ** len(filters))`.
 
     Raises:
-        ValueError: If an axis is too short to be halved so often.
+        ValueError: If an axis is too short to be halved that often.
     """
-    if min(frames or num_mel_bins, num_mel_bins) < 2 ** len(filters):
+    shortest = 2 ** len(filters)
+    if min(frames or num_mel_bins, num_mel_bins) < shortest:
         raise ValueError(
-            f"{len(filters)} convolutions halve each axis {len(filters)} times, so "
-            f"`frames` and `num_mel_bins` must be at least {2 ** len(filters)}. "
+            f"Expected `frames` and `num_mel_bins` of at least {shortest}, because "
+            f"{len(filters)} convolutions halve them. "
             f"Received: frames={frames}, num_mel_bins={num_mel_bins}."
         )
     audio = keras.Input((frames, num_mel_bins), name=name)
-    x = audio if frames else PadSteps(2 ** len(filters))(audio)
+    x = audio if frames else PadSteps(shortest)(audio)
     mask = None if frames else nonzero_steps(x)  # (batch, frames)
-    here = nonzero_rows(audio) if frames else mask
-    x = zero_padding(MaskedBatchNormalization()(x, mask=here), mask)  # per mel band
-    x = layers.Reshape((-1, num_mel_bins, 1))(x)
-    # The first and largest grid goes without batch normalisation, which costs more than
-    # its convolution; the bands come normalised.
+    valid = nonzero_rows(audio) if frames else mask  # (batch,) or (batch, frames)
+    x = zero_padding(MaskedBatchNormalization()(x, mask=valid), mask)  # per mel band
+    x = layers.Reshape((-1, num_mel_bins, 1))(x)  # (batch, frames, num_mel_bins, 1)
+    # The first feature map is the largest and has no batch normalization, which would
+    # cost more than its convolution; its input is normalized.
     x = layers.Conv2D(filters[0], 3, 2, padding="same", activation="relu")(x)
     mask = halve_mask(mask)
     x = zero_padding(x, mask)
     for channels in filters[1:]:  # each pass halves frames and num_mel_bins
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
         mask = halve_mask(mask)
-        x = MaskedBatchNormalization()(x, mask=here if frames else mask)
+        x = MaskedBatchNormalization()(x, mask=valid if frames else mask)
         x = zero_padding(layers.ReLU()(x), mask)
-    # (batch, moments, bands * channels)
+    # (batch, steps, bands * channels)
     x = layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)
     x = layers.Dropout(dropout)(x)
-    x = layers.Dense(width, activation="relu")(x)  # (batch, moments, width)
+    x = layers.Dense(width, activation="relu")(x)  # (batch, steps, width)
     if pool:
         x = layers.GlobalMaxPooling1D()(zero_padding(x, mask))  # (batch, width)
     elif mask is not None:

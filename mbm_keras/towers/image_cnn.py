@@ -1,13 +1,15 @@
-"""Image tower: a plain CNN that halves the picture at its convolutions.
+"""Image tower: a plain CNN with strided convolutions.
 
-Strided convolutions instead of pooling after Springenberg et al. 2015, "Striving
-for Simplicity", https://arxiv.org/abs/1412.6806; convolution without bias,
-normalisation, ReLU after Ioffe and Szegedy 2015, "Batch Normalization",
-https://arxiv.org/abs/1502.03167. Deviation: the last grid is pooled by its maximum
-and not averaged: a small thing in a large picture counts in full, wherever it is.
+Source: Springenberg et al. 2015, "Striving for Simplicity: The All Convolutional Net",
+https://arxiv.org/abs/1412.6806, section 2 (strided convolutions instead of pooling);
+Ioffe and Szegedy 2015, "Batch Normalization", https://arxiv.org/abs/1502.03167, section
+3.2 (convolution without bias, normalization, ReLU). Deviation: the maximum over the
+last feature map instead of its mean, so that a small object in a large image counts in
+full, at any position.
 """
 
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import layers
@@ -23,58 +25,60 @@ PRESETS = {
 
 
 def build(
-    size,
+    size: int,
     *,
-    filters=(32, 64, 128),
-    strides=None,
-    width=128,
-    dropout=0.0,
-    pool=True,
-    name="image",
-):
+    filters: Sequence[int] = (32, 64, 128),
+    strides: Sequence[int] | None = None,
+    width: int = 128,
+    dropout: float = 0.0,
+    pool: bool = True,
+    name: str = "image",
+) -> keras.Model:
     """Builds the tower.
 
     Args:
-        size: Height and width of the square picture, in pixels.
-        filters: Channels of each convolution, in order.
-        strides: Stride of each convolution; None for 2, which halves the picture, for
-            all of them. One of 1 lets a region see more around it.
-        width: Size of the output.
-        dropout: Rate of dropout on the last grid.
-        pool: True for one embedding, False for one vector per region of the grid.
-        name: Name of the input. The tower is called `<name>_tower`.
+        size: int > 0, height and width of the square image in pixels.
+        filters: ints > 0, channels of each convolution.
+        strides: ints > 0, stride of each convolution; None for 2 in all of them, which
+            halves the image each time. A stride of 1 increases the part of the image
+            that a region sees.
+        width: int > 0, width of the output.
+        dropout: float in [0, 1), dropout rate of the last feature map.
+        pool: bool. True for one embedding, False for one vector per region of the last
+            feature map.
+        name: str, name of the input. The tower is called `<name>_tower`.
 
     Returns:
         A functional `keras.Model`.
         Input `<name>`: `(batch, size, size, 3)` uint8 in [0, 255].
-        Output: `(batch, width)` float32 if `pool`, else `(batch, regions, width)`
-        in rows from the top left, `regions = ceil(size / prod(strides)) ** 2`.
+        Output: `(batch, width)` float32 if `pool`, else `(batch, regions, width)`, row
+        by row from the top left, with `regions = ceil(size / prod(strides)) ** 2`.
 
     Raises:
-        ValueError: If there is not a stride for every convolution, or the picture is
-            too small for them.
+        ValueError: If the number of strides is not the number of convolutions, a stride
+            is less than 1, or the image is too small for them.
     """
     strides = (2,) * len(filters) if strides is None else tuple(strides)
     if len(strides) != len(filters) or min(strides) < 1:
         raise ValueError(
-            "Every convolution has a stride of at least 1. "
+            "Expected a stride of at least 1 for each convolution. "
             f"Received: filters={filters}, strides={strides}."
         )
-    least = math.prod(strides)
-    if size < least:
+    smallest = math.prod(strides)
+    if size < smallest:
         raise ValueError(
-            f"Strides of {strides} make the picture {least} times smaller, so `size` "
-            f"must be at least {least}. Received: size={size}."
+            f"Expected a `size` of at least {smallest}, the product of the strides. "
+            f"Received: size={size}, strides={strides}."
         )
     image = keras.Input((size, size, 3), dtype="uint8", name=name)
-    here = nonzero_rows(image)  # (batch,): absent pictures are zeros
+    valid = nonzero_rows(image)  # (batch,): absent images are zeros
     x = layers.Rescaling(1 / 127.5, offset=-1)(image)
-    # The first and largest grid goes without batch normalisation, which costs more than
-    # its convolution; the pixels come scaled.
+    # The first feature map is the largest and has no batch normalization, which would
+    # cost more than its convolution; its input is scaled.
     x = layers.Conv2D(filters[0], 3, strides[0], padding="same", activation="relu")(x)
     for channels, stride in zip(filters[1:], strides[1:], strict=True):
         x = layers.Conv2D(channels, 3, stride, padding="same", use_bias=False)(x)
-        x = MaskedBatchNormalization()(x, mask=here)
+        x = MaskedBatchNormalization()(x, mask=valid)
         x = layers.ReLU()(x)
     x = layers.Reshape((-1, filters[-1]))(x)  # (batch, regions, filters[-1])
     x = layers.Dropout(dropout)(x)

@@ -1,11 +1,13 @@
-"""Text tower: word embeddings, convolutions over neighbouring words, one layer deep.
+"""Text tower: word embeddings, and one layer of convolutions over adjacent words.
 
 Source: Kim 2014, "Convolutional Neural Networks for Sentence Classification",
-https://arxiv.org/abs/1408.5882. Deviations: filters of one word stand beside those
-of three, where the paper has three, four and five, so that the tower is a bag of
-words to begin with; the mean over the words for their maximum, which lets a gradient
-through to every word.
+https://arxiv.org/abs/1408.5882, section 2. Deviations: filters of one and three words
+instead of three, four and five, so that the tower includes a bag of words; the mean
+over the words instead of their maximum, so that the gradient reaches every word.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
@@ -18,34 +20,35 @@ PRESETS = {"tiny": dict(vocabulary_size=20, width=8)}
 
 
 def build(
-    vocabulary_size,
+    vocabulary_size: int,
     *,
-    width=128,
-    sizes=(1, 3),
-    dropout=0.0,
-    pool=True,
-    name="text",
-):
+    width: int = 128,
+    kernel_sizes: Sequence[int] = (1, 3),
+    dropout: float = 0.0,
+    pool: bool = True,
+    name: str = "text",
+) -> keras.Model:
     """Builds the tower.
 
     Args:
-        vocabulary_size: Number of word ids, padding id 0 included.
-        width: Size of an embedded word and of the output.
-        sizes: Lengths of the filters, in words.
-        dropout: Rate of dropout on the embedded words.
-        pool: True for one embedding, False for one vector per word.
-        name: Name of the input. The tower is called `<name>_tower`.
+        vocabulary_size: int > 0, number of word ids, padding id 0 included.
+        width: int > 0, width of a word embedding and of the output.
+        kernel_sizes: ints > 0, lengths of the filters in words.
+        dropout: float in [0, 1), dropout rate of the word embeddings.
+        pool: bool. True for the mean over the words, False for one vector per word.
+        name: str, name of the input. The tower is called `<name>_tower`.
 
     Returns:
         A functional `keras.Model`.
         Input `<name>`: `(batch, steps)` int32 word ids, 0 = padding.
-        Output: `(batch, width)` float32 if `pool`, in which padding does not
-        count, else `(batch, steps, width)` with the padding as its Keras mask.
+        Output: `(batch, width)` float32 if `pool`, which does not depend on padding,
+        else `(batch, steps, width)` with the Keras mask `(batch, steps)`.
     """
     text = keras.Input((None,), dtype="int32", name=name)
+    # (batch, steps, width)
     x = layers.Embedding(vocabulary_size, width, mask_zero=True)(text)
-    x = layers.Dropout(dropout)(x)  # (batch, steps, width)
-    x = WordConvolutions(width, sizes)(x)
+    x = layers.Dropout(dropout)(x)
+    x = WordConvolutions(width, kernel_sizes)(x)
     if pool:
         x = MaskedMean()(x)  # (batch, width)
     return keras.Model([text], x, name=tower_name(name))
@@ -53,31 +56,34 @@ def build(
 
 @keras.saving.register_keras_serializable(package="mbm_keras.towers.text_cnn")
 class WordConvolutions(layers.Layer):
-    """Adds up convolutions of several lengths, to which padding says nothing.
+    """The sum of convolutions of several lengths, in which padding is zeros.
 
         y = relu(sum_n conv_n(x))
 
     Args:
-        width: Size of the output.
-        sizes: Lengths of the filters, in words.
+        width: int > 0, width of the output.
+        kernel_sizes: ints > 0, lengths of the filters in words.
 
-    Input shape:
-        `(batch, steps, width)`, with a Keras mask `(batch, steps)` or none.
+    Call arguments:
+        sequence: `(batch, steps, width)`, float.
+        mask: `(batch, steps)` bool, False for padding; Keras fills it in. None if there
+            is no padding.
 
-    Output shape:
-        `(batch, steps, width)`, the mask untouched.
+    Returns:
+        `(batch, steps, width)`, float, with the same mask.
     """
 
-    def __init__(self, width, sizes, **kwargs):
+    def __init__(self, width: int, kernel_sizes: Sequence[int], **kwargs: Any):
         super().__init__(**kwargs)
-        self.width, self.sizes = width, tuple(sizes)
+        self.width = width
+        self.kernel_sizes = tuple(kernel_sizes)
         self.supports_masking = True
 
     def build(self, shape):
         self.convolutions = []
-        for size in self.sizes:
+        for kernel_size in self.kernel_sizes:
             convolution = layers.Conv1D(
-                self.width, size, padding="same", dtype=self.dtype_policy
+                self.width, kernel_size, padding="same", dtype=self.dtype_policy
             )
             convolution.build(shape)
             self.convolutions.append(convolution)
@@ -88,4 +94,8 @@ class WordConvolutions(layers.Layer):
         return ops.relu(sum(c(sequence) for c in self.convolutions))
 
     def get_config(self):
-        return {**super().get_config(), "width": self.width, "sizes": self.sizes}
+        return {
+            **super().get_config(),
+            "width": self.width,
+            "kernel_sizes": self.kernel_sizes,
+        }

@@ -1,9 +1,9 @@
-"""Vector tower: an MLP over numbers that something else extracted.
+"""Vector tower: an MLP over extracted features.
 
-The sub-network of sound and picture of Zadeh et al. 2017, "Tensor Fusion Network for
-Multimodal Sentiment Analysis", https://arxiv.org/abs/1707.07250, section 4.1, as the
-authors' code has it. Deviation: rows of zeros are absent, and do not count in the
-normalisation.
+Source: Zadeh et al. 2017, "Tensor Fusion Network for Multimodal Sentiment Analysis",
+https://arxiv.org/abs/1707.07250, section 4.1, the sub-networks for audio and image in
+the authors' code. Deviation: rows of zeros are absent, and are left out of the
+normalization.
 """
 
 import keras
@@ -16,27 +16,35 @@ from mbm_keras.layers import nonzero_rows
 PRESETS = {"tiny": dict(size=5, width=8)}
 
 
-def build(size, *, width=32, depth=3, dropout=0.2, pool=True, name="vector"):
+def build(
+    size: int,
+    *,
+    width: int = 32,
+    num_layers: int = 3,
+    dropout: float = 0.2,
+    pool: bool = True,
+    name: str = "vector",
+) -> keras.Model:
     """Builds the tower.
 
     Args:
-        size: Width of the vector.
-        width: Size of the layers and of the output.
-        depth: Number of layers.
-        dropout: Rate of dropout in front of them.
-        pool: True for one embedding, False for a sequence of one vector.
-        name: Name of the input. The tower is called `<name>_tower`.
+        size: int > 0, numbers per row.
+        width: int > 0, width of the layers and of the output.
+        num_layers: int > 0, number of layers.
+        dropout: float in [0, 1), dropout rate before the layers.
+        pool: bool. True for one embedding, False for a sequence of one vector.
+        name: str, name of the input. The tower is called `<name>_tower`.
 
     Returns:
         A functional `keras.Model`.
-        Input `<name>`: `(batch, size)` float32; zeros where there is no vector.
+        Input `<name>`: `(batch, size)` float32; rows of zeros are absent.
         Output: `(batch, width)` float32 if `pool`, else `(batch, 1, width)`.
     """
     vector = keras.Input((size,), name=name)
     x = MaskedBatchNormalization()(vector, mask=nonzero_rows(vector))
     x = layers.Dropout(dropout)(x)
-    for _ in range(depth):
-        x = layers.Dense(width, activation="relu")(x)
+    for _ in range(num_layers):
+        x = layers.Dense(width, activation="relu")(x)  # (batch, width)
     if not pool:
         x = layers.Reshape((1, width))(x)
     return keras.Model([vector], x, name=tower_name(name))

@@ -67,7 +67,7 @@ def test_a_model_with_it_learns_and_comes_back_from_disk(kind, tmp_path):
 
 @both
 def test_a_sequence_is_refused(kind):
-    with pytest.raises(ValueError, match="Pool a sequence first"):
+    with pytest.raises(ValueError, match="pool a sequence first"):
         kind()(np.zeros((2, 3, 4)), np.ones(2, bool))
 
 

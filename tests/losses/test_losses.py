@@ -57,7 +57,7 @@ def test_cyclic_translation():
     layer([A, B])
     (f1, f2), (b1, b2) = (
         [[numpy(w) for w in dense.weights] for dense in translator]
-        for translator in (layer.forth[0], layer.back[0])
+        for translator in (layer.translators[0], layer.restorers[0])
     )
     there = np.tanh(A @ f1[0] + f1[1]) @ f2[0] + f2[1]
     again = np.tanh(there @ b1[0] + b1[1]) @ b2[0] + b2[1]
