@@ -47,7 +47,7 @@ def ours(folder, epochs, seed):
 
     from data_pipelines import augment
     from data_pipelines import decode
-    from data_pipelines.sources import table
+    from data_pipelines import sources
     from mbm_keras import evaluation
     from mbm_keras.fusion import FiLMFusion
     from mbm_keras.models import late_fusion
@@ -63,7 +63,7 @@ def ours(folder, epochs, seed):
 
     keras.utils.set_random_seed(seed)
     columns = {"question": "text", "image": "image"}
-    read = functools.partial(table.open_table, target="answer", columns=columns)
+    read = functools.partial(sources.open_table, target="answer", columns=columns)
     # Pictures that nothing is trained on: settings are chosen by them.
     kept = dict(fractions={"valid": 0.05}, seed=seed)
     train, test = read(f"{folder}/train.csv", **kept), read(f"{folder}/test.csv")

@@ -6,6 +6,7 @@ row is counted. Goals: 100,000 files, and zero of each.
 """
 
 import collections
+import functools
 import json
 import os
 import pathlib
@@ -178,7 +179,8 @@ def _values(kind, mutated):
     import tensorflow as tf
 
     from data_pipelines import stores
-    from data_pipelines.stores.cells import Cells
+    from data_pipelines.formats.transcode import transcode
+    from data_pipelines.stores.paths import Paths
     from mbm_keras.preprocessing import Features
     from mbm_keras.preprocessing import Frames
     from mbm_keras.preprocessing import LogMel
@@ -200,7 +202,10 @@ def _values(kind, mutated):
     seen = collections.Counter()
     for start in range(0, len(mutated), 50):
         raw = [data for _, data in mutated[start : start + 50]]
-        raw, refused = stores.read_cells(Cells(), "x", raw, preprocessor)
+        convert = functools.partial(
+            transcode, modality=preprocessor.modality, preprocessor=preprocessor
+        )
+        raw, refused = stores.read_cells(Paths(""), "x", raw, convert)
         arrays, states = part(tf.constant(raw))
         seen["refused"] += len(refused)
         seen["absent"] -= len(refused)  # they are empty now
@@ -213,7 +218,6 @@ def _values(kind, mutated):
 
 def _tables(seeds, mutated):
     from data_pipelines import sources
-    from data_pipelines import stores
 
     seen = collections.Counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -237,9 +241,7 @@ def _tables(seeds, mutated):
             if len(table.rows) + len(told) != table.rows_read:
                 seen["wrong"] += 1
             for column in table.columns_of("image"):
-                values, reasons = stores.read_cells(
-                    table.store, column, table.raw(column)
-                )
+                values, reasons = table.read_cells(column, table.raw(column))
                 for place, value in enumerate(values):
                     cell = table.raw(column)[place]
                     if not value and place not in reasons and cell is not None:

@@ -230,12 +230,13 @@ def grid_clips():
 def heard_and_seen(data, name):
     """Three seconds of a clip, and 75 crops of its mouth."""
     from data_pipelines.formats import video
+    from data_pipelines.formats.sound import soundtrack
     from mbm_keras.preprocessing import Waveform
 
     y, x = MOUTHS[name]
     box = ((y - 32) / 288, (x - 32) / 360, (y + 32) / 288, (x + 32) / 360)
     times = (np.arange(STEPS) + 0.5) / 25
-    wave = Waveform(RATE, LONG)(video.sound(data, 10**7)).numpy()
+    wave = Waveform(RATE, LONG)(soundtrack(data, 10**7)).numpy()
     return wave, video.crops(data, times, [box], MOUTH)[0]
 
 
@@ -294,7 +295,8 @@ def served(separator):
     """How fast the SavedModel is, and how far it is from the Python model."""
     import tensorflow as tf
 
-    from data_pipelines.formats import video
+    from data_pipelines.formats.encode import npy_bytes
+    from data_pipelines.formats.encode import wav_bytes
     from mbm_keras.export import save
     from mbm_keras.preprocessing import Faces
     from mbm_keras.preprocessing import Features
@@ -307,8 +309,8 @@ def served(separator):
     mixture = (each[0][0] + each[1][0]) / 2
     mouths = np.stack([mouth for _, mouth in each])
     raw = {
-        "mixture": video.wav_of(mixture[:, None], RATE),
-        "sight": video.npy_of(mouths.reshape(-1, MOUTH, MOUTH, 3)),
+        "mixture": wav_bytes(mixture[:, None], RATE),
+        "sight": npy_bytes(mouths.reshape(-1, MOUTH, MOUTH, 3)),
     }
     raw = {name: tf.constant([data]) for name, data in raw.items()}
     x = {"mixture": mixture[None], "sight": mouths[None]}

@@ -1,15 +1,18 @@
-"""Rows set aside: which, where and why. Nothing is dropped without a line here."""
+"""Rows set aside: which, in which column, and why. No row is dropped without it."""
 
 import csv
+import os
+from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
 class Broken(NamedTuple):
-    """One thing that is wrong with a row.
+    """One reason why a row is set aside.
 
     Args:
-        row: Number of the row in its table, the first below the header is 1.
-        column: Name of the column, empty if it is the whole row.
+        row: Number of the row in its table; the first row after the header is 1.
+        column: Name of the column; empty for the whole row.
         reason: In words.
     """
 
@@ -18,12 +21,12 @@ class Broken(NamedTuple):
     reason: str
 
 
-def count(broken):
-    """How many rows are set aside: a row with two reasons counts once."""
+def count(broken: Iterable[Broken]) -> int:
+    """Number of rows set aside: a row with two reasons counts once."""
     return len({item.row for item in broken})
 
 
-def write(path, broken):
+def write(path: str | os.PathLike, broken: Iterable[Broken]) -> None:
     """Writes a CSV of row, column and reason, in the order of the rows."""
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -31,17 +34,25 @@ def write(path, broken):
         writer.writerows(sorted(set(broken)))
 
 
-def refuse_too_many(broken, rows, limit, path):
-    """Stops before training on a table that is mostly broken.
+def refuse_too_many(
+    broken: Sequence[Broken], rows: int, limit: float, path: str | os.PathLike
+) -> None:
+    """Stops before training on a table whose rows are mostly broken.
+
+    Args:
+        broken: What is wrong with the rows set aside.
+        rows: Number of rows of the table.
+        limit: Largest share of broken rows, in [0, 1].
+        path: The table.
 
     Raises:
-        ValueError: If more than the share `limit` of `rows` is set aside.
+        ValueError: If more than `limit` of the rows are set aside.
     """
     if count(broken) > limit * rows:
-        first = sorted(broken)[0]
+        first = min(broken)
         raise ValueError(
             f"{count(broken)} of {rows} rows of `{path}` are broken, more than the "
             f"{limit:.0%} allowed. The first: row {first.row}, column "
-            f"{first.column!r}: {first.reason}. Mend the table, or allow more with "
+            f"{first.column!r}: {first.reason}. Repair the table, or allow more with "
             "`--max-broken`."
         )

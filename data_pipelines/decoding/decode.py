@@ -20,7 +20,7 @@ def decode(table, features, targets=None, *, keep_corrupt=False):
     have it.
 
     Args:
-        table: What `sources.table.open_table` gave.
+        table: What `data_pipelines.sources.open_table` returned.
         features: The preprocessors: an object with `by_name`, `columns()`, and
             `decode_input(name, raw)` that returns an array of many raw values and the
             status of each (0 ok, 1 absent, 2 corrupt), such as

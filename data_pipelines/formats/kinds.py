@@ -1,120 +1,113 @@
-"""What a file is, by its first bytes, and what a graph can decode of it."""
+"""What the bytes of a file are: image, audio, video or points, and in which format."""
 
-import io
+import os
 
-from data_pipelines.formats import pcd
-from data_pipelines.formats import video
+# Suffixes by kind. The kind of a file is found from its bytes where these can be read.
+SUFFIXES: dict[str, frozenset[str]] = {
+    "image": frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}),
+    "audio": frozenset({".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"}),
+    "video": frozenset(
+        {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"}
+    ),
+    "points": frozenset({".bin", ".pcd"}),
+}
+HEAD = 256  # bytes from the start of a file that tell its kind; 189 would do
 
-IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
-AUDIO_SUFFIXES = {".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
-VIDEO_SUFFIXES = {
-    ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm",
+# Names that FFmpeg gives to containers, by the first four bytes.
+_CONTAINERS = {
+    b"RIFF": "avi",
+    b"\x1aE\xdf\xa3": "matroska",
+    b"\x00\x00\x01\xba": "mpeg",
+    b"\x00\x00\x01\xb3": "mpegvideo",
+    b"GIF8": "gif",
+    b"OggS": "ogg",
+    b"FLV\x01": "flv",
+}
+_VIDEO_SUFFIXES = {"mov": "mp4", "matroska": "mkv", "mpegts": "ts"}
+_OTHER_SUFFIXES = {
+    b"\xff\xd8": "jpg", b"\x89P": "png", b"GI": "gif", b"BM": "bmp",
+    b"fL": "flac", b"Og": "ogg", b"ID": "mp3",
 }  # fmt: skip
-POINT_SUFFIXES = {".bin", ".pcd"}
-# Of all channels together; half an hour of stereo. A small file can promise more.
-MOST_SAMPLES = 200_000_000
 
 
-def kind_of(head):
-    """What the first bytes of a file say it is.
+def kind_of(head: bytes) -> str | None:
+    """Finds the kind of a file from its first bytes.
 
     Args:
-        head: The first 189 bytes or more.
+        head: The first `HEAD` bytes of the file, or all of them.
 
     Returns:
-        `"image"`, `"audio"`, `"video"`, `"points"`, or None if it is none of the
-        kinds that are read. Bare rows of numbers cannot be told by their bytes.
+        A key of `SUFFIXES`, or None for an unknown kind. Bare rows of numbers have no
+        header, so their kind is unknown.
     """
     if head[:4] == b"RIFF":
-        kinds = {b"WEBP": "image", b"WAVE": "audio", b"AVI ": "video"}
-        return kinds.get(head[8:12])
+        riff = {b"WEBP": "image", b"WAVE": "audio", b"AVI ": "video"}
+        return riff.get(head[8:12])
     if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM")):
         return "image"
-    # A bare MP3 opens with eleven set bits, of any version and layer.
+    # An MP3 without tags starts with eleven set bits, whatever its version and layer.
     is_mp3 = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
     if is_mp3 or head.startswith((b"fLaC", b"OggS", b"ID3")):
         return "audio"
-    if video.format_of(head) is not None:
+    if container_of(head) is not None:
         return "audio" if head[8:12] == b"M4A " else "video"
-    return "points" if pcd.is_pcd(head) else None
+    return "points" if is_pcd(head) else None
 
 
-def suffix(data):
-    """How the name of a file with these bytes usually ends, without the dot."""
-    kinds = {
-        b"\xff\xd8": "jpg", b"\x89P": "png", b"GI": "gif", b"BM": "bmp",
-        b"fL": "flac", b"Og": "ogg", b"ID": "mp3",
-    }  # fmt: skip
-    if data[:4] == b"RIFF":
-        return {b"WEBP": "webp", b"WAVE": "wav"}.get(data[8:12], "avi")
-    if kind_of(data) == "points":
-        return "pcd"
-    if kind_of(data) == "video":
-        clip = video.format_of(data)
-        return {"mov": "mp4", "matroska": "mkv", "mpegts": "ts"}.get(clip, "mpg")
-    if kind_of(data) is None:
-        return "bin"
-    return kinds.get(data[:2], "mp3")
+def container_of(head: bytes) -> str | None:
+    """Finds the container of a clip from its first bytes.
 
-
-def look(path):
-    """The kind of the file at `path`, None if it is unknown or not there."""
-    try:
-        with open(path, "rb") as file:
-            return kind_of(file.read(256))
-    except OSError:
-        return None
-
-
-def transcode(data, preprocessor=None):
-    """Bytes that a model's own graph can decode.
-
-    FLAC, OGG, MP3 and the sound of a clip come out as WAV, a clip as NPY bytes of its
-    frames, PCD as rows of float32; so everything behind the source, the served model
-    too, knows one coding of each. Sound that cannot be decoded comes out as it is, for
-    the preprocessor to refuse.
+    FFmpeg must be given the container: if it guesses, it takes a playlist for a clip
+    and opens the files and addresses that the playlist names.
 
     Args:
-        data: The bytes of a file.
-        preprocessor: What takes them; None for sound alone.
+        head: The first `HEAD` bytes of the file, or all of them.
 
-    Raises:
-        ValueError: If they cannot be decoded, or promise more than is allowed.
+    Returns:
+        FFmpeg's name of the container, or None if this is not a known container.
     """
-    if preprocessor is None:
-        return _sound(data) if kind_of(data[:256]) == "audio" else data
-    if preprocessor.modality == "audio":
-        return _sound(data)
-    if preprocessor.modality == "video":
-        return video.frames(data, preprocessor)
-    if preprocessor.modality == "points":
-        return pcd.rows(data, preprocessor)
-    return data
+    if head[4:8] == b"ftyp":
+        return "mov"  # MP4 too
+    if head[:4] == b"RIFF" and head[8:12] != b"AVI ":
+        return None
+    if head[:1] == b"G" and head[188:189] == b"G":
+        return "mpegts"
+    return _CONTAINERS.get(head[:4])
 
 
-def _sound(data):
-    """WAV bytes of sound or of a clip's; others as they are."""
-    head = data[:256]
-    kind = kind_of(head)
-    if kind not in ("audio", "video") or kind == "audio" and head[:4] == b"RIFF":
-        return data
-    if video.format_of(head) not in (None, "ogg"):
-        return video.sound(data, MOST_SAMPLES)
-    return _decompressed(data)
+def is_pcd(head: bytes) -> bool:
+    """Whether a file starts as a PCD point cloud does."""
+    return head.lstrip().startswith((b"# .PCD", b"VERSION", b"FIELDS"))
 
 
-def _decompressed(data):
-    """FLAC, OGG or MP3 bytes to WAV bytes of 32-bit float."""
-    import soundfile
+def suffix_of(data: bytes) -> str:
+    """The usual suffix of a file with these bytes, without the dot."""
+    if data[:4] == b"RIFF":
+        return {b"WEBP": "webp", b"WAVE": "wav"}.get(data[8:12], "avi")
+    kind = kind_of(data[:HEAD])
+    if kind == "points":
+        return "pcd"
+    if kind == "video":
+        return _VIDEO_SUFFIXES.get(container_of(data[:HEAD]) or "", "mpg")
+    return "bin" if kind is None else _OTHER_SUFFIXES.get(data[:2], "mp3")
 
+
+def kind_of_suffix(suffix: str) -> str | None:
+    """The kind that a suffix with its dot stands for, None for an unknown one."""
+    suffix = suffix.lower()
+    return next((kind for kind, known in SUFFIXES.items() if suffix in known), None)
+
+
+def read_kind(path: str | os.PathLike) -> str | None:
+    """Reads the first bytes of a file and finds its kind.
+
+    Returns:
+        A key of `SUFFIXES`; None if the kind is unknown or `path` is not a file.
+    """
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as sound:
-            samples, rate = sound.frames * sound.channels, sound.samplerate
-            if samples > MOST_SAMPLES:
-                raise ValueError(
-                    f"more sound than allowed: {samples} samples, not {MOST_SAMPLES}"
-                )
-            wave = sound.read(dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError:
-        return data
-    return video.wav_of(wave, rate)
+        if not os.path.isfile(path):  # a pipe or a device would block
+            return None
+        with open(path, "rb") as file:
+            return kind_of(file.read(HEAD))
+    except OSError:
+        return None

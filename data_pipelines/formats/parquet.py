@@ -1,16 +1,18 @@
-"""Parquet files, damaged ones too."""
+"""Parquet files."""
+
+import os
 
 import polars as pl
 
 
-def read_parquet(path):
+def read_parquet(path: str | os.PathLike) -> pl.DataFrame:
     """Reads a Parquet file.
 
     Raises:
-        ValueError: If it is none, or damaged.
+        ValueError: If the file is damaged, or is not a Parquet file.
     """
     try:
         return pl.read_parquet(path)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        # Where polars panics it has found nonsense that it did not look out for.
-        raise ValueError(f"`{path}` is no Parquet file: {error}") from None
+        # A damaged file can make polars panic instead of raising an error.
+        raise ValueError(f"`{path}` is not a Parquet file: {error}") from None

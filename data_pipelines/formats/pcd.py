@@ -1,140 +1,170 @@
-"""Point clouds: rows of numbers, as PCD files have them or bare."""
+"""Point clouds: PCD files to bare rows of numbers."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from typing import Protocol
 
 import numpy as np
 
-_MOST_BYTES = 1_000_000_000  # of a cloud when it is unpacked
-_HEADER = 4_096  # bytes in which a header ends
+from data_pipelines.formats import kinds
+
+_MAX_BYTES = 1_000_000_000  # of an unpacked cloud
+_MAX_HEADER = 4_096  # bytes
+_TYPES = {"F": "f", "I": "i", "U": "u"}
+_CODINGS = ("ascii", "binary", "binary_compressed")
 
 
-def is_pcd(head):
-    """Whether a file begins as a PCD does."""
-    return head.lstrip().startswith((b"# .PCD", b"VERSION", b"FIELDS"))
+class PointSpec(Protocol):
+    """Which numbers of a point are wanted, such as `mbm_keras.preprocessing.Points`.
+
+    Args:
+        fields: Names of PCD fields, in order.
+        stride: Numbers per point in the output.
+    """
+
+    fields: Sequence[str]
+    stride: int
 
 
-def rows(data, wanted):
-    """Points as bare rows of float32.
+class _Header(NamedTuple):
+    dtype: np.dtype  # of one point
+    points: int
+    coding: str
+
+
+def rows(data: bytes, spec: PointSpec) -> bytes:
+    """Points of a PCD file as bare rows of float32.
 
     Reads the PCD format 0.7 of the Point Cloud Library in its three codings,
     https://pointclouds.org/documentation/tutorials/pcd_file_format.html.
 
     Args:
-        data: PCD bytes; others are rows already and come back as they are.
-        wanted: What says which: `fields`, names of a PCD's columns in order, and
-            `stride`, how many numbers a row has, such as
-            `mbm_keras.preprocessing.Points`.
+        data: PCD bytes. Other bytes are rows already and are returned unchanged.
+        spec: Which fields, and how many numbers a row has.
 
     Returns:
-        Bytes of `(points, stride)` float32, little-endian; zeros behind the fields.
+        Bytes of `(points, stride)` float32, little-endian; zeros after the fields.
 
     Raises:
-        ValueError: If it is no whole PCD, or lacks a field.
+        ValueError: If the file is damaged, or has no such field.
     """
-    if not is_pcd(data[:64]):
+    if not kinds.is_pcd(data[:64]):
         return data
-    header, body = _header(data)
-    lacking = [field for field in wanted.fields if field not in header["names"]]
-    if lacking:
-        raise ValueError(f"the PCD has no {lacking}, but {list(header['names'])}")
-    if header["coding"] == "ascii":
-        values = _ascii(body, header)
-    else:
-        values = _binary(body, header)
-    made = np.zeros((header["points"], wanted.stride), "<f4")
-    for column, field in enumerate(wanted.fields):
-        made[:, column] = values[field].reshape(header["points"], -1)[:, 0]
-    return made.tobytes()
+    header, body = _read_header(data)
+    names = list(header.dtype.names)
+    missing = [field for field in spec.fields if field not in names]
+    if missing:
+        raise ValueError(f"the PCD has no fields {missing}, but {names}")
+    values = _READERS[header.coding](body, header)
+    output = np.zeros((header.points, spec.stride), "<f4")
+    for column, field in enumerate(spec.fields):
+        output[:, column] = values[field].reshape(header.points, -1)[:, 0]
+    return output.tobytes()
 
 
-def _header(data):
-    """What the lines up to DATA say, and the bytes behind them."""
-    said, at = {}, 0
-    while "DATA" not in said:
-        end = data.find(b"\n", at)
-        if end < 0 or end > _HEADER:
+def _read_header(data):
+    """The header, and the bytes after it."""
+    entries, start = {}, 0
+    while "DATA" not in entries:
+        end = data.find(b"\n", start)
+        if end < 0 or end > _MAX_HEADER:
             raise ValueError("the header of the PCD does not end")
-        word, *rest = data[at:end].decode("latin-1").split() or [""]
+        word, *values = data[start:end].decode("latin-1").split() or [""]
         if not word.startswith("#"):
-            said[word] = rest
-        at = end + 1
+            entries[word] = values
+        start = end + 1
     try:
-        names, sizes, kinds = said["FIELDS"], said["SIZE"], said["TYPE"]
-        counts = said.get("COUNT", ["1"] * len(names))
-        parts = zip(names, kinds, sizes, counts, strict=True)
-        letters = {"F": "f", "I": "i", "U": "u"}
-        dtype = np.dtype(
-            [(n, f"<{letters[k]}{int(s)}", (int(c),)) for n, k, s, c in parts]
-        )
-        points, (coding,) = int(said["POINTS"][0]), said["DATA"]
+        header = _parse_header(entries)
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise ValueError(f"the header of the PCD is damaged: {error}") from None
-    if coding not in ("ascii", "binary", "binary_compressed"):
-        raise ValueError(f"the PCD has an unknown coding, {coding}")
-    if points < 1 or points * dtype.itemsize > _MOST_BYTES:
-        raise ValueError(f"the PCD promises {points} points")
-    made = {"names": dtype.names, "dtype": dtype, "points": points, "coding": coding}
-    return made, data[at:]
+    if header.coding not in _CODINGS:
+        raise ValueError(f"the PCD has an unknown coding, {header.coding}")
+    if header.points < 1 or header.points * header.dtype.itemsize > _MAX_BYTES:
+        raise ValueError(f"the PCD promises {header.points} points")
+    return header, data[start:]
 
 
-def _ascii(body, header):
+def _parse_header(entries):
+    names, sizes, types = entries["FIELDS"], entries["SIZE"], entries["TYPE"]
+    counts = entries.get("COUNT", ["1"] * len(names))
+    fields = zip(names, types, sizes, counts, strict=True)
+    dtype = np.dtype(
+        [(n, f"<{_TYPES[t]}{int(size)}", (int(c),)) for n, t, size, c in fields]
+    )
+    (coding,) = entries["DATA"]
+    return _Header(dtype, int(entries["POINTS"][0]), coding)
+
+
+def _read_ascii(body, header):
     try:
         numbers = np.array(body.split(), "float64")
     except ValueError as error:
-        raise ValueError(f"a point of the PCD is no number: {error}") from None
-    counts = [header["dtype"][name].shape[0] for name in header["names"]]
-    if len(numbers) != header["points"] * sum(counts):
+        raise ValueError(f"a value of the PCD is not a number: {error}") from None
+    names = header.dtype.names
+    counts = [header.dtype[name].shape[0] for name in names]
+    if len(numbers) != header.points * sum(counts):
         raise ValueError(
-            f"the PCD has {len(numbers)} numbers for {header['points']} points of "
+            f"the PCD has {len(numbers)} numbers for {header.points} points of "
             f"{sum(counts)}"
         )
     columns = np.split(numbers.reshape(-1, sum(counts)), np.cumsum(counts)[:-1], axis=1)
-    return dict(zip(header["names"], columns, strict=True))
+    return dict(zip(names, columns, strict=True))
 
 
-def _binary(body, header):
-    dtype, points = header["dtype"], header["points"]
-    size = points * dtype.itemsize
-    if header["coding"] == "binary":
-        if len(body) < size:
-            raise ValueError(f"the PCD ends early: {len(body)} of {size} bytes")
-        return np.frombuffer(body, dtype, points)
+def _read_binary(body, header):
+    size = header.points * header.dtype.itemsize
+    if len(body) < size:
+        raise ValueError(f"the PCD ends early: {len(body)} of {size} bytes")
+    return np.frombuffer(body, header.dtype, header.points)
+
+
+def _read_compressed(body, header):
+    size = header.points * header.dtype.itemsize
     packed, unpacked = np.frombuffer(body[:8].ljust(8, b"\0"), "<u4").tolist()
     if unpacked != size or packed > len(body) - 8:
         raise ValueError("the PCD ends early, or its sizes do not agree")
     body = _unpack_lzf(body[8 : 8 + packed], unpacked)
-    # Compressed, one column stands behind the other.
-    columns, at = {}, 0
-    for name in header["names"]:
-        base, (count,) = dtype[name].subdtype
-        columns[name] = np.frombuffer(body, base, points * count, at)
-        at += points * count * base.itemsize
+    # A compressed PCD holds one whole column after the other.
+    columns, start = {}, 0
+    for name in header.dtype.names:
+        base, (count,) = header.dtype[name].subdtype
+        columns[name] = np.frombuffer(body, base, header.points * count, start)
+        start += header.points * count * base.itemsize
     return columns
 
 
+_READERS = {
+    "ascii": _read_ascii,
+    "binary": _read_binary,
+    "binary_compressed": _read_compressed,
+}
+
+
 def _unpack_lzf(data, size):
-    """The bytes that LibLZF packed: runs as they are, and repeats of earlier ones."""
-    made, at = bytearray(), 0
+    """Unpacks LibLZF: runs of bytes as they are, and repeats of earlier bytes."""
+    output, at = bytearray(), 0
     try:
-        while at < len(data) and len(made) <= size:
+        while at < len(data) and len(output) <= size:
             control = data[at]
             at += 1
             if control < 32:
-                made += data[at : at + control + 1]
+                output += data[at : at + control + 1]
                 at += control + 1
                 continue
             length = control >> 5
             if length == 7:
                 length += data[at]
                 at += 1
-            back = len(made) - ((control & 31) << 8) - data[at] - 1
+            back = len(output) - ((control & 31) << 8) - data[at] - 1
             at, length = at + 1, length + 2
             if back < 0:
-                raise ValueError("the PCD is damaged: a repeat of nothing")
-            while length > 0:  # what is repeated may reach into the repeat
-                part = made[back : back + length]
-                made += part
+                raise ValueError("the PCD is damaged: a repeat before its start")
+            while length > 0:  # a repeat may overlap with its own output
+                part = output[back : back + length]
+                output += part
                 back, length = back + len(part), length - len(part)
     except IndexError:
         raise ValueError("the PCD ends early") from None
-    if len(made) != size:
-        raise ValueError(f"the PCD unpacks to {len(made)} of {size} bytes")
-    return bytes(made)
+    if len(output) != size:
+        raise ValueError(f"the PCD unpacks to {len(output)} of {size} bytes")
+    return bytes(output)

@@ -1,18 +1,31 @@
-"""A `tf.data.Dataset` of one's own, or one for each split."""
+"""A `tf.data.Dataset` of rows, or one for each split."""
 
-from data_pipelines.formats import kinds
-from data_pipelines.quarantine import Broken
-from data_pipelines.sources.table import in_memory
-from data_pipelines.tables.table import select
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from typing import Any
+
+from data_pipelines.sources import memory
+from data_pipelines.tables.names import unused_name
+from data_pipelines.tables.table import RawTable
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
-def load(datasets):
-    """Raw rows by split, as every source gives them.
+def load(
+    datasets: tf.data.Dataset | Mapping[str, tf.data.Dataset],
+) -> dict[str, tf.data.Dataset]:
+    """Raw rows by split.
 
     Args:
-        datasets: A `tf.data.Dataset`, or `{split: tf.data.Dataset}`, of `({name: raw
-            scalar}, {name: target})` or of `{name: raw scalar}` alone: strings, the
-            bytes of files, numbers; not batched.
+        datasets: A dataset, or one by split, of `({name: raw scalar}, {name: target})`
+            or of `{name: raw scalar}`, not batched. A raw scalar is a string, the bytes
+            of a file, or a number.
 
     Returns:
         `{split: tf.data.Dataset}` of `({name: raw scalar}, {name: target})`.
@@ -20,82 +33,66 @@ def load(datasets):
     Raises:
         ValueError: If the elements are something else.
     """
-    by_split = datasets if isinstance(datasets, dict) else {"train": datasets}
-    loaded = {}
-    for split, dataset in by_split.items():
-        spec = dataset.element_spec
-        if isinstance(spec, dict):
-            dataset = dataset.map(lambda inputs: (inputs, {}))
-            spec = (spec, {})
-        known = (
-            isinstance(spec, tuple)
-            and len(spec) == 2
-            and all(isinstance(part, dict) for part in spec)
-        )
-        if not known or any(s.shape.rank != 0 for part in spec for s in part.values()):
-            raise ValueError(
-                "The elements of a dataset are ({name: scalar}, {name: scalar}), "
-                "inputs and targets, one row each: `unbatch()` batches first. "
-                f"Received, in {split!r}: {dataset.element_spec}."
-            )
-        loaded[split] = dataset
-    return loaded
+    by_split = datasets if isinstance(datasets, Mapping) else {"train": datasets}
+    return {split: _check(split, dataset) for split, dataset in by_split.items()}
 
 
-def open_table(datasets, *, target=None, columns=None, fractions=None, seed=0):
-    """The rows of a dataset as a table in memory, for `decode`, `Stream` and `pack`.
+def open_raw(
+    datasets: tf.data.Dataset | Mapping[str, tf.data.Dataset],
+    *,
+    root: str | os.PathLike | None = None,
+    allow_outside: bool = False,
+) -> RawTable:
+    """Reads all rows of a dataset into memory.
 
     Args:
         datasets: As for `load`.
-        target: Name of the target, among inputs or targets.
-        columns: Modality by column name, where the guess will not do.
-        fractions: Share of rows by split name, where there is one dataset.
-        seed: Seed of that draw.
-
-    Returns:
-        A `data_pipelines.tables.table.Table`. A row with a text that is not valid
-        UTF-8 is `broken`.
+        root: Folder that paths in cells are relative to; None for the current folder.
+        allow_outside: True to follow paths that leave this folder.
 
     Raises:
-        ValueError: As `load` does, if there is no row, or as for a table.
+        ValueError: As `load` does, or if there is no row.
     """
-    import polars as pl
-
-    values, splits = {}, []
-    for split, rows in load(datasets).items():
-        for inputs, targets in rows.as_numpy_iterator():
-            for name, value in {**inputs, **targets}.items():
-                values.setdefault(name, []).append(value)
+    columns, splits = {}, []
+    for split, dataset in load(datasets).items():
+        for inputs, targets in dataset.as_numpy_iterator():
+            row = {**inputs, **targets}
+            for name, value in row.items():
+                columns.setdefault(name, []).append(value)
             splits.append(split)
-    if not splits:
-        raise ValueError("There is no row in the dataset.")
-    broken, made = [], {}
-    for name, cells in values.items():
-        made[name] = _texts(name, cells, broken) if _is_text(cells) else cells
-    frame = pl.DataFrame(made)
-    if isinstance(datasets, dict):
-        frame = frame.with_columns(split=pl.Series(splits))
-    return select(
-        in_memory("dataset", frame, broken),
-        target=target,
-        columns=columns,
-        fractions=fractions,
-        seed=seed,
+    column = None
+    if isinstance(datasets, Mapping):
+        column = unused_name("split", columns)
+        columns[column] = splits
+    raw = memory.open_raw(
+        columns, root=root, allow_outside=allow_outside, name="dataset"
     )
+    return dataclasses.replace(raw, split_column=column)
 
 
-def _is_text(cells):
-    """Strings, and not the bytes of files."""
-    some = next((cell for cell in cells if cell), b"")
-    return isinstance(some, bytes) and kinds.kind_of(some[:256]) is None
+def is_datasets(rows: Any) -> bool:
+    """Whether this is a dataset, or a dict with a dataset for each split."""
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is None:  # there can be no dataset yet
+        return False
+    values = rows.values() if isinstance(rows, Mapping) else [rows]
+    return bool(values) and all(isinstance(v, tensorflow.data.Dataset) for v in values)
 
 
-def _texts(name, cells, broken):
-    texts = []
-    for row, cell in enumerate(cells, start=1):
-        try:
-            texts.append(cell.decode("utf-8") or None)
-        except UnicodeDecodeError:
-            texts.append(None)
-            broken.append(Broken(row, name, "the text is not valid UTF-8"))
-    return texts
+def _check(split, dataset):
+    spec = dataset.element_spec
+    if isinstance(spec, dict):
+        dataset = dataset.map(lambda inputs: (inputs, {}))
+        spec = (spec, {})
+    is_pair = (
+        isinstance(spec, tuple)
+        and len(spec) == 2
+        and all(isinstance(part, dict) for part in spec)
+    )
+    if not is_pair or any(s.shape.rank != 0 for part in spec for s in part.values()):
+        raise ValueError(
+            "Expected elements ({name: scalar}, {name: scalar}): inputs and targets of "
+            "one row. Unbatch the dataset if it has batches. Received, in "
+            f"{split!r}: {dataset.element_spec}."
+        )
+    return dataset

@@ -1,53 +1,64 @@
 """Shards that `mbm pack` wrote: a table whose files are in a few large ones."""
 
+from __future__ import annotations
+
 import hashlib
 import json
+import os
 import pathlib
+from typing import TYPE_CHECKING
+from typing import Any
 
 import polars as pl
 
-from data_pipelines.formats import parquet
-from data_pipelines.sources.table import load_rows
+from data_pipelines.formats.parquet import read_parquet
 from data_pipelines.stores.records import Records
 from data_pipelines.stores.spans import Spans
 from data_pipelines.tables import modality
-from data_pipelines.tables.pack import FORMATS
-from data_pipelines.tables.pack import ROW
-from data_pipelines.tables.table import FILES
+from data_pipelines.tables.pack import INDEX
+from data_pipelines.tables.pack import KINDS
+from data_pipelines.tables.pack import PLAN
+from data_pipelines.tables.pack import SCHEMA
+from data_pipelines.tables.pack import VERSION
+from data_pipelines.tables.raw_rows import load_rows
+from data_pipelines.tables.select import select
 from data_pipelines.tables.table import RawTable
-from data_pipelines.tables.table import select
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
-def open_raw(path):
-    """Finds the rows of a folder of shards.
+def open_raw(path: str | os.PathLike) -> RawTable:
+    """Opens a folder of shards.
 
     Args:
         path: The folder.
 
     Returns:
-        An `RawTable`. A row of a shard that is gone or damaged is told when it is read.
+        A `RawTable`. Damage in a shard is found when its rows are read.
 
     Raises:
         FileNotFoundError: If there are no shards.
-        ValueError: If they were not packed to the end, or their index is no index.
+        ValueError: If packing was interrupted, or the index is damaged.
     """
     path = pathlib.Path(path)
-    schema = _schema(path)
+    schema = _read_schema(path)
     files = tuple(path / shard["file"] for shard in schema["shards"])
-    known = schema["columns"]
-    frame = _index(path, known, len(files), schema["index"])
+    frame = _read_index(path, schema)
+    row = schema["row"]
+    return RawTable(
+        path=path,
+        frame=pl.DataFrame([frame[name] for name in frame.columns if name != row]),
+        rows=frame[row].to_numpy(),
+        broken=(),
+        store=Records(files) if schema["kind"] == "array_record" else Spans(files),
+        known=schema["columns"],
+    )
 
-    def guess(values):
-        if values.name in known:
-            return known[values.name]
-        found = modality.guess(values, path)
-        return "ignore" if found in FILES else found  # what is no file in the shards
 
-    store = Records(files) if schema["kind"] == "array_record" else Spans(files)
-    return RawTable(path, frame.drop(ROW), frame[ROW].to_numpy(), [], store, guess)
-
-
-def load(path, *, target=None):
+def load(
+    path: str | os.PathLike, *, target: str | None = None
+) -> dict[str, tf.data.Dataset]:
     """Raw rows by split, with the bytes of the files.
 
     Args:
@@ -55,64 +66,77 @@ def load(path, *, target=None):
         target: Name of the column to learn.
 
     Returns:
-        `{split: tf.data.Dataset}` of `({column: raw scalar}, {target: string})`.
+        See `data_pipelines.tables.raw_rows.load_rows`.
     """
     return load_rows(select(open_raw(path), target=target))
 
 
-def is_shards(path):
+def is_shards(path: str | os.PathLike) -> bool:
     """Whether a path is a folder of shards, finished or not."""
     path = pathlib.Path(path)
-    return (path / "schema.json").is_file() or (path / "packing.json").is_file()
+    return (path / SCHEMA).is_file() or (path / PLAN).is_file()
 
 
-def _schema(path):
-    if not (path / "schema.json").is_file():
-        if (path / "packing.json").is_file():
+def _read_schema(path) -> dict[str, Any]:
+    file = path / SCHEMA
+    if not file.is_file():
+        if (path / PLAN).is_file():
             raise ValueError(
-                f"`{path}` was not packed to the end: give the same `mbm pack` again."
+                f"Packing `{path}` was interrupted. Run the same `mbm pack` again: it "
+                "keeps the finished shards."
             )
         raise FileNotFoundError(f"There are no shards in `{path}`.")
     try:
-        schema = json.loads((path / "schema.json").read_text(encoding="utf-8"))
+        schema = json.loads(file.read_text(encoding="utf-8"))
         names = [shard["file"] for shard in schema["shards"]]
-        known = (
-            schema["version"] == 1
+        supported = (
+            schema["version"] == VERSION
             and len(schema["index"]) == 64
-            and schema["kind"] in FORMATS
+            and schema["kind"] in KINDS
+            and isinstance(schema["row"], str)
+            and all(held in modality.MODALITIES for held in schema["columns"].values())
         )
-        held = all(kind in modality.MODALITIES for kind in schema["columns"].values())
         inside = all(pathlib.PurePath(name).name == name for name in names)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"`{path}/schema.json` is damaged: {type(error).__name__} {error}"
+            f"`{file}` is damaged: {type(error).__name__} {error}"
         ) from None
-    if not (known and held and inside):
+    if not (supported and inside):
         raise ValueError(
-            f"`{path}/schema.json` is of another version, or names what is none of "
-            f"{list(FORMATS)} or no file of the folder."
+            f"Expected version {VERSION}, shards of kind {', '.join(KINDS)}, and files "
+            f"of the folder in `{file}`. Received: version={schema['version']}, "
+            f"kind={schema['kind']!r}, files={names[:3]}."
         )
     return schema
 
 
-def _index(path, known, shards, checksum):
+def _read_index(path, schema):
+    """The rows, with cells that point into the shards."""
+    file = path / INDEX
     try:
-        data = (path / "index.parquet").read_bytes()
+        data = file.read_bytes()
     except OSError as error:
-        raise ValueError(f"`{path}/index.parquet`: {error.strerror}.") from None
-    if hashlib.sha256(data).hexdigest() != checksum:
-        raise ValueError(f"`{path}/index.parquet` is damaged: its checksum is wrong.")
-    frame = parquet.read_parquet(path / "index.parquet")
+        raise ValueError(f"`{file}`: {error.strerror}.") from None
+    if hashlib.sha256(data).hexdigest() != schema["index"]:
+        raise ValueError(f"`{file}` is damaged: its checksum is wrong.")
+    frame = read_parquet(file)
     try:
-        wrong = frame[ROW].null_count() or frame[ROW].dtype != pl.Int64
-        for name in (name for name, kind in known.items() if kind in FILES):
-            at = frame[name].drop_nulls().struct
-            shard = at.field("shard")
-            wrong |= not shard.is_between(0, shards - 1).all()
-            wrong |= not ((at.field("at") >= 0) & (at.field("size") > 0)).all()
-            at.field("crc")
+        rows = frame[schema["row"]]
+        fits = rows.dtype == pl.Int64 and not rows.null_count()
+        for name, held in schema["columns"].items():
+            if held in modality.FILES:
+                fits &= _points_into(frame[name], len(schema["shards"]))
     except pl.exceptions.PolarsError as error:
-        raise ValueError(f"`{path}/index.parquet` lacks a column: {error}") from None
-    if wrong:
-        raise ValueError(f"`{path}/index.parquet` is not the index of these shards.")
+        raise ValueError(f"`{file}` lacks a column: {error}") from None
+    if not fits:
+        raise ValueError(f"`{file}` is not the index of these shards.")
     return frame
+
+
+def _points_into(cells, num_shards):
+    """Whether all cells point into one of the shards."""
+    cells = cells.drop_nulls().struct
+    shard, at, size = (cells.field(name) for name in ("shard", "at", "size"))
+    cells.field("crc")
+    fits = shard.is_between(0, num_shards - 1) & (at >= 0) & (size > 0)
+    return bool(fits.all())

@@ -1,4 +1,6 @@
-"""Tar shards by the WebDataset convention: samples by key, extension = part."""
+"""Tar shards by the WebDataset convention: samples by key, one file for each part."""
+
+from __future__ import annotations
 
 import glob
 import json
@@ -6,62 +8,81 @@ import os
 import pathlib
 import re
 import tarfile
+from collections import Counter
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from data_pipelines.formats import kinds
 from data_pipelines.quarantine import Broken
-from data_pipelines.sources.table import load_rows
 from data_pipelines.stores.spans import Spans
-from data_pipelines.stores.spans import cells_of
-from data_pipelines.tables import modality
+from data_pipelines.stores.spans import to_cells
+from data_pipelines.tables.names import unused_name
+from data_pipelines.tables.raw_rows import load_rows
+from data_pipelines.tables.select import select
 from data_pipelines.tables.table import RawTable
-from data_pipelines.tables.table import select
 
-KEY = "__key__"
-_TEXT = {"txt": "text", "text": "text", "caption": "text", "cls": "label"}
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+KEY = "__key__"  # column of the keys of samples
+_TEXT_COLUMNS = {"txt": "text", "text": "text", "caption": "text", "cls": "label"}
+_BLOCK = tarfile.BLOCKSIZE
 
 
-def open_raw(path):
-    """Looks through tar shards, and finds out what their samples hold.
+def open_raw(path: str | os.PathLike) -> RawTable:
+    """Reads the index of tar shards: their samples, and what each of them holds.
 
-    The files of a sample follow each other and are called `<key>.<part>`, the key up
-    to the first dot. Pictures and sounds are known by the end of the part: `jpg` gives
-    the column `image`, `left.jpg` the column `left`. `txt` is a text, `cls` the column
-    `label`; the entries of `json` are columns of their own.
+    The files of a sample follow each other. They are called `<key>.<part>`, the key
+    ends at the first dot. A part becomes a column:
+
+        jpg, wav, mp4 ...      image, audio, video or points by its suffix
+        left.jpg               left
+        txt, cls               text, label
+        json                   one column for each entry of the object
+        anything else          an ignored column under the name of the part
 
     Args:
         path: A tar file, a folder of them, or a pattern: `train-{000..011}.tar`,
-            `train-*.tar`. They are read where they lie, so not compressed ones.
+            `train-*.tar`. Bytes are read from the archives when they are needed, so
+            these must not be compressed.
 
     Returns:
-        An `RawTable`; the column `__key__` has the keys. What lies behind a damaged
-        place of a shard cannot be found and is one broken row.
+        A `RawTable`; the column `__key__` has the keys. Everything after damage in a
+        shard is lost and is one broken row.
 
     Raises:
         FileNotFoundError: If there is no shard.
-        ValueError: If a shard is compressed or no tar, or there is no sample.
+        ValueError: If a shard is compressed or not a tar, or there is no sample.
     """
-    shards = _shards(path)
-    samples, broken, kinds = [], [], {}
-    for number, shard in enumerate(shards):
-        _scan(shard, number, samples, broken, kinds)
-    if not samples and not broken:
-        raise ValueError(f"There is no sample in `{path}`.")
-    good = [i for i, sample in enumerate(samples) if sample is not None]
-    frame, held = _frame([samples[i] for i in good], kinds)
-
-    def guess(values):
-        return held.get(values.name) or modality.guess(values, os.devnull)
-
-    rows = np.array(good, "int64") + 1
+    shards = _find_shards(path)
+    samples, broken, row = {}, [], 0
+    for index, shard in enumerate(shards):
+        for sample in _read_samples(shard, index):
+            row += 1
+            if isinstance(sample, _Sample):
+                samples[row] = sample
+            else:
+                broken.append(Broken(row, *sample))
+    if not row:
+        raise ValueError(f"Expected at least one sample in `{path}`. Received: none.")
+    frame, known = _to_frame(list(samples.values()))
     return RawTable(
-        pathlib.Path(path), frame, rows, broken, Spans(tuple(shards)), guess
+        path=pathlib.Path(path),
+        frame=frame,
+        rows=np.array(list(samples), "int64"),
+        broken=tuple(broken),
+        store=Spans(tuple(shards)),
+        known=known,
     )
 
 
-def load(path, *, target=None):
+def load(
+    path: str | os.PathLike, *, target: str | None = None
+) -> dict[str, tf.data.Dataset]:
     """Raw rows by split, with the bytes of the files.
 
     Args:
@@ -69,154 +90,211 @@ def load(path, *, target=None):
         target: Name of the column to learn.
 
     Returns:
-        `{split: tf.data.Dataset}` of `({column: raw scalar}, {target: string})`.
+        See `data_pipelines.tables.raw_rows.load_rows`.
     """
     return load_rows(select(open_raw(path), target=target))
 
 
-def is_tar(path):
-    """Whether a path is a tar, a pattern of some, or a folder of them."""
+def is_tar(path: str | os.PathLike) -> bool:
+    """Whether a path is a tar file, a pattern of tar files, or a folder of them."""
     name = os.fspath(path)
-    return name.endswith(".tar") or bool(glob.glob(os.path.join(name, "*.tar")))
+    return name.endswith(".tar") or bool(
+        glob.glob(os.path.join(glob.escape(name), "*.tar"))
+    )
 
 
-def _shards(path):
+def _find_shards(path):
     path = os.fspath(path)
     if os.path.isdir(path):
         found = sorted(glob.glob(os.path.join(glob.escape(path), "*.tar")))
     elif os.path.exists(path):
         found = [path]
     else:
-        found = [name for one in _braces(path) for name in sorted(glob.glob(one))]
+        patterns = _expand_braces(path)
+        found = [name for pattern in patterns for name in sorted(glob.glob(pattern))]
     if not found:
         raise FileNotFoundError(f"There is no tar `{path}`.")
     return [pathlib.Path(name) for name in found]
 
 
-def _braces(pattern):
+def _expand_braces(pattern):
     """`a-{08..10}` to `a-08`, `a-09`, `a-10`."""
     found = re.search(r"\{(\d+)\.\.(\d+)\}", pattern)
     if not found:
         return [pattern]
     first, last = found.groups()
     numbers = (str(n).zfill(len(first)) for n in range(int(first), int(last) + 1))
-    head, tail = pattern[: found.start()], pattern[found.end() :]
-    return [name for number in numbers for name in _braces(head + number + tail)]
+    start, end = pattern[: found.start()], pattern[found.end() :]
+    return [name for n in numbers for name in _expand_braces(start + n + end)]
 
 
-def _scan(path, number, samples, broken, kinds):
-    """Adds the samples of a shard: where their parts are; None for a broken one."""
-    size = path.stat().st_size
+class _Sample(NamedTuple):
+    """The parts of a sample.
+
+    Args:
+        key: Its key.
+        spans: By part, where the bytes are: shard, position, size, CRC.
+        texts: Strings by part.
+        entries: Values by JSON part and entry.
+    """
+
+    key: str
+    spans: dict[str, tuple]
+    texts: dict[str, str]
+    entries: dict[tuple[str, str], Any]
+
+
+def _read_samples(path, index):
+    """Yields a `_Sample`, or column and reason of a broken one."""
+    key, parts, size = None, {}, path.stat().st_size
     with open(path, "rb") as file:
         if file.read(2) == b"\x1f\x8b":
-            raise ValueError(f"`{path}` is compressed: unpack it with gunzip first.")
-        parts, last, end = {}, None, 0
+            raise ValueError(f"`{path}` is compressed. Unpack it with gunzip first.")
         try:
-            file.seek(0)
-            with tarfile.open(fileobj=file, mode="r:") as tar:
-                for member in tar:
-                    folder, name = os.path.split(member.name)
-                    key, _, part = name.partition(".")
-                    key = os.path.join(folder, key)
-                    if not member.isreg() or not part or not key.strip("./"):
-                        continue
-                    if key != last:
-                        _add(parts, last, file, samples, broken, kinds)
-                        parts, last = {}, key
-                    if part in parts:
-                        raise tarfile.ReadError(f"{name} is there twice")
-                    if member.offset_data + member.size > size:
-                        raise tarfile.ReadError("the file ends early")
-                    parts[part] = (number, member.offset_data, member.size, None)
-                    end = member.offset_data - (-member.size // 512) * 512
-            _check_end(file, end)
+            for next_key, part, span in _read_members(file, index):
+                if next_key != key:
+                    if key is not None:
+                        yield _read_parts(file, key, parts)
+                    key, parts = next_key, {}
+                if part in parts:
+                    raise tarfile.ReadError(f"{key}.{part} is there twice")
+                if span[1] + span[2] > size:
+                    raise tarfile.ReadError("the file ends early")
+                parts[part] = span
         except (tarfile.TarError, OverflowError, ValueError) as error:
-            if last is None:
-                raise ValueError(f"`{path}` is no tar: {error}") from None
-            # The sample that is cut, and whatever was to follow.
-            samples.append(None)
-            reason = (
-                f"`{path.name}` is damaged behind {last}, the rest is lost: {error}"
-            )
-            broken.append(Broken(len(samples), "", reason))
+            if key is None:
+                raise ValueError(f"`{path}` is not a tar: {error}") from None
+            yield "", f"`{path.name}` is damaged after {key}, the rest is lost: {error}"
             return
-        _add(parts, last, file, samples, broken, kinds)
+        if key is not None:
+            yield _read_parts(file, key, parts)
+
+
+def _read_members(file, index):
+    """Yields key, part and span of every file in a tar."""
+    end = 0
+    file.seek(0)
+    with tarfile.open(fileobj=file, mode="r:") as tar:
+        for member in tar:
+            length = member.size if member.isreg() else 0
+            end = member.offset_data - (-length // _BLOCK) * _BLOCK
+            folder, name = os.path.split(member.name)
+            stem, _, part = name.partition(".")
+            key = os.path.join(folder, stem)
+            if not member.isreg() or not part or not key.strip("./"):
+                continue
+            yield key, part, (index, member.offset_data, length, None)
+    _check_end(file, end)
 
 
 def _check_end(file, end):
-    """A tar ends in zeros; `tarfile` takes any other end for one too."""
+    """Raises unless a tar ends in zeros; `tarfile` accepts any other end too."""
     file.seek(end)
-    block = file.read(512)
-    if len(block) < 512 or block.strip(b"\0"):
+    block = file.read(_BLOCK)
+    if len(block) < _BLOCK or block.strip(b"\0"):
         raise tarfile.ReadError("its end is missing")
     while block := file.read(2**20):
         if block.strip(b"\0"):
             raise tarfile.ReadError("something follows its end")
 
 
-def _add(parts, key, file, samples, broken, kinds):
-    """One sample: its small parts themselves, of the large ones where they lie."""
-    if key is None:
-        return
-    sample = {KEY: key}
+def _read_parts(file, key, parts):
+    """A sample with its texts; or column and reason where one cannot be read."""
+    sample = _Sample(key, {}, {}, {})
     for part, span in parts.items():
-        stem, _, kind = part.rpartition(".")
-        held = _held(kind)
-        if held is not None:
-            sample[stem or held] = span
-            kinds[stem or held] = held
-        elif kind in _TEXT or kind == "json":
-            try:
-                text = os.pread(file.fileno(), span[2], span[1]).decode("utf-8")
-                if kind == "json":
-                    _join(sample, json.loads(text), part)
-                else:
-                    sample[stem or _TEXT[kind]] = text.strip()
-            except UnicodeDecodeError:
-                broken.append(Broken(len(samples) + 1, part, "no valid UTF-8"))
-                sample = None
-            except ValueError as error:
-                broken.append(
-                    Broken(len(samples) + 1, part, f"no JSON object: {error}")
-                )
-                sample = None
-            if sample is None:
-                break
-    samples.append(sample)
+        suffix = part.rpartition(".")[2]
+        if suffix not in _TEXT_COLUMNS and suffix != "json":
+            sample.spans[part] = span
+            continue
+        try:
+            text = os.pread(file.fileno(), span[2], span[1]).decode("utf-8")
+            if suffix != "json":
+                sample.texts[part] = text.strip()
+                continue
+            values = json.loads(text)
+            if not isinstance(values, dict):
+                raise ValueError(f"it is of type {type(values).__name__}")
+            sample.entries.update({(part, name): x for name, x in values.items()})
+        except UnicodeDecodeError:
+            return part, "the text is not valid UTF-8"
+        except ValueError as error:
+            return part, f"not a JSON object: {error}"
+    return sample
 
 
-def _join(sample, values, part):
-    if not isinstance(values, dict):
-        raise ValueError(f"{part} holds a {type(values).__name__}")
-    for name, value in values.items():
-        if name in sample:
-            name = f"{part.rpartition('.')[0] or 'json'}.{name}"
-        sample[name] = value
+def _to_frame(samples):
+    """A frame of all samples, and the modality of the columns with files."""
+    part_names = _name_parts(samples)
+    entry_names = _name_entries(samples, {KEY, *part_names.values()})
+    spans, values = {}, {}
+    for row, sample in enumerate(samples):
+        for part, span in sample.spans.items():
+            column = spans.setdefault(part_names[part], [None] * len(samples))
+            column[row] = span
+        named = {part_names[part]: text for part, text in sample.texts.items()}
+        named |= {entry_names[entry]: x for entry, x in sample.entries.items()}
+        for name, value in named.items():
+            values.setdefault(name, [None] * len(samples))[row] = value
+    columns = {KEY: pl.Series([sample.key for sample in samples], dtype=pl.String)}
+    columns |= {name: to_cells(cells) for name, cells in spans.items()}
+    columns |= {name: _to_series(cells) for name, cells in values.items()}
+    held = {part_names[part]: _held(part) for part in part_names}
+    known = {name: held[name] for name in spans}
+    return pl.DataFrame(columns), {KEY: "ignore", **known}
 
 
-def _held(kind):
-    suffix = f".{kind.lower()}"
-    if suffix in kinds.IMAGE_SUFFIXES:
-        return "image"
-    return "audio" if suffix in kinds.AUDIO_SUFFIXES else None
+def _name_parts(samples):
+    """Column by part: the same for parts that no sample has together."""
+    parts = dict.fromkeys(p for s in samples for p in (*s.spans, *s.texts))
+    names = {part: _short_name(part) for part in parts}
+    held = {}
+    for part, name in names.items():
+        held.setdefault(name, set()).add(_held(part))
+    ambiguous = {name for name, kinds in held.items() if len(kinds) > 1}
+    for sample in samples:
+        counts = Counter(names[part] for part in (*sample.spans, *sample.texts))
+        ambiguous |= {name for name, count in counts.items() if count > 1}
+    ambiguous.add(KEY)
+    short = {part: name for part, name in names.items() if name not in ambiguous}
+    taken = {KEY, *short.values()}
+    for part in parts.keys() - short.keys():
+        short[part] = unused_name(part, taken)
+        taken.add(short[part])
+    return {part: short[part] for part in parts}
 
 
-def _frame(samples, kinds):
-    """A column for every part that some sample has, and the modality of its files."""
-    names = dict.fromkeys(name for sample in samples for name in sample)
-    held, columns = {KEY: "ignore", **kinds}, {}
-    for name in names:
-        cells = [sample.get(name) for sample in samples]
-        if name in kinds:
-            columns[name] = cells_of(cells)
-        else:
-            columns[name] = _column(cells)
-    return pl.DataFrame(columns), held
+def _name_entries(samples, taken):
+    """Column by JSON part and entry: the entry, or `<part>.<entry>`."""
+    names, taken = {}, set(taken)
+    for part, entry in dict.fromkeys(key for s in samples for key in s.entries):
+        name = entry
+        if name in taken:
+            stem = part.rpartition(".")[0] or "json"
+            name = unused_name(f"{stem}.{entry}", taken)
+        names[part, entry] = name
+        taken.add(name)
+    return names
 
 
-def _column(cells):
-    """Values of one type, or what they look like as text."""
+def _short_name(part):
+    """`left` for `left.jpg`, `image` for `jpg`; the part itself if it is unknown."""
+    stem, _, suffix = part.rpartition(".")
+    held = _held(part)
+    if held == "ignore":
+        return part
+    return stem or (_TEXT_COLUMNS[suffix] if held == "text" else held)
+
+
+def _held(part):
+    suffix = part.rpartition(".")[2]
+    if suffix in _TEXT_COLUMNS:
+        return "text"
+    return kinds.kind_of_suffix(f".{suffix}") or "ignore"
+
+
+def _to_series(cells):
+    """Values of one type, or strings."""
     try:
-        return pl.Series(cells, strict=True)
+        return pl.Series(cells, strict=False)
     except (TypeError, pl.exceptions.PolarsError):
         return pl.Series([None if cell is None else str(cell) for cell in cells])

@@ -1,60 +1,75 @@
-"""Where the bytes of a table's pictures and sounds lie, one file per kind.
+"""Where the bytes of a table's files are, one file per kind of store.
 
-A store has two methods. `get(name, key)` gives the bytes of one cell of column `name`,
-as they are kept; it raises `Unreadable`, with the reason, where there are none to get.
-`stamp(name, key)` gives a string that changes when the bytes do, without reading them;
-None where there is no such string. `read` is how everybody asks for bytes.
+A store follows `data_pipelines.protocols.Store`. Other folders ask for bytes through
+`read_cells`.
 """
 
-from data_pipelines.formats import kinds
+import pathlib
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+from data_pipelines.protocols import Store
 
 
 class Unreadable(Exception):
-    """Why a cell's bytes are not to be had, in words."""
+    """Why the bytes of a cell cannot be read, in words."""
 
 
-def read_cells(store, name, keys, preprocessor=None):
-    """The bytes of many cells, ready for a graph to decode.
+def read_cells(
+    store: Store,
+    column: str,
+    cells: Iterable[Any],
+    convert: Callable[[bytes], bytes] | None = None,
+) -> tuple[list[bytes], dict[int, str]]:
+    """Reads the bytes of many cells.
 
     Args:
-        store: A store.
-        name: Name of the column.
-        keys: Its cells.
-        preprocessor: What takes the bytes; None for that of a sound.
+        store: Where the bytes are.
+        column: Name of the column.
+        cells: Its cells.
+        convert: A function of the bytes of one file, which raises `ValueError` with a
+            reason; None to return the bytes as they are.
 
     Returns:
-        A list of bytes, `b""` where a cell is absent or unreadable; and the reasons
-        of the unreadable ones, by their place in the list.
+        Bytes, `b""` for an absent or unreadable file; and the reasons of the unreadable
+        ones by their index in `cells`.
     """
     values, reasons = [], {}
-    for place, key in enumerate(keys):
+    for index, cell in enumerate(cells):
         value = b""
-        if not is_absent(key):
+        if not is_absent(cell):
             try:
-                value = kinds.transcode(store.get(name, key), preprocessor)
+                value = store.get(column, cell)
+                if convert is not None:
+                    value = convert(value)
             except (Unreadable, ValueError) as error:
-                reasons[place] = str(error)
+                value, reasons[index] = b"", str(error)
         values.append(value)
     return values, reasons
 
 
-def is_absent(key):
-    """Whether a cell stands for a file that is not there: None or empty."""
-    return key is None or key in ("", b"")
+def is_absent(cell: Any) -> bool:
+    """Whether a cell names no file: it is None or empty."""
+    return cell is None or cell in ("", b"")
 
 
-def shard_stamp(path, name, key):
-    """The stamp of a part of a shard.
+def shard_stamp(path: pathlib.Path, column: str, cell: Mapping[str, int]) -> str:
+    """The stamp of a part of a shard, see `Store.stamp`.
 
     Args:
         path: The shard.
-        name: Name of the column.
-        key: The cell: `at` is its place in the shard, `size` that of its bytes.
+        column: Name of the column.
+        cell: `at` is the position of the part in the shard, `size` its bytes.
+
+    Raises:
+        Unreadable: If there is no such shard.
     """
     try:
         status = path.stat()
     except OSError as error:
         reason = f"cannot be read: {error.strerror}: {path.name}"
         raise Unreadable(reason) from None
-    where = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
-    return f"{where} {name} {key['at']} {key['size']}"
+    version = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
+    return f"{version} {column} {cell['at']} {cell['size']}"

@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 import threading
 import zlib
+from collections.abc import Mapping
+from typing import Any
 
 from data_pipelines.stores import Unreadable
 from data_pipelines.stores import shard_stamp
@@ -11,52 +13,51 @@ from data_pipelines.stores import shard_stamp
 
 @dataclasses.dataclass(frozen=True)
 class Records:
-    """Each cell says which record has its bytes: `shard`, `at`, `size`, `crc`.
+    """Each cell gives the record with its bytes: `shard`, `at`, `size`, `crc`.
 
     Args:
-        files: The shards. A cell has the number of one of them, and of a record in it,
+        files: The shards. `shard` is an index into them, `at` the number of a record,
             a `tf.train.Example` with a feature under the name of the column.
     """
 
     files: tuple[pathlib.Path, ...]
-    _open: dict = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    _readers: dict = dataclasses.field(default_factory=dict, compare=False, repr=False)
     _lock: threading.Lock = dataclasses.field(
         default_factory=threading.Lock, compare=False, repr=False
     )
 
-    def get(self, name, key):
+    def get(self, column: str, cell: Mapping[str, Any]) -> bytes:
         """One feature of one record."""
-        path = self.files[key["shard"]]
-        where = f"{path.name}, record {key['at']}"
+        path = self.files[cell["shard"]]
+        reason = f"the shard is damaged: {path.name}, record {cell['at']}"
         try:
-            record = self._read(path, key["at"])
-            data = _feature(record, name)
+            record = self._read(path, cell["at"])
+            data = _parse_feature(record, column)
         except (OSError, RuntimeError, ValueError, IndexError):
-            raise Unreadable(f"the shard is damaged: {where}") from None
-        if key["crc"] is not None and zlib.crc32(data) != key["crc"]:
-            raise Unreadable(f"the shard is damaged: {where}")
+            raise Unreadable(reason) from None
+        if cell["crc"] is not None and zlib.crc32(data) != cell["crc"]:
+            raise Unreadable(reason)
         return data
 
-    def stamp(self, name, key):
-        """The shard's path, size and time of change, and the place in it."""
-        return shard_stamp(self.files[key["shard"]], name, key)
+    def stamp(self, column: str, cell: Mapping[str, Any]) -> str:
+        """Path, size and time of change of the shard, and the position in it."""
+        return shard_stamp(self.files[cell["shard"]], column, cell)
 
     def _read(self, path, at):
         from array_record.python import array_record_module
 
-        if not path.is_file():  # the reader would say nothing
+        if not path.is_file():  # the reader reports no error
             raise FileNotFoundError(path)
-        # A reader is one file and its place in it: one at a time.
-        with self._lock:
-            if path not in self._open:
+        with self._lock:  # a reader has one position in its file
+            if path not in self._readers:
                 options = "readahead_buffer_size:0"
                 reader = array_record_module.ArrayRecordReader(str(path), options)
-                self._open[path] = reader
-            (record,) = self._open[path].read([at])
+                self._readers[path] = reader
+            (record,) = self._readers[path].read([at])
         return record
 
 
-def _feature(record, name):
+def _parse_feature(record, name):
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 

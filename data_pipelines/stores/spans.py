@@ -5,26 +5,29 @@ import os
 import pathlib
 import threading
 import zlib
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
 from data_pipelines.stores import Unreadable
 from data_pipelines.stores import shard_stamp
 
-_KEPT_OPEN = 512  # a process may usually have twice as many files open
-
+_MAX_OPEN = 512  # files; the usual limit of a process is twice as many
 
 SPAN = pl.Struct(
     {"shard": pl.Int32, "at": pl.Int64, "size": pl.Int64, "crc": pl.UInt32}
 )
 
 
-def cells_of(spans):
-    """A column of cells.
+def to_cells(spans: Iterable[tuple[int, int, int, int | None] | None]) -> pl.Series:
+    """A column of cells for a store of shards.
 
     Args:
-        spans: A tuple for each row: number of the shard, place in it, size, CRC-32 or
-            None where it is not known; None for a row without the file.
+        spans: For each row the index of the shard, the position in it, the number of
+            bytes, and their CRC-32 or None if it is unknown; None for a row without
+            the file.
 
     Returns:
         A polars series of structs.
@@ -38,10 +41,10 @@ def cells_of(spans):
 
 @dataclasses.dataclass(frozen=True)
 class Spans:
-    """Each cell says where its bytes lie: `shard`, `at`, `size`, and their `crc`.
+    """Each cell gives the position of its bytes: `shard`, `at`, `size`, and `crc`.
 
     Args:
-        files: The shards. A cell has the number of one of them.
+        files: The shards. `shard` is an index into them.
     """
 
     files: tuple[pathlib.Path, ...]
@@ -50,27 +53,27 @@ class Spans:
         default_factory=threading.Lock, compare=False, repr=False
     )
 
-    def get(self, name, key):
-        """The bytes between two places of a shard."""
-        path = self.files[key["shard"]]
+    def get(self, column: str, cell: Mapping[str, Any]) -> bytes:
+        """The bytes of one part of a shard."""
+        path = self.files[cell["shard"]]
         try:
-            data = self._read(path, key["size"], key["at"])
+            data = self._read(path, cell["size"], cell["at"])
         except OSError as error:
             reason = f"cannot be read: {error.strerror}: {path.name}"
             raise Unreadable(reason) from None
-        if len(data) < key["size"]:
-            raise Unreadable(f"the shard ends early: {path.name}, byte {key['at']}")
-        if key["crc"] is not None and zlib.crc32(data) != key["crc"]:
-            raise Unreadable(f"the shard is damaged: {path.name}, byte {key['at']}")
+        if len(data) < cell["size"]:
+            raise Unreadable(f"the shard ends early: {path.name}, byte {cell['at']}")
+        if cell["crc"] is not None and zlib.crc32(data) != cell["crc"]:
+            raise Unreadable(f"the shard is damaged: {path.name}, byte {cell['at']}")
         return data
 
-    def stamp(self, name, key):
-        """The shard's path, size and time of change, and the place in it."""
-        return shard_stamp(self.files[key["shard"]], name, key)
+    def stamp(self, column: str, cell: Mapping[str, Any]) -> str:
+        """Path, size and time of change of the shard, and the position in it."""
+        return shard_stamp(self.files[cell["shard"]], column, cell)
 
     def _read(self, path, size, at):
         with self._lock:
-            if path not in self._open and len(self._open) < _KEPT_OPEN:
+            if path not in self._open and len(self._open) < _MAX_OPEN:
                 self._open[path] = os.open(path, os.O_RDONLY)
             file = self._open.get(path)
         if file is not None:

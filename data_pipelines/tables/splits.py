@@ -1,58 +1,66 @@
 """Which row belongs to which split."""
 
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
-NAMES = {
+NAMES: dict[str, str] = {
     "train": "train", "training": "train",
     "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid",
     "test": "test", "testing": "test",
 }  # fmt: skip
 
 
-def by_column(values):
-    """Splits named in the table itself.
+def by_column(values: pl.Series) -> np.ndarray:
+    """Splits by a column of the table.
 
     Args:
-        values: A polars series of `train`, `valid`, `test` or their common aliases.
+        values: Names of splits: the keys of `NAMES`.
 
     Returns:
-        `(rows,)` array of `"train"`, `"valid"` and `"test"`.
+        `(rows,)` of `"train"`, `"valid"` and `"test"`.
 
     Raises:
-        ValueError: If a value is none of them.
+        ValueError: If a value is another word.
     """
     names = [NAMES.get(str(value).strip().lower()) for value in values]
     if None in names:
-        wrong = values[names.index(None)]
+        row = names.index(None)
         raise ValueError(
-            f"The split column {values.name!r} must hold {sorted(set(NAMES))}. "
-            f"Received: {wrong!r} in row {names.index(None) + 1}."
+            f"Expected {', '.join(NAMES)} in the split column {values.name!r}. "
+            f"Received: {values[row]!r} in row {row + 1}."
         )
     return np.array(names)
 
 
-def by_fraction(units, fractions, seed):
-    """Splits drawn by a seed, such that rows of one unit stay together.
+def by_fraction(
+    units: Sequence | np.ndarray, fractions: Mapping[str, float], seed: int
+) -> np.ndarray:
+    """Draws splits such that rows of one unit stay together.
 
     Args:
-        units: `(rows,)` array; rows with one value never cross splits. For rows that
-            are independent, give each its own.
-        fractions: Share of the units by split name, such as `{"valid": 0.15}`; the
-            rest is `"train"`. A split with a share gets one unit at the least.
+        units: `(rows,)`; rows with equal values never cross splits. Independent rows
+            have different values.
+        fractions: Share of the units by split, such as `{"valid": 0.15}`; the rest is
+            `"train"`. A split with a share gets at least one unit.
         seed: Seed of the draw.
 
     Returns:
-        `(rows,)` array of split names.
+        `(rows,)` of names of splits.
 
     Raises:
         ValueError: If there are fewer units than splits.
     """
-    distinct, place = np.unique(np.asarray(units).astype(str), return_inverse=True)
+    units = np.asarray(units).astype(str)
+    distinct, unit_of_row = np.unique(units, return_inverse=True)
     if len(distinct) < len(fractions) + 1:
         raise ValueError(
-            f"{len(distinct)} independent rows or groups cannot be parted into "
-            f"{['train', *fractions]}: give more rows, or a table for each split."
+            f"Expected at least {len(fractions) + 1} independent rows or groups for "
+            f"the splits {['train', *fractions]}. Received: {len(distinct)} "
+            "independent rows. Add rows, or give a table for each split."
         )
     order = np.random.default_rng(seed).permutation(len(distinct))
     split = np.full(len(distinct), "train", dtype="<U5")
@@ -61,46 +69,55 @@ def by_fraction(units, fractions, seed):
         size = max(1, round(fraction * len(distinct)))
         split[order[start : start + size]] = name
         start += size
-    return split[place]
+    return split[unit_of_row]
 
 
-def units_by_files(frame, columns):
-    """Units of rows that must stay together because they share a file.
+def units_by_files(frame: pl.DataFrame, columns: Iterable[str]) -> np.ndarray:
+    """Units of rows that share a file.
 
-    One picture with ten questions would else be learned by heart and then asked
-    for. Where everything hangs together through its files, the rows that share the
-    file of the most shared column stay together.
+    Ten questions about one image stay together: a model could learn the image by heart
+    in training and then be tested on it. If files connect more than half of the rows,
+    only rows that share the file of the most shared column stay together.
 
     Args:
-        frame: A polars frame.
-        columns: Names of the columns that hold paths.
+        frame: The rows.
+        columns: Names of the columns whose cells name files or hold bytes.
 
     Returns:
-        `(rows,)` array of unit numbers.
+        `(rows,)` int64.
     """
-    rows = len(frame)
-    reused = {}
+    num_rows = len(frame)
+    shared = {}
     for name in columns:
-        values = frame[name].fill_null("")
-        ids = values.rank("dense").to_numpy().astype("int64")
-        distinct = values.n_unique()
-        if distinct < rows:
-            # An absent file is shared by none.
-            ids = np.where(values.to_numpy() == "", -1 - np.arange(rows), ids)
-            reused[name] = (distinct, ids)
-    if not reused:
-        return np.arange(rows)
-    units = _connected([ids for _, ids in reused.values()])
-    if np.bincount(units).max() <= rows / 2:
+        ids = _ids(frame[name])
+        num_distinct = len(np.unique(ids))
+        if num_distinct < num_rows:
+            shared[name] = (num_distinct, ids)
+    if not shared:
+        return np.arange(num_rows)
+    units = _connect([ids for _, ids in shared.values()])
+    if np.bincount(units).max() <= num_rows / 2:
         return units
-    name = min(reused, key=lambda name: reused[name][0])
-    return np.unique(reused[name][1], return_inverse=True)[1]
+    name = min(shared, key=lambda name: shared[name][0])
+    return np.unique(shared[name][1], return_inverse=True)[1]
 
 
-def _connected(columns):
+def _ids(values):
+    """`(rows,)` int64, equal for equal cells; an absent file is shared by no rows."""
+    absent = values.is_null()
+    if values.dtype in (pl.String, pl.Binary):
+        empty = "" if values.dtype == pl.String else b""
+        absent |= (values == empty).fill_null(False)
+    if isinstance(values.dtype, pl.Struct):  # cells of a store of shards
+        values = values.struct.json_encode()
+    ids = values.rank("dense").fill_null(0).to_numpy().astype("int64")
+    return np.where(absent.to_numpy(), -1 - np.arange(len(values)), ids)
+
+
+def _connect(columns):
     """Numbers of the groups that rows form through equal ids, column by column."""
-    rows = len(columns[0])
-    parent = np.arange(rows)
+    num_rows = len(columns[0])
+    parent = np.arange(num_rows)
 
     def root(row):
         while parent[row] != row:
@@ -112,11 +129,11 @@ def _connected(columns):
         for row, value in enumerate(ids.tolist()):
             a, b = root(row), root(first.setdefault(value, row))
             parent[max(a, b)] = min(a, b)
-    return np.unique([root(row) for row in range(rows)], return_inverse=True)[1]
+    return np.unique([root(row) for row in range(num_rows)], return_inverse=True)[1]
 
 
-def count(split):
-    """Rows by split, in the order train, valid, test."""
+def count(split: np.ndarray) -> dict[str, int]:
+    """Number of rows by split, in the order train, valid, test."""
     counted = dict(pl.Series(split).value_counts().iter_rows())
     return {
         name: counted[name] for name in ("train", "valid", "test") if name in counted

@@ -75,7 +75,7 @@ def features_for(table):
     for name in table.columns_of("video"):
         seconds, size = clip_size(_some_files(table, name))
         # The sound of a clip is heard for as long as it is seen.
-        sound = by_name.get(f"{name}_sound")
+        sound = by_name.get(table.sound_of(name))
         seconds = sound.seconds if isinstance(sound, LogMel) else seconds
         by_name[name] = Frames(8, size, seconds)
     for name in table.columns_of("points"):
@@ -113,7 +113,7 @@ def audio_size(files):
     """  # noqa: D205
     import soundfile
 
-    from data_pipelines.formats import video
+    from data_pipelines.formats import clip
 
     rates, seconds = [], []
     for file in files:
@@ -122,7 +122,7 @@ def audio_size(files):
             rate, lasts = info.samplerate, info.frames / info.samplerate
         except soundfile.LibsndfileError:
             try:
-                told = video.probe(file.getvalue())
+                told = clip.probe(file.getvalue())
             except ValueError:
                 continue  # the decoder will say what is wrong with it
             rate, lasts = told["rate"], told["seconds"]
@@ -139,12 +139,12 @@ def clip_size(files):
     """Length and side of the square: nine clips in ten fit in whole, ten seconds at
     most; the side of the median frame, 32 to 64, in 16s.
     """  # noqa: D205
-    from data_pipelines.formats import video
+    from data_pipelines.formats import clip
 
     seconds, sides = [], []
     for file in files:
         try:
-            told = video.probe(file.getvalue())
+            told = clip.probe(file.getvalue())
         except ValueError:
             continue  # the decoder will say what is wrong with it
         if told["seconds"] and told["side"]:
@@ -298,7 +298,7 @@ def check_splits(samples, table):
 
 def sample(table, features, rows=8, most_bytes=4_000_000):
     """Some raw rows by column, files as their bytes, to prove an export with."""
-    from data_pipelines.tables.table import FILES
+    from data_pipelines.tables.modality import FILES
 
     taken = {}
     for name, held in table.columns.items():

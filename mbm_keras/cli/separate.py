@@ -46,7 +46,7 @@ def separated(clip, model, out, boxes=()):
     import soundfile
     import tensorflow as tf
 
-    from data_pipelines.formats import video
+    from data_pipelines.formats.encode import wav_bytes
     from data_pipelines.recordings import overlap_add
     from mbm_keras.evaluation import plots
 
@@ -58,7 +58,7 @@ def separated(clip, model, out, boxes=()):
 
     hop = max(1, sound.samples // 2)
     mixtures = overlap_add.split(wave, sound.samples, hop)
-    asked = {"mixture": [video.wav_of(w[:, None], sound.sample_rate) for w in mixtures]}
+    asked = {"mixture": [wav_bytes(w[:, None], sound.sample_rate) for w in mixtures]}
     if faces is not None:
         starts = np.arange(len(mixtures)) * hop / sound.sample_rate
         asked["sight"] = _seen(clip, data, boxes, faces, starts, sound.seconds)
@@ -139,14 +139,16 @@ def _sound(clip, data, sample_rate):
     import numpy as np
     import soundfile
 
-    from data_pipelines.formats import video
+    from data_pipelines.formats import clip as clips
+    from data_pipelines.formats import kinds
+    from data_pipelines.formats.sound import soundtrack
     from mbm_keras.preprocessing.audio import resample
 
     try:
         seconds = 0.0
-        if video.format_of(data[:256]) is not None:
-            seconds = video.probe(data)["seconds"] or 0.0
-            data = video.sound(data, _MOST_SAMPLES)
+        if kinds.container_of(data[: kinds.HEAD]) is not None:
+            seconds = clips.probe(data)["seconds"] or 0.0
+            data = soundtrack(data, _MOST_SAMPLES)
             if not data:
                 raise ValueError("there is no sound in the clip")
         with soundfile.SoundFile(io.BytesIO(data)) as file:
@@ -168,6 +170,7 @@ def _seen(clip, data, boxes, faces, starts, seconds):
     import numpy as np
 
     from data_pipelines.formats import video
+    from data_pipelines.formats.encode import npy_bytes
 
     if not boxes and faces.speakers == 1:
         boxes = [(0.0, 0.0, 1.0, 1.0)]
@@ -186,4 +189,4 @@ def _seen(clip, data, boxes, faces, starts, seconds):
         raise ValueError(f"`{clip}`: {error}") from None
     places = places.reshape(len(starts), -1)
     shape = (-1, faces.size, faces.size, 3)
-    return [video.npy_of(shown[:, at].reshape(shape)) for at in places]
+    return [npy_bytes(shown[:, at].reshape(shape)) for at in places]

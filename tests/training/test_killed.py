@@ -17,8 +17,7 @@ import keras
 import numpy as np
 import polars as pl
 
-from data_pipelines import Stream, augment
-from data_pipelines.sources import table
+from data_pipelines import Stream, augment, sources
 from mbm_keras.models import late_fusion
 from mbm_keras.preprocessing import Features, Label, LogMel, Pixels, WordIds
 from mbm_keras.tasks import classification
@@ -29,7 +28,7 @@ folder, kill_at = sys.argv[1], int(sys.argv[2])
 keras.utils.set_random_seed(0)
 rng = np.random.default_rng(0)
 labels = rng.integers(0, 3, 40)
-rows = table.from_frame(
+rows = sources.open_table(
     pl.DataFrame(
         {
             "text": [f"this is row {i}" for i in range(40)],

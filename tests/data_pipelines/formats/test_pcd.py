@@ -6,6 +6,7 @@ import pytest
 
 from data_pipelines import decode
 from data_pipelines import sources
+from data_pipelines.formats import kinds
 from data_pipelines.formats import pcd
 from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import Points
@@ -89,7 +90,7 @@ def pack_lzf(data):
 @pytest.mark.parametrize("coding", ["ascii", "binary", "binary_compressed"])
 def test_every_coding_gives_the_rows(coding):
     data = pcd_bytes(coding)
-    assert pcd.is_pcd(data[:64])
+    assert kinds.is_pcd(data[:64])
     if coding == "binary_compressed":
         assert len(data) < len(pcd_bytes("binary")) + 60
     assert pcd.rows(data, KITTI) == CLOUD.tobytes()
@@ -110,7 +111,7 @@ def test_a_repeat_that_reaches_into_itself():
     [
         (pcd_bytes()[:-1], "ends early: 899 of 900 bytes"),
         (pcd_bytes("binary_compressed")[:-1], "ends early|do not agree"),
-        (pcd_bytes("ascii")[:-40], "no number|numbers for 50 points"),
+        (pcd_bytes("ascii")[:-40], "not a number|numbers for 50 points"),
         (
             pcd_bytes().replace(b"POINTS 50", b"POINTS 9999999999"),
             "promises 9999999999",
@@ -120,7 +121,7 @@ def test_a_repeat_that_reaches_into_itself():
             pcd_bytes().replace(b"DATA binary", b"DATA magical"),
             "unknown coding, magical",
         ),
-        (pcd_bytes().replace(b"intensity", b"luminance"), "has no ..intensity"),
+        (pcd_bytes().replace(b"intensity", b"luminance"), "has no fields ..intensity"),
         (b"VERSION 0.7\n" * 500, "does not end"),
         (
             pcd_bytes("binary_compressed").replace(pack_lzf(RINGS)[:8], b"\xff" * 8),

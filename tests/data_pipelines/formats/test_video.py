@@ -13,8 +13,10 @@ import soundfile
 from data_pipelines import decode
 from data_pipelines import pack
 from data_pipelines import sources
+from data_pipelines.formats import clip as clips
 from data_pipelines.formats import kinds
 from data_pipelines.formats import video
+from data_pipelines.formats.sound import soundtrack
 from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import Frames
 from mbm_keras.preprocessing import LogMel
@@ -35,7 +37,7 @@ def grays(data, wanted):
 
 
 def wave(data):
-    return soundfile.read(io.BytesIO(video.sound(data, MOST)))
+    return soundfile.read(io.BytesIO(soundtrack(data, MOST)))
 
 
 @pytest.mark.parametrize("kind", CODECS)
@@ -51,7 +53,7 @@ def test_frames_are_those_shown_at_their_times(kind):
 def test_sound_is_in_step_with_the_frames(kind):
     # From the middle on the frames are white and the sound is loud.
     data = clip_bytes(kind, rate=25, values=[0] * 12 + [255] * 13)
-    assert video.probe(data)["rate"] in (16_000, 48_000)
+    assert clips.probe(data)["rate"] in (16_000, 48_000)
     sound, rate = wave(data)
     heard = np.flatnonzero(np.abs(sound) > 0.05)[0] / rate
     seen = np.flatnonzero(grays(data, Frames(100, 8, 1.0)) > 127)[0] / 100
@@ -115,15 +117,15 @@ def test_boxes_are_in_the_picture(box):
 
 def test_a_clip_without_sound_has_none():
     silent = clip_bytes(hertz=None)
-    assert video.sound(silent, MOST) == b"" and video.probe(silent)["rate"] is None
+    assert soundtrack(silent, MOST) == b"" and clips.probe(silent)["rate"] is None
 
 
 @pytest.mark.parametrize(
     "data, said",
     [
-        (b"no clip", "no clip of a kind"),
-        (image_bytes(), "no clip of a kind"),
-        (b"#EXTM3U\n/etc/passwd", "no clip of a kind"),
+        (b"no clip", "not a clip in a known format"),
+        (image_bytes(), "not a clip in a known format"),
+        (b"#EXTM3U\n/etc/passwd", "not a clip in a known format"),
         (clip_bytes("mp4")[:-400], "cannot be decoded"),
         (clip_bytes("mp4")[:40], "cannot be decoded"),
         (clip_bytes("matroska")[:200], "cannot be decoded|no whole frame|corrupt"),
@@ -143,7 +145,7 @@ def test_clips_that_promise_too_much_are_refused_by_their_header():
         video.frames(data, Frames(4, 8, max_seconds=1.5))
     video.frames(data, Frames(4, 8, 1.0, max_seconds=1.5))
     with pytest.raises(ValueError, match="more sound than allowed"):
-        video.sound(data, 31_999)
+        soundtrack(data, 31_999)
 
 
 def table_of_clips(folder, more=()):
@@ -213,7 +215,7 @@ def test_a_real_talking_face(tmp_path, real_data):
     with tarfile.open(real_data / "grid-sample.tar.gz") as tar:
         tar.extractall(tmp_path, filter="data")
     clip = next(tmp_path.rglob("*.mpg")).read_bytes()
-    told = video.probe(clip)
+    told = clips.probe(clip)
     assert told["rate"] == 44_100 and abs(told["seconds"] - 3) < 0.05
     frames = np.load(io.BytesIO(video.frames(clip, Frames(75, 32))))
     moved = np.abs(np.diff(frames.astype(int), axis=0)).mean(axis=(1, 2, 3))

@@ -73,7 +73,7 @@ def test_more_shards_than_are_kept_open(made, tmp_path, monkeypatch):
     pack(rows, tmp_path / "out", shard_bytes=SHARD)
     packed = sources.open_table(tmp_path / "out", target="y")
     expected = read(packed, "photo")
-    monkeypatch.setattr("data_pipelines.stores.spans._KEPT_OPEN", 1)
+    monkeypatch.setattr("data_pipelines.stores.spans._MAX_OPEN", 1)
     packed = sources.open_table(tmp_path / "out", target="y")
     assert read(packed, "photo") == expected and len(packed.store._open) == 1
 
@@ -89,7 +89,7 @@ def test_stopped_it_goes_on(made, tmp_path, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         pack(rows, out, shard_bytes=SHARD, progress=stop)
-    with pytest.raises(ValueError, match="not packed to the end"):
+    with pytest.raises(ValueError, match="interrupted"):
         sources.open_table(out)
     first = out / "00000-of-00003.tfrecord"
     first, before = min(out.glob("*.tfrecord")), min(out.glob("*.tfrecord")).stat()
@@ -160,7 +160,7 @@ def test_an_index_that_points_elsewhere_is_refused(made, tmp_path):
     schema = json.loads((tmp_path / "out" / "schema.json").read_text())
     schema["shards"][0]["file"] = "../secret"
     (tmp_path / "out" / "schema.json").write_text(json.dumps(schema))
-    with pytest.raises(ValueError, match="no file of the folder"):
+    with pytest.raises(ValueError, match="files of the folder"):
         sources.open_table(tmp_path / "out")
 
 
@@ -256,7 +256,11 @@ def test_what_is_wrong_with_a_tar_is_told(tmp_path):
 
 @pytest.mark.parametrize(
     "content, message",
-    [(b"", "is no tar"), (b"junk" * 500, "is no tar"), (b"\x1f\x8b" * 500, "gunzip")],
+    [
+        (b"", "is not a tar"),
+        (b"junk" * 500, "is not a tar"),
+        (b"\x1f\x8b" * 500, "gunzip"),
+    ],
 )
 def test_what_is_no_tar_is_refused(tmp_path, content, message):
     (tmp_path / "a.tar").write_bytes(content)

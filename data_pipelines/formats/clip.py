@@ -1,0 +1,123 @@
+"""Clips opened by PyAV: their streams, when they start and how long they are."""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from typing import Any
+from typing import TypedDict
+
+from data_pipelines.formats import kinds
+
+_WITHOUT_LENGTH = ("mpeg", "mpegts", "mpegvideo")  # containers with no length in them
+_MICROSECONDS = 1_000_000  # FFmpeg's unit of time for a whole clip
+
+
+class ClipInfo(TypedDict):
+    """What the header of a clip says.
+
+    Args:
+        seconds: Length; None if it is unknown.
+        side: Mean of height and width in pixels; None for a clip without frames.
+        rate: Sample rate of the sound track in hertz; None for a clip without sound.
+    """
+
+    seconds: float | None
+    side: float | None
+    rate: int | None
+
+
+def probe(data: bytes) -> ClipInfo:
+    """Reads the header of a clip, without decoding it.
+
+    Raises:
+        ValueError: If the bytes are not a clip that can be read.
+    """
+    with open_clip(data) as clip:
+        video = first_stream(clip.streams.video)
+        track = first_stream(clip.streams.audio)
+        stream = video or track
+        return {
+            "seconds": None if stream is None else seconds_of(data, clip, stream),
+            "side": None if video is None else (video.width + video.height) / 2,
+            "rate": None if track is None else track.rate,
+        }
+
+
+@contextlib.contextmanager
+def open_clip(data: bytes) -> Iterator[Any]:
+    """Opens a clip; FFmpeg's errors become a `ValueError`.
+
+    Args:
+        data: The bytes of the clip.
+
+    Yields:
+        An `av.container.InputContainer`.
+
+    Raises:
+        ImportError: If PyAV is not installed.
+        ValueError: If the bytes are not a clip, or FFmpeg cannot decode them.
+    """
+    av = import_av()
+    container = kinds.container_of(data[: kinds.HEAD])
+    if container is None:
+        raise ValueError("not a clip in a known format")
+    try:
+        with av.open(io.BytesIO(data), format=container) as clip:
+            yield clip
+    except av.FFmpegError as error:
+        raise ValueError(f"cannot be decoded: {error.strerror}") from None
+
+
+def import_av() -> Any:
+    """Imports PyAV.
+
+    Raises:
+        ImportError: If it is not installed.
+    """
+    try:
+        import av
+        import av.video.reformatter
+    except ImportError:
+        raise ImportError(
+            "Clips are read by PyAV. Install it with `pip install 'mbm-keras[video]'`."
+        ) from None
+    return av
+
+
+def first_stream(streams: Any) -> Any:
+    """The first stream in a codec that FFmpeg can decode, or None."""
+    return next((s for s in streams if s.codec_context is not None), None)
+
+
+def start_of(clip: Any) -> float:
+    """Time in seconds at which a clip starts, its sound included."""
+    return (clip.start_time or 0) / _MICROSECONDS
+
+
+def seconds_of(data: bytes, clip: Any, stream: Any) -> float | None:
+    """Length of a stream in seconds, or None if it is unknown.
+
+    Args:
+        data: The bytes of the clip.
+        clip: The opened clip.
+        stream: One of its streams.
+    """
+    if clip.format.name in _WITHOUT_LENGTH:
+        return _seconds_of_packets(data, stream)
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    return None if clip.duration is None else clip.duration / _MICROSECONDS
+
+
+def _seconds_of_packets(data, stream):
+    # FFmpeg only guesses the length of these containers. The times of all packets give
+    # it exactly, without decoding.
+    with open_clip(data) as clip:
+        packets = clip.demux(clip.streams[stream.index])
+        times = [
+            (p.pts, p.pts + (p.duration or 0)) for p in packets if p.pts is not None
+        ]
+    if not times:
+        return None
+    first, last = min(start for start, _ in times), max(end for _, end in times)
+    return float((last - first) * stream.time_base)

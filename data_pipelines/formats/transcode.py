@@ -1,0 +1,36 @@
+"""Bytes of a file to bytes that a model's own graph can decode."""
+
+from typing import Any
+
+from data_pipelines.formats import pcd
+from data_pipelines.formats import sound
+from data_pipelines.formats import video
+
+
+def transcode(data: bytes, modality: str, preprocessor: Any = None) -> bytes:
+    """Transcodes the formats that TensorFlow cannot decode.
+
+    Sound and the sound track of a clip become WAV, a clip becomes NPY bytes of its
+    frames, and PCD becomes rows of float32. Decoding, training and the served model
+    then know one format of each. Images and everything else remain unchanged.
+
+    Args:
+        data: The bytes of a file.
+        modality: What the column holds: `"image"`, `"audio"`, `"video"` or `"points"`.
+        preprocessor: The preprocessor that takes the bytes. It has the number and size
+            of frames, or the fields of points. None leaves clips and points unchanged.
+
+    Returns:
+        Bytes of a file in another format, or `data`.
+
+    Raises:
+        ValueError: If `data` cannot be decoded, or is larger than allowed.
+    """
+    wanted = None if preprocessor is None else preprocessor.modality
+    if "audio" in (modality, wanted):
+        return sound.to_wav(data)
+    if wanted == "video":
+        return video.frames(data, preprocessor)
+    if wanted == "points":
+        return pcd.rows(data, preprocessor)
+    return data

@@ -1,0 +1,170 @@
+"""Rows in memory: a polars or pandas frame, a list of dicts, or a dict of columns."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import pathlib
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from data_pipelines.stores.paths import Paths
+from data_pipelines.tables.raw_rows import load_rows
+from data_pipelines.tables.select import select
+from data_pipelines.tables.table import RawTable
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# Types of values by their name in errors.
+_TYPES = {
+    "text": str,
+    "number": (bool, int, float, np.bool_, np.number),
+    "bytes": bytes,
+    "list": (list, tuple),
+    "date": (datetime.date, datetime.time, datetime.timedelta),
+}
+
+
+def open_raw(
+    rows: Any,
+    *,
+    root: str | os.PathLike | None = None,
+    allow_outside: bool = False,
+    name: str = "memory",
+) -> RawTable:
+    """Opens rows in memory as if they were read from a file.
+
+    Args:
+        rows: A polars or pandas frame, a list of dicts `{column: value}`, or a dict
+            `{column: values}`. A value is a string, a number, bytes, a list of labels,
+            or None.
+        root: Folder that paths in cells are relative to; None for the current folder.
+        allow_outside: True to follow paths that leave this folder.
+        name: The path of the table, for reports and errors.
+
+    Raises:
+        ValueError: If there is no row, columns have different lengths, or a column has
+            values of types that do not fit together.
+    """
+    frame = to_frame(rows)
+    if not len(frame):
+        raise ValueError(f"Expected at least one row. Received: {frame.columns}.")
+    root = pathlib.Path("" if root is None else root)
+    return RawTable(
+        path=pathlib.Path(name),
+        frame=frame,
+        rows=np.arange(1, len(frame) + 1),
+        broken=(),
+        store=Paths(root, allow_outside),
+        root=root,
+    )
+
+
+def load(
+    rows: Any, *, target: str | None = None, root: str | os.PathLike | None = None
+) -> dict[str, tf.data.Dataset]:
+    """Raw rows by split, with the bytes of the files.
+
+    Args:
+        rows: As for `open_raw`.
+        target: Name of the column to learn.
+        root: As for `open_raw`.
+
+    Returns:
+        See `data_pipelines.tables.raw_rows.load_rows`.
+    """
+    return load_rows(select(open_raw(rows, root=root), target=target))
+
+
+def is_rows(rows: Any) -> bool:
+    """Whether `open_raw` takes an object of this type."""
+    if isinstance(rows, (pl.DataFrame, pl.LazyFrame)) or _is_pandas(rows):
+        return True
+    if isinstance(rows, Mapping):
+        return True
+    return isinstance(rows, (list, tuple)) and all(isinstance(r, Mapping) for r in rows)
+
+
+def to_frame(rows: Any) -> pl.DataFrame:
+    """A polars frame of rows in memory, see `open_raw`."""
+    if isinstance(rows, pl.DataFrame):
+        return rows
+    if isinstance(rows, pl.LazyFrame):
+        return rows.collect()
+    if _is_pandas(rows):
+        return pl.from_pandas(rows)
+    if isinstance(rows, Mapping):
+        columns = rows
+    else:
+        names = dict.fromkeys(name for row in rows for name in row)
+        columns = {name: [row.get(name) for row in rows] for name in names}
+    wrong = [name for name in columns if not isinstance(name, str)]
+    if wrong:
+        raise ValueError(f"Expected strings as names of columns. Received: {wrong}.")
+    series = [_to_series(name, values) for name, values in columns.items()]
+    lengths = {values.name: len(values) for values in series}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"Expected columns of one length. Received: {lengths}.")
+    return pl.DataFrame(series)
+
+
+def _is_pandas(rows):
+    """Whether this is a frame of pandas, which is not imported for it."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(rows, pandas.DataFrame)
+
+
+def _to_series(name, values):
+    if isinstance(values, pl.Series):
+        return values.rename(name)
+    if not isinstance(values, (list, tuple)):
+        values = np.asarray(values)
+        if values.ndim != 1:
+            raise ValueError(
+                f"Expected one value per row in the column {name!r}. Received an array "
+                f"of shape {values.shape}. Arrays that are decoded go to "
+                "`data_pipelines.Samples.from_arrays`."
+            )
+        if values.dtype.kind in "biuf":
+            return pl.Series(name, values)
+        values = values.tolist()
+    return _from_values(name, values)
+
+
+def _from_values(name, values):
+    """A series of Python values; numbers next to strings become strings."""
+    cells = [_to_cell(value) for value in values]
+    kinds = {_kind(name, cell) for cell in cells if cell is not None}
+    if "bytes" in kinds and kinds <= {"bytes", "text"}:
+        cells = [None if cell == "" else cell for cell in cells]
+        kinds = {_kind(name, cell) for cell in cells if cell is not None}
+    if len(kinds) > 1 and kinds != {"text", "number"}:
+        raise ValueError(
+            f"Expected values of one type in the column {name!r}. Received: "
+            f"{', '.join(sorted(kinds))}."
+        )
+    return pl.Series(name, cells, strict=False)
+
+
+def _to_cell(value):
+    if isinstance(value, (float, np.floating)) and value != value:
+        return None  # as pandas writes a missing value of any type
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _kind(name, cell):
+    for kind, types in _TYPES.items():
+        if isinstance(cell, types):
+            return kind
+    raise ValueError(
+        f"Expected strings, numbers, bytes, lists or dates in the column {name!r}. "
+        f"Received: {type(cell).__name__}."
+    )

@@ -1,0 +1,105 @@
+"""One way to open a table, whatever it is."""
+
+import os
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from data_pipelines.sources import dataset
+from data_pipelines.sources import memory
+from data_pipelines.sources import shards
+from data_pipelines.sources import table
+from data_pipelines.sources import tar
+from data_pipelines.tables.select import select
+from data_pipelines.tables.table import RawTable
+from data_pipelines.tables.table import Table
+
+_ACCEPTED = (
+    "a path (of a CSV, JSONL or Parquet file, a folder of shards, a tar file or a "
+    "pattern of some), a polars or pandas frame, a list of dicts {column: value}, a "
+    "dict {column: values}, a tf.data.Dataset or {split: tf.data.Dataset}, or an "
+    "opened table"
+)
+
+
+def open_table(
+    rows: Any,
+    *,
+    target: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    inputs: Sequence[str] | None = None,
+    split: str | None = None,
+    group: str | None = None,
+    fractions: Mapping[str, float] | None = None,
+    seed: int = 0,
+    root: str | os.PathLike | None = None,
+    allow_outside: bool = False,
+) -> Table:
+    """Opens a table and finds what its columns hold.
+
+    Args:
+        rows: A path of a CSV, JSONL or Parquet file, of a folder of shards or tar
+            files, or of one tar file, or a pattern such as `train-{000..011}.tar`; a
+            polars or pandas frame; a list of dicts `{column: value}`; a dict `{column:
+            values}`; a `tf.data.Dataset`, or one by split, see
+            `data_pipelines.sources.dataset.load`; or an opened table. A cell has a
+            value, the path of a file, or the bytes of one.
+        target: Name of the column to learn.
+        columns: Modality by name of the column, where the guess is wrong. See
+            `data_pipelines.tables.modality.MODALITIES`.
+        inputs: Names of the inputs, in order; None for every column with something to
+            learn from.
+        split: Name of a column with `train`, `valid` and `test`. A column called
+            `split` is found.
+        group: Name of a column whose values never cross splits, such as a speaker or a
+            patient. It is an input only if `columns` names it.
+        fractions: Share of rows by split if no column has the splits, such as
+            `{"valid": 0.15}`; None leaves all rows in `"train"`.
+        seed: Seed of that draw.
+        root: Folder that paths in cells are relative to; None for the folder of the
+            file, or the current folder for rows in memory.
+        allow_outside: True to follow paths that leave this folder.
+
+    Returns:
+        A `Table`. Rows that cannot be read are in its `broken`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        TypeError: If `rows` is something else.
+        ValueError: If the rows cannot be read, there are none, or there is no such
+            column or modality.
+    """
+    return select(
+        _open_raw(rows, root, allow_outside),
+        target=target,
+        columns=columns,
+        inputs=inputs,
+        split=split,
+        group=group,
+        fractions=fractions,
+        seed=seed,
+    )
+
+
+def _open_raw(rows, root, allow_outside):
+    if isinstance(rows, (str, os.PathLike)):
+        if not shards.is_shards(rows) and not tar.is_tar(rows):
+            return table.open_raw(rows, root=root, allow_outside=allow_outside)
+        _refuse_root(rows, root)
+        return (shards if shards.is_shards(rows) else tar).open_raw(rows)
+    if isinstance(rows, RawTable):
+        _refuse_root(rows.path, root)
+        return rows
+    if dataset.is_datasets(rows):
+        return dataset.open_raw(rows, root=root, allow_outside=allow_outside)
+    if memory.is_rows(rows):
+        return memory.open_raw(rows, root=root, allow_outside=allow_outside)
+    raise TypeError(f"Expected {_ACCEPTED}. Received: {type(rows).__name__}.")
+
+
+def _refuse_root(rows, root):
+    if root is not None:
+        raise ValueError(
+            f"Expected no root for `{rows}`, whose cells name no files, or which is "
+            f"open already. Received: root={str(root)!r}."
+        )

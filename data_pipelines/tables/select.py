@@ -1,0 +1,221 @@
+"""From what a source finds to a table: target, inputs, modalities and splits."""
+
+import dataclasses
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from data_pipelines import stores
+from data_pipelines.formats import clip
+from data_pipelines.formats.text import decode_utf8
+from data_pipelines.quarantine import Broken
+from data_pipelines.tables import modality
+from data_pipelines.tables import splits
+from data_pipelines.tables.guess import guess
+from data_pipelines.tables.names import unused_name
+from data_pipelines.tables.table import RawTable
+from data_pipelines.tables.table import Table
+
+_NUM_CLIPS = 8  # clips that are probed for a sound track
+
+
+def select(
+    raw: RawTable,
+    *,
+    target: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    inputs: Sequence[str] | None = None,
+    split: str | None = None,
+    group: str | None = None,
+    fractions: Mapping[str, float] | None = None,
+    seed: int = 0,
+) -> Table:
+    """Chooses target, inputs and splits, and finds the modality of each input.
+
+    Args:
+        raw: What a source found. A `Table` keeps its target, inputs, modalities and
+            splits where no argument changes them.
+        target: As for `data_pipelines.sources.open_table`, as are the others.
+        columns: Modality by name of the column.
+        inputs: Names of the inputs, in order.
+        split: Name of the column of splits.
+        group: Name of a column whose values never cross splits.
+        fractions: Share of rows by split.
+        seed: Seed of that draw.
+
+    Returns:
+        A `Table`.
+
+    Raises:
+        ValueError: If there is no such column or modality, or an input has nothing to
+            learn from.
+    """
+    columns = dict(columns or {})
+    modality.check(columns)
+    if isinstance(raw, Table):
+        raw, target, inputs = _keep_choices(raw, target, columns, inputs, split, group)
+    sounds = _sound_names(raw.frame.columns)
+    _check_names(raw, (target, split, group), (*columns, *(inputs or ())), sounds)
+    named = {target, group, *columns, *(inputs or ())}
+    split = split or raw.split_column or _find_split_column(raw.frame, named)
+
+    modalities = {
+        name: columns.get(name) or raw.known.get(name) or guess(values, raw.root)
+        for name, values in zip(raw.frame.columns, raw.frame, strict=True)
+        if name not in (target, split)
+        and (name != group or name in columns)
+        and (inputs is None or name in inputs or sounds[name] in inputs)
+    }
+    raw = _decode_text(raw, modalities, (target, split, group))
+    clips = {
+        sounds[name]: name
+        for name, held in modalities.items()
+        if held == "video" and (inputs is None or sounds[name] in inputs)
+    }
+    modalities = _add_sounds(raw, modalities, {**raw.known, **columns}, clips)
+    chosen = _choose_inputs(raw, modalities, inputs)
+    table = Table(
+        **{**_raw_fields(raw), "split_column": split},
+        columns=chosen,
+        source_columns={name: clips[name] for name in chosen if name in clips},
+        ignored={n: held for n, held in modalities.items() if n not in chosen},
+        target=target,
+        split=np.full(len(raw.frame), "train"),
+    )
+    new_split = _find_splits(raw, table, split, group, fractions, seed)
+    return dataclasses.replace(table, split=new_split)
+
+
+def _keep_choices(table, target, columns, inputs, split, group):
+    """The arguments of `select` where a table was opened before."""
+    known = {**table.known, **table.ignored, **table.columns}
+    target = table.target if target is None else target
+    if inputs is None:
+        roles = {target, split, group}
+        inputs = [
+            name
+            for name in [*table.columns, *columns]
+            if (name not in roles or name in columns) and columns.get(name) != "ignore"
+        ]
+        inputs = list(dict.fromkeys(inputs))
+    return dataclasses.replace(table, known=known), target, inputs
+
+
+def _raw_fields(raw):
+    return {f.name: getattr(raw, f.name) for f in dataclasses.fields(RawTable)}
+
+
+def _sound_names(columns):
+    """By name of a column, the name of its sound track if it holds clips."""
+    names = dict.fromkeys(columns)
+    return {name: unused_name(f"{name}_sound", names) for name in columns}
+
+
+def _check_names(raw, roles, names, sounds):
+    known = dict.fromkeys(raw.frame.columns)
+    for name in roles:
+        if name is not None and name not in known:
+            raise _no_column(raw, name)
+    tracks = set(sounds.values())
+    for name in names:
+        if name not in known and name not in tracks:
+            raise _no_column(raw, name)
+
+
+def _no_column(raw, name):
+    return ValueError(
+        f"`{raw.path}` has no column {name!r}. Its columns are {raw.frame.columns}."
+    )
+
+
+def _find_split_column(frame, named):
+    """`"split"`, where a column of this name has only names of splits."""
+    if "split" in named or "split" not in frame.columns:
+        return None
+    if frame["split"].dtype != pl.String or frame["split"].null_count():
+        return None
+    names = frame["split"].str.strip_chars().str.to_lowercase()
+    return "split" if names.is_in(list(splits.NAMES)).all() else None
+
+
+def _decode_text(raw, modalities, roles):
+    """Text that is stored as bytes to strings; a row that is not UTF-8 is broken."""
+    wanted = {name for name in roles if name is not None}
+    wanted |= {
+        name
+        for name, held in modalities.items()
+        if held not in ("ignore", *modality.FILES)
+    }
+    frame, broken = raw.frame, []
+    good = np.ones(len(frame), bool)
+    for name in frame.columns:
+        if name not in wanted or frame[name].dtype != pl.Binary:
+            continue
+        text = decode_utf8(frame[name])
+        invalid = (text.is_null() & frame[name].is_not_null()).to_numpy()
+        frame = frame.with_columns(text)
+        good &= ~invalid
+        for row in raw.rows[invalid].tolist():
+            broken.append(Broken(row, name, "the text is not valid UTF-8"))
+    raw = dataclasses.replace(raw, frame=frame, broken=(*raw.broken, *broken))
+    return raw.take(good) if broken else raw
+
+
+def _add_sounds(raw, modalities, known, clips):
+    """Adds the sound track of every column of clips, right after it."""
+    tracks = {column: track for track, column in clips.items()}
+    complete = {}
+    for name, held in modalities.items():
+        complete[name] = held
+        if name in tracks:
+            track = tracks[name]
+            complete[track] = known.get(track) or _probe_sounds(raw, name)
+    return complete
+
+
+def _probe_sounds(raw, name):
+    """`"audio"` if one of the first clips has sound, else `"ignore"`."""
+    for cell in raw.frame[name].drop_nulls().head(_NUM_CLIPS):
+        try:
+            if clip.probe(raw.store.get(name, cell))["rate"] is not None:
+                return "audio"
+        except (stores.Unreadable, ValueError):
+            continue  # decoding reports what is wrong with it
+        except ImportError as error:
+            raise ValueError(
+                f"The column {name!r} holds clips. {error} Or leave it out: "
+                f"`--column {name}=ignore`."
+            ) from None
+    return "ignore"
+
+
+def _choose_inputs(raw, modalities, inputs):
+    """Modality by name of the inputs."""
+    if inputs is None:
+        return {name: held for name, held in modalities.items() if held != "ignore"}
+    for name in inputs:
+        if name not in modalities:
+            raise _no_column(raw, name)
+        if modalities[name] == "ignore":
+            raise ValueError(
+                f"The input {name!r} of `{raw.path}` has nothing to learn from, or an "
+                f"unknown modality. Give it: columns={{{name!r}: ...}}."
+            )
+    return {name: modalities[name] for name in inputs}
+
+
+def _find_splits(raw, table, column, group, fractions, seed):
+    if isinstance(raw, Table) and column == raw.split_column and group is None:
+        if not fractions or len(set(raw.split)) > 1:
+            return raw.split
+    if column is not None:
+        return splits.by_column(table.frame[column])
+    if not fractions:
+        return table.split
+    if group is not None:
+        units = table.frame[group].cast(pl.String).fill_null("").to_numpy()
+    else:
+        units = splits.units_by_files(table.frame, table.files())
+    return splits.by_fraction(units, fractions, seed)
