@@ -4,43 +4,11 @@ import contextlib
 import io
 from collections.abc import Iterator
 from typing import Any
-from typing import TypedDict
 
 from data_pipelines.formats import kinds
 
 _WITHOUT_LENGTH = ("mpeg", "mpegts", "mpegvideo")  # containers with no length in them
 _MICROSECONDS = 1_000_000  # FFmpeg's unit of time for a whole clip
-
-
-class ClipInfo(TypedDict):
-    """What the header of a clip says.
-
-    Args:
-        seconds: Length; None if it is unknown.
-        side: Mean of height and width in pixels; None for a clip without frames.
-        rate: Sample rate of the sound track in hertz; None for a clip without sound.
-    """
-
-    seconds: float | None
-    side: float | None
-    rate: int | None
-
-
-def probe(data: bytes) -> ClipInfo:
-    """Reads the header of a clip, without decoding it.
-
-    Raises:
-        ValueError: If the bytes are not a clip that can be read.
-    """
-    with open_clip(data) as clip:
-        video = first_stream(clip.streams.video)
-        track = first_stream(clip.streams.audio)
-        stream = video or track
-        return {
-            "seconds": None if stream is None else seconds_of(data, clip, stream),
-            "side": None if video is None else (video.width + video.height) / 2,
-            "rate": None if track is None else track.rate,
-        }
 
 
 @contextlib.contextmanager

@@ -1,14 +1,46 @@
-"""Frames of clips by their time."""
+"""Clips: what their header says, and their frames by time."""
 
 import fractions
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Protocol
+from typing import TypedDict
 
 import numpy as np
 
 from data_pipelines.formats import clip as clips
 from data_pipelines.formats.encode import npy_bytes
+
+
+class ClipInfo(TypedDict):
+    """What the header of a clip says.
+
+    Args:
+        seconds: Length; None if it is unknown.
+        side: Mean of height and width in pixels; None for a clip without frames.
+        rate: Sample rate of the sound track in hertz; None for a clip without sound.
+    """
+
+    seconds: float | None
+    side: float | None
+    rate: int | None
+
+
+def probe(data: bytes) -> ClipInfo:
+    """Reads the header of a clip, without decoding it.
+
+    Raises:
+        ValueError: If the bytes are not a clip that can be read.
+    """
+    with clips.open_clip(data) as clip:
+        video = clips.first_stream(clip.streams.video)
+        track = clips.first_stream(clip.streams.audio)
+        stream = video or track
+        return {
+            "seconds": None if stream is None else clips.seconds_of(data, clip, stream),
+            "side": None if video is None else (video.width + video.height) / 2,
+            "rate": None if track is None else track.rate,
+        }
 
 
 class FrameSpec(Protocol):

@@ -30,5 +30,6 @@ def check(modalities: dict[str, str]) -> None:
     unknown = {n: m for n, m in modalities.items() if m not in MODALITIES}
     if unknown:
         raise ValueError(
-            f"Expected a modality out of {', '.join(MODALITIES)}. Received: {unknown}."
+            f"Expected a modality out of {', '.join(MODALITIES)}. Received: "
+            f"{list(unknown.values())} for the columns {list(unknown)}."
         )

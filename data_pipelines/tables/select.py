@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from data_pipelines import stores
-from data_pipelines.formats import clip
+from data_pipelines.formats import video
 from data_pipelines.formats.text import decode_utf8
 from data_pipelines.quarantine import Broken
 from data_pipelines.tables import modality
@@ -179,7 +179,7 @@ def _probe_sounds(raw, name):
     """`"audio"` if one of the first clips has sound, else `"ignore"`."""
     for cell in raw.frame[name].drop_nulls().head(_NUM_CLIPS):
         try:
-            if clip.probe(raw.store.get(name, cell))["rate"] is not None:
+            if video.probe(raw.store.get(name, cell))["rate"] is not None:
                 return "audio"
         except (stores.Unreadable, ValueError):
             continue  # decoding reports what is wrong with it

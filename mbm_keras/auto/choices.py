@@ -113,7 +113,7 @@ def audio_size(files):
     """  # noqa: D205
     import soundfile
 
-    from data_pipelines.formats import clip
+    from data_pipelines.formats import video
 
     rates, seconds = [], []
     for file in files:
@@ -122,7 +122,7 @@ def audio_size(files):
             rate, lasts = info.samplerate, info.frames / info.samplerate
         except soundfile.LibsndfileError:
             try:
-                told = clip.probe(file.getvalue())
+                told = video.probe(file.getvalue())
             except ValueError:
                 continue  # the decoder will say what is wrong with it
             rate, lasts = told["rate"], told["seconds"]
@@ -139,12 +139,12 @@ def clip_size(files):
     """Length and side of the square: nine clips in ten fit in whole, ten seconds at
     most; the side of the median frame, 32 to 64, in 16s.
     """  # noqa: D205
-    from data_pipelines.formats import clip
+    from data_pipelines.formats import video
 
     seconds, sides = [], []
     for file in files:
         try:
-            told = clip.probe(file.getvalue())
+            told = video.probe(file.getvalue())
         except ValueError:
             continue  # the decoder will say what is wrong with it
         if told["seconds"] and told["side"]:

@@ -139,15 +139,15 @@ def _sound(clip, data, sample_rate):
     import numpy as np
     import soundfile
 
-    from data_pipelines.formats import clip as clips
     from data_pipelines.formats import kinds
+    from data_pipelines.formats import video
     from data_pipelines.formats.sound import soundtrack
     from mbm_keras.preprocessing.audio import resample
 
     try:
         seconds = 0.0
         if kinds.container_of(data[: kinds.HEAD]) is not None:
-            seconds = clips.probe(data)["seconds"] or 0.0
+            seconds = video.probe(data)["seconds"] or 0.0
             data = soundtrack(data, _MOST_SAMPLES)
             if not data:
                 raise ValueError("there is no sound in the clip")

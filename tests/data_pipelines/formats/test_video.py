@@ -13,7 +13,6 @@ import soundfile
 from data_pipelines import decode
 from data_pipelines import pack
 from data_pipelines import sources
-from data_pipelines.formats import clip as clips
 from data_pipelines.formats import kinds
 from data_pipelines.formats import video
 from data_pipelines.formats.sound import soundtrack
@@ -53,7 +52,7 @@ def test_frames_are_those_shown_at_their_times(kind):
 def test_sound_is_in_step_with_the_frames(kind):
     # From the middle on the frames are white and the sound is loud.
     data = clip_bytes(kind, rate=25, values=[0] * 12 + [255] * 13)
-    assert clips.probe(data)["rate"] in (16_000, 48_000)
+    assert video.probe(data)["rate"] in (16_000, 48_000)
     sound, rate = wave(data)
     heard = np.flatnonzero(np.abs(sound) > 0.05)[0] / rate
     seen = np.flatnonzero(grays(data, Frames(100, 8, 1.0)) > 127)[0] / 100
@@ -117,7 +116,7 @@ def test_boxes_are_in_the_picture(box):
 
 def test_a_clip_without_sound_has_none():
     silent = clip_bytes(hertz=None)
-    assert soundtrack(silent, MOST) == b"" and clips.probe(silent)["rate"] is None
+    assert soundtrack(silent, MOST) == b"" and video.probe(silent)["rate"] is None
 
 
 @pytest.mark.parametrize(
@@ -215,7 +214,7 @@ def test_a_real_talking_face(tmp_path, real_data):
     with tarfile.open(real_data / "grid-sample.tar.gz") as tar:
         tar.extractall(tmp_path, filter="data")
     clip = next(tmp_path.rglob("*.mpg")).read_bytes()
-    told = clips.probe(clip)
+    told = video.probe(clip)
     assert told["rate"] == 44_100 and abs(told["seconds"] - 3) < 0.05
     frames = np.load(io.BytesIO(video.frames(clip, Frames(75, 32))))
     moved = np.abs(np.diff(frames.astype(int), axis=0)).mean(axis=(1, 2, 3))
