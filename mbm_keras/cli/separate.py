@@ -52,7 +52,7 @@ def separated(clip, model, out, boxes=()):
 
     served, features = _loaded(model)
     sound = features.by_name["mixture"]
-    faces = features.by_name.get("sight")
+    faces = features.by_name.get("faces")
     data = pathlib.Path(clip).read_bytes()
     wave, seconds = _sound(clip, data, sound.sample_rate)
 
@@ -61,7 +61,7 @@ def separated(clip, model, out, boxes=()):
     asked = {"mixture": [wav_bytes(w[:, None], sound.sample_rate) for w in mixtures]}
     if faces is not None:
         starts = np.arange(len(mixtures)) * hop / sound.sample_rate
-        asked["sight"] = _seen(clip, data, boxes, faces, starts, sound.seconds)
+        asked["faces"] = _seen(clip, data, boxes, faces, starts, sound.seconds)
     elif boxes:
         raise ValueError(f"`{model}` listens alone and takes no --box.")
     given = []
@@ -120,14 +120,14 @@ def _loaded(folder):
     from mbm_keras.preprocessing import Waveform
 
     told = pathlib.Path(folder) / "assets.extra" / "features.json"
-    kinds = {"mixture": Waveform, "sight": Faces}
+    kinds = {"mixture": Waveform, "faces": Faces}
     features = Features.load(told) if told.is_file() else Features()
     if "mixture" not in features.by_name or any(
         not isinstance(f, kinds.get(name, ())) for name, f in features.by_name.items()
     ):
         raise ValueError(
             f"`{folder}` is no separator: `export.save` writes one, `mixture` being a "
-            "`Waveform`, and `sight`, where it looks, `Faces`."
+            "`Waveform`, and `faces`, where it looks, `Faces`."
         )
     return tf.saved_model.load(str(folder)), features
 

@@ -1,9 +1,9 @@
-"""Losses: between embeddings of several modalities, and between spectrograms.
+"""Losses between embeddings of several modalities.
 
 `CCALoss`, `ContrastiveLoss` and `CyclicTranslationLoss` are layers. A model calls one
 on its embeddings; the layer returns them unchanged and adds its loss to the loss of the
 model, so that `fit` needs no other argument. Their formulas are functions in
-`keras.ops`. `SpectrogramLoss` is a loss for `compile`.
+`keras.ops`. Losses of outputs are in `mbm_keras.tasks`.
 """
 
 from mbm_keras.losses.cca import CCALoss
@@ -11,13 +11,11 @@ from mbm_keras.losses.cca import correlation
 from mbm_keras.losses.contrastive import ContrastiveLoss
 from mbm_keras.losses.contrastive import contrastive
 from mbm_keras.losses.cyclic import CyclicTranslationLoss
-from mbm_keras.losses.spectrogram import SpectrogramLoss
 
 __all__ = [
     "CCALoss",
     "ContrastiveLoss",
     "CyclicTranslationLoss",
-    "SpectrogramLoss",
     "contrastive",
     "correlation",
 ]

@@ -1,9 +1,12 @@
 """The zoo. One import per model, and the import is the registration.
 
-Every model file has the same two public names:
+Every model file has the same public names:
 
     build(...)   returns a functional `keras.Model`
-    PRESETS      keyword arguments by name; "tiny" is the one the tests build
+    PRESETS      sizes by name; "tiny" is the one the tests build
+
+A model that answers by another graph than it trains by has `for_inference(model, task)`
+too, listed in `FOR_INFERENCE`.
 """
 
 from types import ModuleType
@@ -23,3 +26,32 @@ from mbm_keras.models import show_attend_tell
 from mbm_keras.models import tensor_fusion_network
 
 ZOO = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}
+
+FOR_INFERENCE = {
+    "looking_to_listen": looking_to_listen.for_inference,
+    "show_attend_tell": show_attend_tell.for_inference,
+}
+
+
+def for_inference(name, model, task):
+    """The model that answers, with the weights of a trained model.
+
+    Most models answer as they are. A model that trains on the words of the target
+    writes them itself when it answers; a model that trains on spectrograms returns
+    sounds.
+
+    Args:
+        name: Name of the architecture, a key of `ZOO`.
+        model: What its `build` returned.
+        task: The task it was built for.
+
+    Returns:
+        A functional `keras.Model` with an output `task.name`, for
+        `mbm_keras.evaluation.predict` and `mbm_keras.export.save`.
+
+    Raises:
+        ValueError: If there is no such architecture.
+    """
+    if name not in ZOO:
+        raise ValueError(f"Expected one of {sorted(ZOO)}. Received: name={name!r}.")
+    return FOR_INFERENCE[name](model, task) if name in FOR_INFERENCE else model

@@ -1,91 +1,293 @@
-"""Looking to Listen: who speaks is told apart by the faces.
+"""Looking to Listen: separates the voices of a mixture by the faces of the speakers.
 
 Ephrat et al. 2018, "Looking to Listen at the Cocktail Party: A Speaker-Independent
 Audio-Visual Model for Speech Separation", https://arxiv.org/abs/1804.03619. Deviations:
-the masks may be negative, and are bounded far from where they are used; what stands for
-the missing sizes of the paper is in the presets, which have the counts of its layers.
+masks may be negative, and their bound is far from values that occur; the presets fill
+in sizes that the paper leaves open, and have the layers and counts that it publishes.
 
-    mixture --> STFT, |S| ** 0.3 --> 15 convolutions ------------------------.
-    sight of speaker 1 --> visual stream, one for all of them --> as many     |
-    sight of speaker 2 --> the same                              frames ------+
-    all side by side --> BLSTM --> dense, dense, dense --> a complex mask per speaker
+    mixture --> STFT, |S| ** power --> 15 convolutions -----------------------.
+    faces of speaker 1 --> visual stream, shared by all speakers              |
+        --> nearest frame at every step of the spectrogram -------------------+
+    faces of speaker 2 --> the same ------------------------------------------+
+    concatenation --> bidirectional LSTM --> dense, dense, dense
+        --> a complex mask for each speaker
     mask x mixture --> spectrogram of the speaker --> inverse STFT
 
-`build` gives the model that learns from mixtures whose parts are known, `separator` the
-one that gives their sounds.
+`build` returns the model that trains on mixtures of known sounds, `separator` the one
+that returns sounds.
 """
+
+import dataclasses
 
 import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.inputs import InputSpec
+from mbm_keras.inputs import output_name
 from mbm_keras.layers.spectrogram import Spectrogram
 from mbm_keras.layers.spectrogram import Waves
+from mbm_keras.preset import Preset
+from mbm_keras.tasks.separation import Separation
 from mbm_keras.towers import image_cnn
 
-# Kernel, dilation: both over (time, frequency).
-AUDIO = (
-    ((1, 7), (1, 1)),
-    ((7, 1), (1, 1)),
-    ((5, 5), (1, 1)),
-    ((5, 5), (2, 1)),
-    ((5, 5), (4, 1)),
-    ((5, 5), (8, 1)),
-    ((5, 5), (16, 1)),
-    ((5, 5), (32, 1)),
-    ((5, 5), (1, 1)),
-    ((5, 5), (2, 2)),
-    ((5, 5), (4, 4)),
-    ((5, 5), (8, 8)),
-    ((5, 5), (16, 16)),
-    ((5, 5), (32, 32)),
-)
-SIGHT = ((7, 1), (5, 1), (5, 2), (5, 4), (5, 8), (5, 16))  # kernel, dilation in time
 
-# Three seconds at 16 kHz, and 75 frames with an embedding of 1,024 of each face.
-PUBLISHED = dict(samples=48_000, sight=1_024)
-PRESETS = {
-    "tiny": dict(
-        samples=640,
-        window=64,
-        hop=32,
-        fft=64,
-        sight=6,
-        steps=5,
-        filters=3,
-        visual_filters=4,
-        units=5,
-        dense=6,
-        audio=AUDIO[:3],
+@dataclasses.dataclass(frozen=True)
+class Convolutions:
+    """A stack of convolutions, each with batch normalization and a ReLU.
+
+    Args:
+        filters: Channels of each.
+        kernels: Kernel size and dilation of each, over (time, frequency) or over time.
+    """
+
+    filters: int
+    kernels: tuple
+
+
+AUDIO = Convolutions(
+    96,
+    (
+        ((1, 7), (1, 1)),
+        ((7, 1), (1, 1)),
+        ((5, 5), (1, 1)),
+        ((5, 5), (2, 1)),
+        ((5, 5), (4, 1)),
+        ((5, 5), (8, 1)),
+        ((5, 5), (16, 1)),
+        ((5, 5), (32, 1)),
+        ((5, 5), (1, 1)),
+        ((5, 5), (2, 2)),
+        ((5, 5), (4, 4)),
+        ((5, 5), (8, 8)),
+        ((5, 5), (16, 16)),
+        ((5, 5), (32, 32)),
     ),
-    "one_speaker": dict(PUBLISHED, speakers=1),
-    "two_speakers": dict(PUBLISHED, speakers=2),
-    "three_speakers": dict(PUBLISHED, speakers=3),
-    "audio_only": dict(PUBLISHED, speakers=2, steps=0),
+)
+VISUAL = Convolutions(256, ((7, 1), (5, 1), (5, 2), (5, 4), (5, 8), (5, 16)))
+
+
+_SIZES = {  # of the inputs, by modality
+    "wave": ("samples",),
+    "faces": ("num_speakers", "num_frames", "face_size"),
+    "face_embeddings": ("num_speakers", "num_frames", "face_embedding_size"),
 }
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+def _published(num_speakers, parameters):
+    """Three seconds at 16 kHz; 75 frames with a face embedding of 1,024 each."""
+    faces = dict(num_speakers=num_speakers, num_frames=75, face_embedding_size=1_024)
+    return Preset(
+        dict(
+            inputs=[
+                InputSpec("mixture", "wave", dict(samples=48_000)),
+                InputSpec("faces", "face_embeddings", faces),
+            ],
+            task=Separation(num_speakers),
+        ),
+        parameters=parameters,
+        source="https://arxiv.org/abs/1804.03619, table 1 and section 4",
+    )
+
+
+PRESETS = {
+    "tiny": Preset(
+        dict(
+            inputs=[
+                InputSpec("mixture", "wave", dict(samples=640)),
+                InputSpec(
+                    "faces",
+                    "face_embeddings",
+                    dict(num_speakers=2, num_frames=5, face_embedding_size=6),
+                ),
+            ],
+            task=Separation(2, window=64, hop=32, fft=64),
+            audio=Convolutions(3, AUDIO.kernels[:3]),
+            visual=Convolutions(4, VISUAL.kernels),
+            units=5,
+            dense_units=6,
+        ),
+    ),
+    "one_speaker": _published(1, 16_505_810),
+    "two_speakers": _published(2, 17_633_924),
+    "three_speakers": _published(3, 18_762_038),
+    "audio_only": Preset(
+        dict(
+            inputs=[InputSpec("mixture", "wave", dict(samples=48_000))],
+            task=Separation(2, any_order=True),
+        ),
+        parameters=12_517_508,
+        source="https://arxiv.org/abs/1804.03619, section 5.1",
+    ),
+}
+
+
+def check_fit(inputs, task):
+    """Compares inputs and task with what this model can be built for.
+
+    Args:
+        inputs: List of `InputSpec`.
+        task: A task.
+
+    Raises:
+        ValueError: If they are not one mixture, perhaps the faces of its speakers, and
+            a `Separation` into as many sounds.
+    """
+    modalities = sorted(spec.modality for spec in inputs)
+    allowed = (["wave"], ["faces", "wave"], ["face_embeddings", "wave"])
+    if modalities not in allowed or not isinstance(task, Separation):
+        received = [f"{spec.name} ({spec.modality})" for spec in inputs]
+        raise ValueError(
+            "Expected one input of modality 'wave', at most one of modality 'faces' or "
+            f"'face_embeddings', and a task Separation. Received: inputs={received}, "
+            f"task={task}."
+        )
+    for spec in inputs:
+        sizes = _SIZES[spec.modality]
+        if set(spec.sizes) != set(sizes) or min(spec.sizes.values()) < 1:
+            raise ValueError(
+                f"Expected sizes of input {spec.name!r} ({spec.modality}), at least 1 "
+                f"each: {', '.join(sizes)}. Received: {dict(spec.sizes)}."
+            )
+        if spec.sizes.get("samples", task.window) < task.window:
+            raise ValueError(
+                "Expected samples >= window. Received: "
+                f"samples={spec.sizes['samples']}, window={task.window}."
+            )
+        if spec.sizes.get("num_speakers", task.num_sounds) != task.num_sounds:
+            raise ValueError(
+                "Expected num_speakers == num_sounds. Received: num_speakers="
+                f"{spec.sizes['num_speakers']}, num_sounds={task.num_sounds}."
+            )
+
+
+def build(
+    *,
+    inputs,
+    task,
+    audio=AUDIO,
+    audio_channels=8,
+    visual=VISUAL,
+    face_embedding_size=1_024,
+    face_tower=image_cnn.build,
+    units=400,
+    dense_units=600,
+    name="looking_to_listen",
+):
+    """Builds the model.
+
+    Args:
+        inputs: A list of `InputSpec`: one of modality `"wave"`, the mixture; and one of
+            modality `"faces"` (frames of the speakers' faces) or `"face_embeddings"`
+            (vectors made from them), or none, for a model that only listens.
+        task: A `Separation`. Without faces, `any_order=True` is needed to train.
+        audio: `Convolutions` over the spectrogram.
+        audio_channels: Channels of the last one, with a kernel of 1.
+        visual: `Convolutions` over the frames of each speaker.
+        face_embedding_size: Size of the embedding of a frame, where `face_tower` makes
+            it.
+        face_tower: Builder of the tower for frames: any one of modality image, such as
+            `image_resnet.build`.
+        units: Units of the LSTM, in each direction.
+        dense_units: Units of each of the three dense layers.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model`.
+        Inputs, by name, with the names of the preset "tiny":
+            mixture: `(batch, samples)` float32 in [-1, 1].
+            faces: `(batch, num_speakers, num_frames, face_embedding_size)` float32, or
+                `(batch, num_speakers, num_frames, face_size, face_size, 3)` uint8.
+        Outputs, by name, with the name of the task:
+            speakers: `(batch, num_sounds, frames, fft // 2 + 1, 2)` float32, compressed
+                spectrograms, in the order of the faces.
+
+    Raises:
+        ValueError: See `check_fit`.
+    """
+    check_fit(inputs, task)
+    specs = {spec.modality: spec for spec in inputs}
+    tensors = {modality: _input(spec) for modality, spec in specs.items()}
+
+    # Audio stream.
+    transform = task.window, task.hop, task.fft, task.power
+    spectrogram = Spectrogram(*transform, dtype="float32")(tensors["wave"])
+    frames, bins = spectrogram.shape[1:3]  # (batch, frames, bins, 2)
+    x = spectrogram
+    stack = [(audio.filters, kernel, dilation) for kernel, dilation in audio.kernels]
+    for filters, kernel, dilation in (*stack, (audio_channels, (1, 1), (1, 1))):
+        x = layers.Conv2D(filters, kernel, padding="same", dilation_rate=dilation)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+    # (batch, frames, bins, audio_channels) to (batch, frames, bins * audio_channels)
+    streams = [layers.Reshape((frames, bins * audio_channels))(x)]
+
+    # Visual streams, one for each speaker, with shared weights.
+    embeddings = tensors.get("face_embeddings")
+    if "faces" in tensors:
+        embeddings = _embed(tensors["faces"], face_tower, face_embedding_size)
+    if embeddings is not None:
+        num_speakers, num_frames, size = embeddings.shape[1:]
+        stream = _visual_stream(num_frames, size, visual)
+        nearest = [(2 * i + 1) * num_frames // (2 * frames) for i in range(frames)]
+        for i in range(num_speakers):
+            y = stream(embeddings[:, i])  # (batch, num_frames, visual.filters)
+            streams.append(NearestFrames(nearest)(y))  # (batch, frames, visual.filters)
+
+    # Fusion over time, and a mask for each speaker.
+    x = layers.Concatenate()(streams) if len(streams) > 1 else streams[0]
+    x = layers.Bidirectional(layers.LSTM(units, return_sequences=True))(x)
+    for _ in range(3):
+        x = layers.Dense(dense_units, activation="relu")(x)
+    # (batch, frames, dense_units) to (batch, num_sounds, frames, bins, 2)
+    x = task.head(x, output_name(task.name, inputs))
+    x = ComplexMasks()(x, spectrogram)
+    return keras.Model(list(tensors.values()), {task.name: x}, name=name)
+
+
+def separator(model, task):
+    """The model that returns sounds, with the weights of a trained model.
+
+    Args:
+        model: What `build` returned.
+        task: Its `Separation`.
+
+    Returns:
+        A functional `keras.Model` of the same inputs. Outputs, by name:
+            speakers: `(batch, num_sounds, samples)` float32.
+    """
+    (samples,) = (x.shape[1] for x in model.inputs if len(x.shape) == 2)
+    transform = task.window, task.hop, task.fft, task.power
+    waves = Waves(samples, *transform)(model.output[task.name])
+    return keras.Model(model.inputs, {task.name: waves}, name=f"{model.name}_separator")
+
+
+def for_inference(model, task):
+    """The model that answers: see `separator`."""
+    return separator(model, task)
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.models.looking_to_listen")
 class ComplexMasks(keras.layers.Layer):
-    """Multiplies a spectrogram by one complex mask per speaker.
+    """Multiplies a spectrogram by one complex mask for each speaker.
 
         O = K tanh(C x / 2),   M = -1/C ln((K - O) / (K + O)),   S = M X
 
-    so M is x where it is small, and no part of it is beyond `bound`.
+    with K = 10 and C = 0.1, so that M = x where x is small. The real and the imaginary
+    part of M are at most `bound`.
 
     Source: Williamson et al. 2016, "Complex Ratio Masking for Monaural Speech
     Separation", https://doi.org/10.1109/TASLP.2015.2512042, equations 8 and 9.
-    Deviation: O is kept from K by so little that M is bounded.
+    Deviation: x is clipped, so that M is finite.
 
     Args:
-        bound: The largest real and imaginary part of a mask, either sign.
+        bound: float > 0, the largest real and imaginary part of a mask, either sign.
 
     Call arguments:
-        x: `(batch, frames, speakers, bins, 2)`, what the network says.
-        mixture: `(batch, frames, bins, 2)`.
+        x: `(batch, speakers, frames, bins, 2)`, what the network returns.
+        mixture: X, `(batch, frames, bins, 2)`.
 
     Returns:
-        `(batch, speakers, frames, bins, 2)` float32.
+        S, `(batch, speakers, frames, bins, 2)` float32.
     """
 
     def __init__(self, bound=50.0, **kwargs):
@@ -93,220 +295,120 @@ class ComplexMasks(keras.layers.Layer):
         self.bound = bound
 
     def call(self, x, mixture):
-        mask = expanded(bounded(ops.cast(x, "float32"), self.bound))
-        mask = ops.transpose(mask, (0, 2, 1, 3, 4))
-        return product(mask, ops.cast(mixture, "float32")[:, None])
+        mask = expand_mask(compress_mask(ops.cast(x, "float32"), self.bound))
+        return complex_product(mask, ops.cast(mixture, "float32")[:, None])
 
     def compute_output_spec(self, x, mixture):
-        rows, frames, speakers, bins, _ = x.shape
-        return keras.KerasTensor((rows, speakers, frames, bins, 2), "float32")
+        return keras.KerasTensor(x.shape, "float32")
 
     def get_config(self):
         return {**super().get_config(), "bound": self.bound}
 
 
-def mask_of(part, mixture):
-    """The complex ratio mask that makes a part of a mixture: S / X.
+def ideal_mask(part, mixture):
+    """The complex ratio mask that makes a part out of a mixture: S / X.
 
     Args:
-        part: `(..., 2)`, real and imaginary part.
-        mixture: The same shape.
+        part: S, `(..., 2)`, real and imaginary part.
+        mixture: X, the same shape.
 
     Returns:
         The same shape; 0 where the mixture is silent.
     """
     energy = ops.sum(ops.square(mixture), axis=-1, keepdims=True)
     conjugate = mixture * ops.convert_to_tensor([1.0, -1.0])
-    return product(part, conjugate) / ops.maximum(energy, 1e-12)
+    return complex_product(part, conjugate) / ops.maximum(energy, 1e-12)
 
 
-def product(left, right):
-    """The product of complex numbers `(..., 2)`."""
+def complex_product(left, right):
+    """The product of complex numbers, `(..., 2)` each."""
     a, b, c, d = left[..., 0], left[..., 1], right[..., 0], right[..., 1]
     return ops.stack([a * c - b * d, a * d + b * c], axis=-1)
 
 
-def bounded(mask, bound=50.0, limit=10.0, steepness=0.1):
-    """Compresses a mask into `(-limit, limit)`: K (1 - exp(-C M)) / (1 + exp(-C M))."""
+def compress_mask(mask, bound=50.0, limit=10.0, steepness=0.1):
+    """Maps a mask to (-limit, limit): O = K (1 - exp(-C M)) / (1 + exp(-C M)).
+
+    Args:
+        mask: M, any shape; clipped to [-bound, bound].
+        bound: float > 0.
+        limit: K, float > 0.
+        steepness: C, float > 0.
+
+    Returns:
+        O, the same shape.
+    """
     mask = ops.clip(mask, -bound, bound)
     return limit * ops.tanh(steepness * mask / 2.0)
 
 
-def expanded(mask, limit=10.0, steepness=0.1):
-    """The inverse of `bounded`: -1/C ln((K - O) / (K + O))."""
+def expand_mask(mask, limit=10.0, steepness=0.1):
+    """The inverse of `compress_mask`: M = -1/C ln((K - O) / (K + O)).
+
+    Args:
+        mask: O, any shape, in (-limit, limit).
+        limit: K, float > 0.
+        steepness: C, float > 0.
+
+    Returns:
+        M, the same shape.
+    """
     return -ops.log((limit - mask) / (limit + mask)) / steepness
 
 
-def build(
-    *,
-    samples,
-    window=400,
-    hop=160,
-    fft=512,
-    power=0.3,
-    sight=1_024,
-    steps=75,
-    face=None,
-    tower=image_cnn.build,
-    speakers=2,
-    filters=96,
-    audio=AUDIO,
-    audio_width=8,
-    visual_filters=256,
-    visual=SIGHT,
-    units=400,
-    dense=600,
-    name="looking_to_listen",
-):
-    """Builds the model.
-
-    Args:
-        samples: Length of the sound.
-        window: Length of the Hann window, in samples.
-        hop: Distance between windows, in samples.
-        fft: Length of the Fourier transform.
-        power: Of the magnitude of the spectrogram.
-        sight: Size of the embedding of a frame of a face.
-        steps: Frames of a face in this time; 0 to listen alone, for a loss that takes
-            `any_order`.
-        face: None if embeddings are given; the side of the square pictures in pixels
-            if they are made by an image tower along with the rest.
-        tower: Builder of that tower: any of an image, such as `image_resnet.build`.
-        speakers: How many are told apart.
-        filters: Channels of the convolutions over the sound.
-        audio: Kernel and dilation of each of them, over time and frequency.
-        audio_width: Channels of the last, of kernel 1.
-        visual_filters: Channels of the convolutions over the frames.
-        visual: Kernel and dilation of each of them, over time.
-        units: Of the LSTM, in each of the two directions.
-        dense: Of each of the three dense layers.
-        name: Name of the model.
-
-    Returns:
-        A functional `keras.Model`.
-        Inputs, by name:
-            mixture: `(batch, samples)` float32 in [-1, 1].
-            sight: `(batch, speakers, steps, sight)` float32, or `(batch, speakers,
-                steps, face, face, 3)` uint8; none if `steps` is 0.
-        Outputs, by name:
-            speakers: `(batch, speakers, frames, fft // 2 + 1, 2)` float32, compressed
-                spectrograms in the order of `sight`; `SpectrogramLoss` compares them
-                with the speakers' sounds.
-
-    Raises:
-        ValueError: If the sound is shorter than a window, the transform than it, or
-            nobody speaks.
-    """
-    if not 0 < hop <= window <= min(fft, samples) or speakers < 1 or steps < 0:
-        raise ValueError(
-            "A window is as long as its hop at least, and as the transform and the "
-            "sound at most, and somebody speaks. Received: "
-            f"samples={samples}, window={window}, hop={hop}, fft={fft}, "
-            f"speakers={speakers}, steps={steps}."
-        )
-    mixture = keras.Input((samples,), name="mixture")
-    spectrogram = Spectrogram(
-        window, hop, fft, power, dtype="float32", name="spectrogram"
-    )(mixture)
-    frames, bins = spectrogram.shape[1:3]  # (batch, frames, bins, 2)
-    x = spectrogram
-    for kernel, dilation in (*audio, ((1, 1), (1, 1))):
-        last = kernel == (1, 1)
-        x = layers.Conv2D(
-            audio_width if last else filters,
-            kernel,
-            padding="same",
-            dilation_rate=dilation,
-        )(x)
-        x = layers.ReLU()(layers.BatchNormalization()(x))
-    streams = [layers.Reshape((frames, bins * audio_width))(x)]
-
-    inputs = [mixture]
-    if steps:
-        seen, embedded = _sight(speakers, steps, sight, face, tower)
-        inputs.append(seen)
-        stream = _visual_stream(steps, embedded.shape[-1], visual, visual_filters)
-        nearest = [(2 * i + 1) * steps // (2 * frames) for i in range(frames)]
-        for i in range(speakers):
-            y = stream(embedded[:, i])  # (batch, steps, visual_filters)
-            streams.append(NearestFrames(nearest)(y))  # (batch, frames, visual_filters)
-    x = layers.Concatenate()(streams) if len(streams) > 1 else streams[0]
-    x = layers.Bidirectional(layers.LSTM(units, return_sequences=True))(x)
-    for _ in range(3):
-        x = layers.Dense(dense, activation="relu")(x)  # (batch, frames, dense)
-    x = layers.Dense(speakers * bins * 2, dtype="float32")(x)
-    x = layers.Reshape((frames, speakers, bins, 2))(x)
-    parts = ComplexMasks(name="speakers")(x, spectrogram)
-    return keras.Model(inputs, {"speakers": parts}, name=name)
-
-
-def separator(model):
-    """The model that gives the sounds of the speakers, with the weights of `build`'s.
-
-    Args:
-        model: What `build` gave.
-
-    Returns:
-        A functional `keras.Model` of the same inputs. Outputs, by name:
-            speakers: `(batch, speakers, samples)` float32.
-    """
-    spectrogram = model.get_layer("spectrogram")
-    waves = Waves(
-        model.inputs[0].shape[1],
-        spectrogram.window,
-        spectrogram.hop,
-        spectrogram.fft,
-        spectrogram.power,
-        name="waves",
-    )(model.output["speakers"])
-    return keras.Model(
-        model.inputs, {"speakers": waves}, name=f"{model.name}_separator"
-    )
-
-
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.models.looking_to_listen")
 class NearestFrames(keras.layers.Layer):
-    """Steps of a slower stream, each as often as it is the nearest.
+    """Repeats the frames of a slower stream, so that each step has the nearest frame.
 
     Args:
-        places: For every step of the output, which one of the input it is.
+        index: For each step of the output, the index of a frame of the input.
 
     Input shape:
-        `(batch, steps, width)`.
+        `(batch, num_frames, width)`.
 
     Output shape:
-        `(batch, len(places), width)`.
+        `(batch, len(index), width)`.
     """
 
-    def __init__(self, places, **kwargs):
+    def __init__(self, index, **kwargs):
         super().__init__(**kwargs)
-        self.places = list(places)
+        self.index = list(index)
 
     def call(self, x):
-        return ops.take(x, self.places, axis=1)
+        return ops.take(x, self.index, axis=1)
 
     def compute_output_shape(self, shape):
-        return shape[0], len(self.places), shape[-1]
+        return shape[0], len(self.index), shape[-1]
 
     def get_config(self):
-        return {**super().get_config(), "places": self.places}
+        return {**super().get_config(), "index": self.index}
 
 
-def _sight(speakers, steps, size, face, tower):
-    """The input of the faces, and `(batch, speakers, steps, size)` of it."""
-    if face is None:
-        seen = keras.Input((speakers, steps, size), name="sight")
-        return seen, seen
-    seen = keras.Input((speakers, steps, face, face, 3), dtype="uint8", name="sight")
-    x = layers.Reshape((speakers * steps, face, face, 3))(seen)
-    x = layers.TimeDistributed(tower(face, width=size, name="face"))(x)
-    return seen, layers.Reshape((speakers, steps, size))(x)
+def _input(spec):
+    """The `keras.Input` of a spec."""
+    if spec.modality == "wave":
+        return keras.Input((spec.sizes["samples"],), name=spec.key)
+    shape = spec.sizes["num_speakers"], spec.sizes["num_frames"]
+    if spec.modality == "face_embeddings":
+        return keras.Input((*shape, spec.sizes["face_embedding_size"]), name=spec.key)
+    side = spec.sizes["face_size"]
+    return keras.Input((*shape, side, side, 3), dtype="uint8", name=spec.key)
 
 
-def _visual_stream(steps, size, convolutions, filters):
-    """One stream, for every speaker the same."""
-    x = given = keras.Input((steps, size))
-    for kernel, dilation in convolutions:
-        x = layers.Conv1D(filters, kernel, padding="same", dilation_rate=dilation)(x)
+def _embed(faces, tower, size):
+    """Frames to embeddings, `(batch, num_speakers, num_frames, size)`."""
+    num_speakers, num_frames, side = faces.shape[1:4]
+    x = layers.Reshape((num_speakers * num_frames, side, side, 3))(faces)
+    x = layers.TimeDistributed(tower(side, width=size, name="face"))(x)
+    return layers.Reshape((num_speakers, num_frames, size))(x)
+
+
+def _visual_stream(num_frames, size, convolutions):
+    """A model from `(batch, num_frames, size)` to `(batch, num_frames, filters)`."""
+    x = embeddings = keras.Input((num_frames, size))
+    for kernel, dilation in convolutions.kernels:
+        x = layers.Conv1D(
+            convolutions.filters, kernel, padding="same", dilation_rate=dilation
+        )(x)
         x = layers.ReLU()(layers.BatchNormalization()(x))
-    return keras.Model(given, x, name="visual_stream")
+    return keras.Model(embeddings, x)

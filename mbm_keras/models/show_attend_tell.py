@@ -1,21 +1,23 @@
-"""Show, Attend and Tell: an LSTM that looks at a place of the picture for every word.
+"""Show, Attend and Tell: an LSTM that looks at a region of the image for every word.
 
 Xu et al. 2015, "Show, Attend and Tell: Neural Image Caption Generation with Visual
 Attention", https://arxiv.org/abs/1502.03044; depths and what else the paper leaves open
-as in the authors' code. Deviations: any tower for the picture; batches of sentences of
-unequal length, in which what is behind an end counts for nothing.
+as in the authors' code. Deviations: any tower for the image; sentences of different
+lengths in one batch, whose padding does not count.
 
     image --> image_tower --> regions a_1 .. a_L
     mean of a --> h_0, c_0
     for every word t:
-        e_ti = f(a_i, h_{t-1}),  alpha_t = softmax(e_t)          where to look
-        z_t  = beta_t sum_i alpha_ti a_i                          what is seen there
+        e_ti = f(a_i, h_{t-1}),  alpha_t = softmax(e_t)          where the model looks
+        z_t  = beta_t sum_i alpha_ti a_i                          what it sees there
         h_t  = LSTM(E y_{t-1}, z_t, h_{t-1})
         p(y_t) ~ exp(W_o tanh(W_h h_t + E y_{t-1} + W_z z_t))
 
-`build` gives the model that learns from captions, `writer` the one that writes them,
-`looker` the one that tells where it looked.
+`build` returns the model that trains on captions, `captioner` the model that writes
+them, `attention_model` the model that returns alpha.
 """
+
+import dataclasses
 
 import keras
 from keras import layers
@@ -24,19 +26,24 @@ from keras import ops
 from mbm_keras.generation import SequenceGenerator
 from mbm_keras.generation import inverse_cdf
 from mbm_keras.inputs import InputSpec
+from mbm_keras.inputs import output_name
+from mbm_keras.inputs import teacher_name
+from mbm_keras.inputs import tower_name
+from mbm_keras.preset import Preset
+from mbm_keras.tasks.captioning import Captioning
 from mbm_keras.tasks.captioning import word_losses
 from mbm_keras.towers.encode import DEFAULTS
 from mbm_keras.towers.encode import encode
 
 
 def regions_tower(size, *, width, pool=False, name="regions"):
-    """A picture's regions as they were computed once, such as VGG's 14 x 14 x 512.
+    """The identity, for regions that another network computed, such as VGG's 14 x 14.
 
     Args:
-        size: Width of the vector of a region.
-        width: The same.
-        pool: False, every region is looked at.
-        name: Name of the input. The tower is called `<name>_tower`.
+        size: Size of the vector of a region.
+        width: The same number.
+        pool: False; the decoder looks at every region.
+        name: Name of the input.
 
     Returns:
         A functional `keras.Model`.
@@ -44,84 +51,264 @@ def regions_tower(size, *, width, pool=False, name="regions"):
         Output: `(batch, regions, size)` float32.
 
     Raises:
-        ValueError: If `width` is not `size`, or the regions are to be pooled.
+        ValueError: If `width` differs from `size`, or `pool` is true.
     """
     if width != size or pool:
         raise ValueError(
-            "Regions are looked at as they are. "
+            "Expected width == size and pool=False: regions are used as they are. "
             f"Received: size={size}, width={width}, pool={pool}."
         )
     regions = keras.Input((None, size), name=name)
-    return keras.Model([regions], layers.Identity()(regions), name=f"{name}_tower")
+    return keras.Model([regions], layers.Identity()(regions), name=tower_name(name))
 
 
 TOWERS = {"image": DEFAULTS["image"], "sequence": regions_tower}
 
-# COCO: regions of VGG-19 before its last pooling.
-COCO = dict(
-    feature=InputSpec("regions", "sequence", dict(size=512)),
-    vocabulary_size=10_000,
-    width=512,
-    word_width=512,
-    units=1_800,
-    attention_depth=2,
-    state_depth=2,
-)
+
+@dataclasses.dataclass(frozen=True)
+class Attention:
+    """How the decoder looks at regions.
+
+    Args:
+        depth: int >= 1, layers that regions pass before they are scored.
+        hard: True for hard attention, which looks at one region at a time.
+        penalty: float >= 0, weight of the doubly stochastic penalty of soft attention.
+            It makes every region get the same attention in total. With many more
+            regions than words it keeps attention from becoming sharp.
+        entropy: float >= 0, weight of the entropy of hard attention.
+    """
+
+    depth: int = 1
+    hard: bool = False
+    penalty: float = 1.0
+    entropy: float = 0.002
+
+    def __post_init__(self):
+        if self.depth < 1:
+            raise ValueError(f"Expected depth >= 1. Received: depth={self.depth}.")
+
+
+def _published(parameters, units, depth, hard=False):
+    """Regions of VGG-19 before its last pooling, and 10,000 words."""
+    return Preset(
+        dict(
+            inputs=[InputSpec("regions", "sequence", dict(size=512))],
+            task=Captioning(10_000, 100),
+            width=512,
+            word_width=512,
+            units=units,
+            state_depth=depth,
+            attention=Attention(depth, hard),
+        ),
+        parameters=parameters,
+        source="https://github.com/kelvinxu/arctic-captions",
+    )
+
+
 PRESETS = {
-    "tiny": dict(
-        feature=InputSpec("image", "image", dict(size=16)),
-        vocabulary_size=12,
-        width=8,
-        word_width=6,
-        units=10,
+    "tiny": Preset(
+        dict(
+            inputs=[InputSpec("image", "image", dict(size=16))],
+            task=Captioning(12, 6),
+            width=8,
+            word_width=6,
+            units=10,
+        )
     ),
-    "coco": COCO,
-    "coco_hard": dict(COCO, hard=True),
-    "flickr": dict(COCO, units=1_000, attention_depth=1, state_depth=1),
+    "coco": _published(35_333_450, units=1_800, depth=2),
+    "coco_hard": _published(35_333_450, units=1_800, depth=2, hard=True),
+    "flickr": _published(20_927_338, units=1_000, depth=1),
 }
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+def check_fit(inputs, task):
+    """Compares inputs and task with what this model can be built for.
+
+    Args:
+        inputs: List of `InputSpec`.
+        task: A task.
+
+    Raises:
+        ValueError: If they are not one image, or the regions of one, and a
+            `Captioning`.
+    """
+    modalities = [spec.modality for spec in inputs]
+    if modalities not in [[x] for x in TOWERS] or not isinstance(task, Captioning):
+        raise ValueError(
+            f"Expected one input of a modality in {sorted(TOWERS)} and a task "
+            f"Captioning. Received: inputs={[spec.name for spec in inputs]}, "
+            f"modalities={modalities}, task={task}."
+        )
+    if task.vocabulary_size < 4:
+        raise ValueError(
+            "Expected vocabulary_size >= 4: padding, an unknown word, the end, and a "
+            f"word. Received: vocabulary_size={task.vocabulary_size}."
+        )
+
+
+def build(
+    *,
+    inputs,
+    task,
+    width=256,
+    word_width=128,
+    units=256,
+    state_depth=1,
+    attention=Attention(),
+    dropout=0.5,
+    word_dropout=0.0,
+    seed=None,
+    towers=None,
+    name="show_attend_tell",
+):
+    """Builds the model that trains on captions.
+
+    Args:
+        inputs: A list of one `InputSpec`: an image, or a `"sequence"` of regions that
+            another network computed.
+        task: A `Captioning`.
+        width: Size of the vector of a region.
+        word_width: Size of the vector of a word.
+        units: Units of the LSTM.
+        state_depth: Layers between the mean of the regions and the first state.
+        attention: An `Attention`.
+        dropout: Rate of dropout before the logits and before the first state.
+        word_dropout: Share of the earlier words that are hidden in training.
+        seed: int or None, of dropout and of hard attention.
+        towers: Builder by input name, instead of the default of its modality.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model`.
+        Inputs, by name, with the names of the preset "tiny":
+            image: `(batch, size, size, 3)` uint8 in [0, 255]; or regions: `(batch,
+                regions, size)` float32.
+            words_teacher: `(batch, length)` int32, the target: words and their end, 0
+                = padding. `task.feed` adds it to a batch. A word is predicted from the
+                words before it alone.
+        Outputs, by name, with the name of the task:
+            words: `(batch, length, vocabulary_size)` float32 logits.
+
+    Raises:
+        ValueError: See `check_fit`; or if a size is below 1.
+    """
+    check_fit(inputs, task)
+    sizes = dict(
+        width=width, word_width=word_width, units=units, state_depth=state_depth
+    )
+    if min(sizes.values()) < 1:
+        received = ", ".join(f"{size}={value}" for size, value in sizes.items())
+        raise ValueError(f"Expected sizes >= 1. Received: {received}.")
+
+    # The image.
+    image, regions = encode(
+        inputs[0], width=width, pool=False, towers=towers, defaults=TOWERS
+    )  # (batch, regions, width)
+
+    # The words: logits of each, from the image and the words before.
+    caption = keras.Input((None,), dtype="int32", name=teacher_name(task.name))
+    logits, _ = CaptionDecoder(
+        task.vocabulary_size,
+        word_width,
+        units,
+        state_depth=state_depth,
+        attention=attention,
+        dropout=dropout,
+        word_dropout=word_dropout,
+        seed=seed,
+    )(regions, caption)  # (batch, length, vocabulary_size)
+    identity = layers.Identity(name=output_name(task.name, inputs), dtype="float32")
+    return keras.Model([image, caption], {task.name: identity(logits)}, name=name)
+
+
+def captioner(model, task, *, search=None, exclude=(0, 1), seed=None):
+    """The model that writes captions, with the weights of a trained model.
+
+    Args:
+        model: What `build` returned.
+        task: Its `Captioning`.
+        search: A `mbm_keras.generation.Search`, such as `BeamSearch(3)`. Default:
+            `GreedySearch()`.
+        exclude: Ids that are never written. Default: padding and unknown words.
+        seed: int or None, for a search that samples.
+
+    Returns:
+        A functional `keras.Model` of the image alone. Outputs, by name:
+            words: `(batch, sequence_length)` int32 ids, 0 after the end.
+    """
+    (image,) = (x for x in model.inputs if x.name != teacher_name(task.name))
+    regions = model.get_layer(tower_name(image.name))(image)  # (batch, regions, width)
+    words = SequenceGenerator(
+        _decoder(model), task.sequence_length, search, task.end, exclude, seed
+    )(regions)  # (batch, sequence_length)
+    return keras.Model([image], {task.name: words}, name=f"{model.name}_captioner")
+
+
+def for_inference(model, task):
+    """The model that answers: `captioner` with greedy search."""
+    return captioner(model, task)
+
+
+def attention_model(model):
+    """The model that returns where it looks for every word of a caption.
+
+    Args:
+        model: What `build` returned.
+
+    Returns:
+        A functional `keras.Model` of the same inputs: the image, and a caption, which
+        may be an answer of `captioner`. Outputs, by name:
+            attention: `(batch, length, regions)` float32, with sum 1 over the regions.
+    """
+    _, alpha = _decoder(model).output
+    return keras.Model(model.inputs, {"attention": alpha}, name=f"{model.name}_looks")
+
+
+def _decoder(model):
+    (decoder,) = (x for x in model.layers if isinstance(x, CaptionDecoder))
+    return decoder
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.models.show_attend_tell")
 class CaptionDecoder(keras.layers.Layer):
-    """The LSTM that looks, and its words.
+    """An LSTM with attention to regions: predicts each word from the words before it.
 
         e_ti   = U tanh(W_a a_i + b_a + W_d h_{t-1}) + c
         beta_t = sigmoid(w_b h_{t-1} + b_b)
         soft   z_t = beta_t sum_i alpha_ti a_i
                loss + penalty * sum_i (1 - sum_t alpha_ti)^2
-        hard   z_t = beta_t sum_i s_ti a_i, s_t drawn from alpha_t for half of the
-               words, alpha_t for the others
+        hard   z_t = beta_t sum_i s_ti a_i, where s_t is sampled from alpha_t for half
+               of the words, and is alpha_t for the others
                gradient of alpha = (cost - b) / 10 * s / alpha + entropy (log alpha + 1)
                b <- 0.9 b + 0.1 mean cost
 
-    where `cost` is minus the log probability of the caption. Without training hard
-    attention looks at the expectation, as soft attention does.
+    where `cost` is minus the log probability of the caption. In inference, hard
+    attention uses the expectation, as soft attention does.
 
-    Source: sections 3.1 to 4.2 of the paper. Deviation: none from the authors' code;
-    there too the penalty does not reach the weights of hard attention.
+    Source: Xu et al. 2015, "Show, Attend and Tell", https://arxiv.org/abs/1502.03044,
+    sections 3.1 to 4.2. Deviation: none from the authors' code; there, too, the penalty
+    has no effect on the weights of hard attention.
 
     Args:
-        vocabulary_size: Number of ids. 0 is padding and is not written.
-        word_width: Size of the vector of a word, E.
-        units: Size of the LSTM, H.
-        attention_depth: Layers that the regions pass before they are compared.
+        vocabulary_size: Number of ids. 0 is padding and is not predicted.
+        word_width: Size of the vector of a word, E y.
+        units: Units of the LSTM, size of h.
         state_depth: Layers between the mean of the regions and the first state.
-        hard: True to look at one place at a time.
-        dropout: Rate in front of the words' logits, and in front of the first state.
-        word_dropout: Share of the words told before that the model is not shown while
-            it learns, so that it looks at the picture for the next. Bowman et al. 2016,
+        attention: An `Attention`; None for the default.
+        dropout: Rate of dropout before the logits and before the first state.
+        word_dropout: Share of the earlier words that training replaces by the unknown
+            word, so that the model looks at the image for the next. Bowman et al. 2016,
             https://arxiv.org/abs/1511.06349, section 3.1; the paper has 0.
-        penalty: Weight of the doubly stochastic penalty, 0 for none.
-        entropy: Weight of the entropy of hard attention.
-        seed: Of dropout and of the places drawn.
+        seed: int or None, of dropout and of hard attention.
 
     Call arguments:
-        regions: `(batch, places, width)`.
+        regions: `(batch, regions, width)`.
         caption: `(batch, length)` int32, words and their end, 0 = padding.
 
     Returns:
-        Logits `(batch, length, vocabulary_size)` float32 of every word after those
-        before it, and `(batch, length, places)` float32, where it was looked for them.
+        logits: `(batch, length, vocabulary_size)` float32 of every word, from the words
+            before it.
+        alpha: `(batch, length, regions)` float32, the attention for every word.
     """
 
     def __init__(
@@ -129,13 +316,10 @@ class CaptionDecoder(keras.layers.Layer):
         vocabulary_size,
         word_width,
         units,
-        attention_depth=1,
         state_depth=1,
-        hard=False,
+        attention=None,
         dropout=0.5,
         word_dropout=0.0,
-        penalty=1.0,
-        entropy=0.002,
         seed=None,
         **kwargs,
     ):
@@ -143,168 +327,184 @@ class CaptionDecoder(keras.layers.Layer):
         self.vocabulary_size = vocabulary_size
         self.word_width = word_width
         self.units = units
-        self.attention_depth = attention_depth
         self.state_depth = state_depth
-        self.hard = hard
+        self.attention = Attention() if attention is None else attention
         self.dropout = dropout
         self.word_dropout = word_dropout
-        self.penalty = penalty
-        self.entropy = entropy
         self.seed = seed
-        self.random = keras.random.SeedGenerator(seed)
-        # TensorFlow's loops of unknown length have no gradient under XLA.
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        # Loops of unknown length have no gradient in TensorFlow's XLA.
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
     def build(self, regions_shape, caption_shape=None):
         width, policy = regions_shape[-1], dict(dtype=self.dtype_policy)
         words, units = self.word_width, self.units
 
-        def dense(size, given, activation=None, use_bias=True):
+        def dense(size, input_size, activation=None, use_bias=True):
             layer = layers.Dense(size, activation, use_bias, **policy)
-            layer.build((None, given))
+            layer.build((None, input_size))
             return layer
 
         self.words = layers.Embedding(self.vocabulary_size, words, **policy)
         self.words.build((None, None))
-        self.deep_state = [
+        self.state_layers = [
             dense(width, width, "relu") for _ in range(self.state_depth - 1)
         ]
-        self.first_h = dense(units, width, "tanh")
-        self.first_c = dense(units, width, "tanh")
-        self.deep_places = [dense(width, width)] + [
-            dense(width, width, "tanh") for _ in range(self.attention_depth - 1)
+        self.initial_h = dense(units, width, "tanh")
+        self.initial_c = dense(units, width, "tanh")
+        self.region_layers = [dense(width, width)] + [
+            dense(width, width, "tanh") for _ in range(self.attention.depth - 1)
         ]
-        self.ask = dense(width, units, use_bias=False)  # W_d
+        self.query = dense(width, units, use_bias=False)  # W_d
         self.score = dense(1, width)  # U and c
-        self.gate = dense(1, units, "sigmoid")  # beta
-        self.from_word = dense(4 * units, words)
-        self.from_state = dense(4 * units, units, use_bias=False)
-        self.from_seen = dense(4 * units, width, use_bias=False)
-        self.out_state = dense(words, units)
-        self.out_seen = dense(words, width)
-        self.out = layers.Dense(self.vocabulary_size, dtype="float32")
-        self.out.build((None, words))
-        self.drop = layers.Dropout(self.dropout, seed=self.seed, **policy)
-        if self.hard:
+        self.gate = dense(1, units, "sigmoid")  # w_b and b_b, for beta
+        self.lstm_word = dense(4 * units, words)
+        self.lstm_state = dense(4 * units, units, use_bias=False)
+        self.lstm_context = dense(4 * units, width, use_bias=False)
+        self.output_state = dense(words, units)  # W_h
+        self.output_context = dense(words, width)  # W_z
+        self.output_words = layers.Dense(self.vocabulary_size, dtype="float32")
+        self.output_words.build((None, words))
+        self.dropout_layer = layers.Dropout(self.dropout, seed=self.seed, **policy)
+        if self.attention.hard:
             self.baseline = self.add_weight(
                 (), "zeros", trainable=False, dtype="float32", name="baseline"
             )
 
     def call(self, regions, caption, training=False):
-        (h, c), (regions, places) = self.begin(regions, training)
-        before = ops.pad(caption[:, :-1], [[0, 0], [1, 0]])
+        (h, c), (regions, keys) = self.begin(regions, training)
+        before = ops.pad(caption[:, :-1], [[0, 0], [1, 0]])  # y_{t-1}, 0 for the first
         if training and self.word_dropout:
-            drawn = keras.random.uniform(ops.shape(before), seed=self.random)
-            hidden = ops.logical_and(drawn < self.word_dropout, before > 0)
-            before = ops.where(hidden, 1, before)  # an unknown word
-        written = self._vectors(before)  # (batch, length, word_width)
-        draws = self._draws(caption, training)
-        nothing = ops.zeros_like(regions[:, 0])  # (batch, width)
-        nowhere = ops.zeros_like(places[:, :, 0])  # (batch, places)
-        words = ops.swapaxes(self.from_word(written), 0, 1)
-        # One tensor: of several, TensorFlow's scan wants to know how long they are.
-        steps = ops.concatenate([ops.cast(words, "float32"), draws], -1)
+            uniform = keras.random.uniform(ops.shape(before), seed=self.seed_generator)
+            hidden = ops.logical_and(uniform < self.word_dropout, before > 0)
+            before = ops.where(hidden, 1, before)  # the unknown word
+        vectors = self._embed(before)  # (batch, length, word_width)
+        samples = self._sample(caption, training)  # (length, batch, 2 or 0)
+        words = ops.swapaxes(self.lstm_word(vectors), 0, 1)  # (length, batch, 4 units)
+        # One tensor, since TensorFlow's scan needs a static length for several.
+        steps = ops.concatenate([ops.cast(words, "float32"), samples], -1)
 
-        # Words come in batches of sentences; what can be done for all of them at once
-        # stands outside of this.
-        def step(carried, given):
-            word, draws = given[:, : 4 * self.units], given[:, 4 * self.units :]
+        # Everything that does not depend on the state is computed outside of the loop,
+        # for all words at once.
+        def step(carry, x):
+            word, sample = x[:, : 4 * self.units], x[:, 4 * self.units :]
             word = ops.cast(word, h.dtype)
-            carried = self._advance(word, *carried[:2], regions, places, draws)
-            return carried, carried
+            carry = self._advance(word, *carry[:2], regions, keys, sample)
+            return carry, carry
 
-        first = (h, c, nothing, nowhere, nowhere)
-        _, found = ops.scan(step, first, steps)
-        h, _, seen, alpha, used = (ops.swapaxes(x, 0, 1) for x in found)
-        logits = self._logits(h, written, seen, training)
+        z, alpha = ops.zeros_like(regions[:, 0]), ops.zeros_like(keys[:, :, 0])
+        _, found = ops.scan(step, (h, c, z, alpha, alpha), steps)
+        # (batch, length, ...): h, z, alpha, and the attention that was used.
+        h, _, z, alpha, used = (ops.swapaxes(x, 0, 1) for x in found)
+        logits = self._logits(h, vectors, z, training)
         alpha = ops.cast(alpha, "float32")
-        here = ops.cast(caption > 0, "float32")[:, :, None]  # (batch, length, 1)
-        if training and self.hard:
-            self._reinforce(caption, logits, alpha, ops.cast(used, "float32"), here)
-        elif self.penalty and not self.hard:
-            looked = ops.sum(alpha * here, axis=1)  # (batch, places)
-            unseen = ops.sum(ops.square(1.0 - looked), axis=1)
-            self.add_loss(self.penalty * ops.mean(unseen))
+        valid = ops.cast(caption > 0, "float32")[:, :, None]  # (batch, length, 1)
+        attention = self.attention
+        if training and attention.hard:
+            used = ops.cast(used, "float32")
+            self._add_hard_loss(caption, logits, alpha, used, valid)
+        elif attention.penalty and not attention.hard:
+            total = ops.sum(alpha * valid, axis=1)  # (batch, regions)
+            unequal = ops.sum(ops.square(1.0 - total), axis=1)
+            self.add_loss(attention.penalty * ops.mean(unequal))
         return logits, alpha
 
     def begin(self, regions, training=False):
-        """The first state `(h, c)`, and `(regions, what they are compared by)`."""
-        x = ops.mean(regions, axis=1)
-        for layer in self.deep_state:
-            x = self.drop(layer(x), training=training)
-        places = regions
-        for layer in self.deep_places:
-            places = layer(places)  # (batch, places, width)
-        return (self.first_h(x), self.first_c(x)), (regions, places)
+        """The first state and the context, see `mbm_keras.generation.Decoder`.
 
-    def step(self, word, state, fixed):
-        """Logits of the next word `(batch, vocabulary_size)`, and the next state."""
-        (h, c), (regions, places) = state, fixed
-        written = self._vectors(word)  # (batch, word_width)
-        word = self.from_word(written)
-        h, c, seen, _, _ = self._advance(word, h, c, regions, places)
-        return self._logits(h, written, seen, False), (h, c)
+        Args:
+            regions: `(batch, regions, width)`.
+            training: True for dropout.
 
-    def _vectors(self, ids):
-        """The vectors of words, zeros in front of the first."""
+        Returns:
+            state: h and c, `(batch, units)` each.
+            context: The regions, and what they are scored by, in the same shape.
+        """
+        x = ops.mean(regions, axis=1)  # (batch, width)
+        for layer in self.state_layers:
+            x = self.dropout_layer(layer(x), training=training)
+        keys = regions
+        for layer in self.region_layers:
+            keys = layer(keys)  # (batch, regions, width)
+        return (self.initial_h(x), self.initial_c(x)), (regions, keys)
+
+    def step(self, token, state, context):
+        """Advances by one word, see `mbm_keras.generation.Decoder`."""
+        (h, c), (regions, keys) = state, context
+        vectors = self._embed(token)  # (batch, word_width)
+        word = self.lstm_word(vectors)
+        h, c, z, _, _ = self._advance(word, h, c, regions, keys)
+        return self._logits(h, vectors, z, False), (h, c)
+
+    def _embed(self, ids):
+        """The vectors of words; zeros for 0, before the first word."""
         x = self.words(ids)
         return ops.where(ops.expand_dims(ids > 0, -1), x, ops.zeros_like(x))
 
-    def _draws(self, caption, training):
-        """For hard attention `(length, rows, 2)`: what falls on a place, and whether.
+    def _sample(self, caption, training):
+        """Random numbers of hard attention, `(length, batch, 2)`.
 
-        The first is drawn for every row, the second, 1 for soft, for all of them. Of no
-        width where nothing is drawn.
+        The first is a uniform number for each row, which chooses its region. The second
+        is 1 for soft and 0 for hard attention, the same for all rows. `(length, batch,
+        0)` where attention is soft.
         """
-        rows, length = ops.shape(caption)[0], ops.shape(caption)[1]
-        if not (training and self.hard):
-            return ops.zeros((length, rows, 0))
-        drawn = keras.random.uniform((length, rows), seed=self.random)
-        halves = keras.random.uniform((length, 1), seed=self.random)
-        soft = ops.cast(halves < 0.5, "float32") + ops.zeros_like(drawn)
-        return ops.stack([drawn, soft], axis=-1)
+        batch, length = ops.shape(caption)[0], ops.shape(caption)[1]
+        if not (training and self.attention.hard):
+            return ops.zeros((length, batch, 0))
+        uniform = keras.random.uniform((length, batch), seed=self.seed_generator)
+        half = keras.random.uniform((length, 1), seed=self.seed_generator)
+        soft = ops.cast(half < 0.5, "float32") + ops.zeros_like(uniform)
+        return ops.stack([uniform, soft], axis=-1)
 
-    def _look(self, h, places, draws):
-        """Where it is likely to look, and where it looks: `(batch, places)` both."""
-        x = ops.tanh(places + self.ask(h)[:, None])
-        alpha = ops.softmax(self.score(x)[:, :, 0], axis=-1)
-        if draws is None or not draws.shape[-1]:
+    def _attend(self, h, keys, sample):
+        """alpha, and the attention that is used: `(batch, regions)` each."""
+        x = ops.tanh(keys + self.query(h)[:, None])  # (batch, regions, width)
+        alpha = ops.softmax(self.score(x)[:, :, 0], axis=-1)  # (batch, regions)
+        if sample is None or not sample.shape[-1]:
             return alpha, alpha
-        drawn, soft = draws[:, 0], draws[:, 1:]
-        chosen = inverse_cdf(ops.cast(alpha, "float32"), drawn)
-        one = ops.one_hot(chosen, places.shape[1] or ops.shape(places)[1])
-        used = soft * ops.cast(alpha, "float32") + (1 - soft) * one
+        uniform, soft = sample[:, 0], sample[:, 1:]
+        index = inverse_cdf(ops.cast(alpha, "float32"), uniform)  # (batch,)
+        one_hot = ops.one_hot(index, keys.shape[1] or ops.shape(keys)[1])
+        used = soft * ops.cast(alpha, "float32") + (1 - soft) * one_hot
         return alpha, ops.cast(ops.stop_gradient(used), alpha.dtype)
 
-    def _advance(self, word, h, c, regions, places, draws=None):
-        """The next state, what was seen for it, and where: `alpha`, and what of it."""
-        alpha, used = self._look(h, places, draws)
-        seen = self.gate(h) * ops.einsum("bp,bpw->bw", used, regions)
-        gates = word + self.from_state(h) + self.from_seen(seen)
+    def _advance(self, word, h, c, regions, keys, sample=None):
+        """The next h and c, z, alpha, and the attention that was used."""
+        alpha, used = self._attend(h, keys, sample)
+        z = self.gate(h) * ops.einsum("bp,bpw->bw", used, regions)  # (batch, width)
+        gates = word + self.lstm_state(h) + self.lstm_context(z)  # (batch, 4 units)
         i, f, o, g = ops.split(gates, 4, axis=-1)
         c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-        return ops.sigmoid(o) * ops.tanh(c), c, seen, alpha, used
+        return ops.sigmoid(o) * ops.tanh(c), c, z, alpha, used
 
-    def _logits(self, h, written, seen, training):
-        x = ops.tanh(self.out_state(h) + written + self.out_seen(seen))
-        return self.out(self.drop(x, training=training))
+    def _logits(self, h, vectors, z, training):
+        x = ops.tanh(self.output_state(h) + vectors + self.output_context(z))
+        return self.output_words(self.dropout_layer(x, training=training))
 
-    def _reinforce(self, caption, logits, alpha, used, here):
-        """A loss whose gradient for `alpha` is that of the class's docstring."""
+    def _add_hard_loss(self, caption, logits, alpha, used, valid):
+        """Adds a loss with the gradient for alpha that the docstring of the class has.
+
+        Args:
+            caption: `(batch, length)` int32.
+            logits: `(batch, length, vocabulary_size)`.
+            alpha: `(batch, length, regions)` float32.
+            used: s where attention was hard, alpha where it was soft; the same shape.
+            valid: `(batch, length, 1)` float32, 0 for padding.
+        """
         cost = ops.stop_gradient(ops.sum(word_losses(caption, logits), axis=1))
         log_alpha = ops.log(alpha + 1e-8)
-        # Where alpha itself was used, s / alpha is 1 everywhere, which moves nothing.
-        chosen = ops.stop_gradient(used) * here * log_alpha
-        gain = (cost - self.baseline) / 10.0 * ops.sum(chosen, axis=(1, 2))
-        spread = self.entropy * ops.sum(here * alpha * log_alpha, axis=(1, 2))
-        self.add_loss(ops.mean(gain + spread))
+        # Where alpha itself was used, s / alpha is 1 everywhere: no change of softmax.
+        log_p = ops.sum(ops.stop_gradient(used) * valid * log_alpha, axis=(1, 2))
+        gain = (cost - self.baseline) / 10.0 * log_p
+        entropy = self.attention.entropy * ops.sum(valid * alpha * log_alpha, (1, 2))
+        self.add_loss(ops.mean(gain + entropy))
         self.baseline.assign(0.9 * self.baseline + 0.1 * ops.mean(cost))
 
     def compute_output_spec(self, regions, caption, training=False):
-        rows, length = caption.shape
+        batch, length = caption.shape
         return (
-            keras.KerasTensor((rows, length, self.vocabulary_size), "float32"),
-            keras.KerasTensor((rows, length, regions.shape[1]), "float32"),
+            keras.KerasTensor((batch, length, self.vocabulary_size), "float32"),
+            keras.KerasTensor((batch, length, regions.shape[1]), "float32"),
         )
 
     def get_config(self):
@@ -313,148 +513,13 @@ class CaptionDecoder(keras.layers.Layer):
             "vocabulary_size": self.vocabulary_size,
             "word_width": self.word_width,
             "units": self.units,
-            "attention_depth": self.attention_depth,
             "state_depth": self.state_depth,
-            "hard": self.hard,
+            "attention": dataclasses.asdict(self.attention),
             "dropout": self.dropout,
             "word_dropout": self.word_dropout,
-            "penalty": self.penalty,
-            "entropy": self.entropy,
             "seed": self.seed,
         }
 
-
-def build(
-    *,
-    feature,
-    vocabulary_size,
-    width=256,
-    word_width=128,
-    units=256,
-    attention_depth=1,
-    state_depth=1,
-    hard=False,
-    dropout=0.5,
-    word_dropout=0.0,
-    penalty=1.0,
-    entropy=0.002,
-    seed=None,
-    towers=None,
-    name="show_attend_tell",
-):
-    """Builds the model that learns from captions.
-
-    Args:
-        feature: The picture, a dict as one of `late_fusion`: `name`, `modality` and the
-            arguments of its tower. Regions that were computed once are a `"sequence"`
-            of `size`.
-        vocabulary_size: Number of ids of words; 0 is padding.
-        width: Size of the vector of a region.
-        word_width: Size of the vector of a word.
-        units: Size of the LSTM.
-        attention_depth: Layers that the regions pass before they are compared.
-        state_depth: Layers between the mean of the regions and the first state.
-        hard: True to look at one place at a time.
-        dropout: Rate of dropout in front of the words and of the first state.
-        word_dropout: Share of the words told before that are hidden while it learns.
-        penalty: Weight of the doubly stochastic penalty of soft attention. It wants as
-            much to be looked at as there are regions: with many more of them than words
-            it keeps attention from being sharp.
-        entropy: Weight of the entropy of hard attention.
-        seed: Of dropout and of the places drawn.
-        towers: Another builder of the tower, by input name.
-        name: Name of the model.
-
-    Returns:
-        A functional `keras.Model`.
-        Inputs, by name:
-            image: `(batch, size, size, 3)` uint8 in [0, 255], under the name of the
-                feature; or regions: `(batch, places, size)` float32.
-            caption: `(batch, length)` int32, words and their end, 0 = padding. It is
-                the target too: a word is told from those before it alone.
-        Outputs, by name:
-            words: `(batch, length, vocabulary_size)` float32 logits.
-
-    Raises:
-        ValueError: If there is no tower for the feature, or a number is below 1.
-    """
-    sizes = dict(
-        vocabulary_size=vocabulary_size,
-        width=width,
-        word_width=word_width,
-        units=units,
-        attention_depth=attention_depth,
-        state_depth=state_depth,
-    )
-    if min(sizes.values()) < 1 or vocabulary_size < 4:
-        raise ValueError(
-            "Sizes are at least 1, and a vocabulary holds padding, an unknown word, "
-            f"the end and one word at least. Received: {sizes}."
-        )
-    picture, regions = encode(
-        feature, width=width, pool=False, towers=towers, defaults=TOWERS
-    )  # (batch, places, width)
-    caption = keras.Input((None,), dtype="int32", name="caption")
-    caption_decoder = CaptionDecoder(
-        vocabulary_size,
-        word_width,
-        units,
-        attention_depth=attention_depth,
-        state_depth=state_depth,
-        hard=hard,
-        dropout=dropout,
-        word_dropout=word_dropout,
-        penalty=penalty,
-        entropy=entropy,
-        seed=seed,
-        name="caption_decoder",
-    )
-    words, _ = caption_decoder(regions, caption)  # (batch, length, vocabulary_size)
-    words = layers.Identity(name="words", dtype="float32")(words)
-    return keras.Model([picture, caption], {"words": words}, name=name)
-
-
-def captioner(model, max_length, *, search=None, end=2, exclude=(0, 1), seed=None):
-    """The model that writes captions, with the weights of a trained model.
-
-    Args:
-        model: What `build` returned.
-        max_length: The largest number of words of a caption, the end included.
-        search: A `mbm_keras.generation.Search`, such as `BeamSearch(3)`. Default:
-            `GreedySearch()`.
-        end: Id of the end.
-        exclude: Ids that are never written.
-        seed: int or None, for a search that samples.
-
-    Returns:
-        A functional `keras.Model` of the image alone. Outputs, by name:
-            words: `(batch, max_length)` int32 ids, 0 after the end.
-    """
-    (picture,) = (x for x in model.inputs if x.name != "caption")
-    tower = model.get_layer(f"{picture.name}_tower")
-    regions = tower(picture)  # (batch, places, width)
-    words = SequenceGenerator(
-        model.get_layer("caption_decoder"),
-        max_length,
-        search,
-        end=end,
-        exclude=exclude,
-        seed=seed,
-        name="words",
-    )(regions)  # (batch, max_length)
-    return keras.Model([picture], {"words": words}, name=f"{model.name}_captioner")
-
-
-def attention_model(model):
-    """The model that tells where it looked for every word of a caption.
-
-    Args:
-        model: What `build` gave.
-
-    Returns:
-        A functional `keras.Model` of the picture and the caption, which may be what the
-        writer wrote. Outputs, by name:
-            attention: `(batch, length, places)` float32, sum 1 over the places.
-    """
-    _, alpha = model.get_layer("caption_decoder").output
-    return keras.Model(model.inputs, {"attention": alpha}, name=f"{model.name}_looker")
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "attention": Attention(**config["attention"])})

@@ -62,9 +62,9 @@ class Faces(tf.Module):
 
     def sizes(self):
         return {
-            "speakers": self.speakers,
-            "steps": self.num_frames,
-            "face": self.size,
+            "num_speakers": self.speakers,
+            "num_frames": self.num_frames,
+            "face_size": self.size,
         }
 
     def config(self):

@@ -11,6 +11,7 @@ from mbm_keras.tasks.captioning import Captioning
 from mbm_keras.tasks.classification import Classification
 from mbm_keras.tasks.multi_label import MultiLabel
 from mbm_keras.tasks.regression import Regression
+from mbm_keras.tasks.separation import Separation
 
 Task = contract.Task
 TASKS = {

@@ -79,21 +79,6 @@ class Captioning:
         return {**inputs, teacher_name(self.name): targets[self.name]}, targets
 
 
-def head(x, vocabulary_size, *, name="words"):
-    """Maps `(batch, length, width)` to logits `(batch, length, vocabulary_size)`."""
-    return keras.layers.Dense(vocabulary_size, dtype="float32", name=name)(x)
-
-
-def losses(name="words"):
-    """Losses for `compile`; the target is ids `(batch, length)`."""
-    return {name: WordCrossentropy()}
-
-
-def metrics(name="words"):
-    """Metrics for `compile`: the share of right next words, and the perplexity."""
-    return {name: [WordAccuracy(), Perplexity()]}
-
-
 @keras.saving.register_keras_serializable(package="mbm_keras.tasks.captioning")
 class WordCrossentropy(keras.losses.Loss):
     """Minus the log probability of a text: the sum over its words.

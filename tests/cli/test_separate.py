@@ -1,5 +1,6 @@
 """`mbm separate` on clips and sounds, and on what is none."""
 
+import dataclasses
 import io
 import json
 
@@ -22,16 +23,18 @@ RATE, WINDOW = 4_000, 0.3
 BOXES = ["--box", "0,0,0.5,1", "--box", "0.5,0,1,1"]
 
 
-def halving(features, **more):
+def halving(features, num_sounds):
     """A separator whose masks are a half: every sound is half of the mixture."""
-    sizes = {k: v for spec in features.inputs() for k, v in spec.sizes.items()}
-    tiny = looking_to_listen.PRESETS["tiny"] | sizes | more
-    model = looking_to_listen.build(**tiny)
+    tiny = looking_to_listen.PRESETS["tiny"].arguments
+    task = dataclasses.replace(tiny["task"], num_sounds=num_sounds)
+    model = looking_to_listen.build(
+        **{**tiny, "inputs": features.inputs(), "task": task}
+    )
     last = [layer for layer in model.layers if hasattr(layer, "kernel")][-1]
     kernel, bias = last.get_weights()
     half = [0.5**0.3, 0.0]  # of compressed magnitudes
     last.set_weights([0 * kernel, np.tile(half, len(bias) // 2)])
-    return looking_to_listen.separator(model)
+    return looking_to_listen.separator(model, task)
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +42,12 @@ def models(tmp_path_factory):
     """By name, folders of separators, and of a model that is none."""
     folder = tmp_path_factory.mktemp("models")
     sound = Waveform(RATE, WINDOW)
-    for name, sight in (("two", Faces(2, 5, 12)), ("one", Faces(1, 5, 12))):
-        features = Features(mixture=sound, sight=sight)
+    for name, speakers in (("two", 2), ("one", 1)):
+        features = Features(mixture=sound, faces=Faces(speakers, 5, 12))
         targets = {"speakers": Sounds(RATE)}
-        save(halving(features), features, folder / name, targets=targets)
+        save(halving(features, speakers), features, folder / name, targets=targets)
     features = Features(mixture=sound)
-    alone = halving(features, steps=0, speakers=3)
+    alone = halving(features, 3)
     save(alone, features, folder / "alone", targets={"speakers": Sounds(RATE)})
     (folder / "other" / "assets.extra").mkdir(parents=True)
     Features(image=Pixels(8)).save(folder / "other" / "assets.extra" / "features.json")

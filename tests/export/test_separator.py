@@ -27,25 +27,29 @@ def wav_bytes(wave, rate=RATE, subtype="FLOAT"):
     return data.getvalue()
 
 
+def tiny_separator(features):
+    tiny = looking_to_listen.PRESETS["tiny"].arguments
+    model = looking_to_listen.build(**{**tiny, "inputs": features.inputs()})
+    return looking_to_listen.separator(model, tiny["task"])
+
+
 def test_a_mixture_becomes_a_sound_per_speaker(tmp_path):
-    features = Features(mixture=Waveform(RATE, 0.16), sight=Faces(2, 5, 12))
-    sizes = {k: v for spec in features.inputs() for k, v in spec.sizes.items()}
-    tiny = looking_to_listen.PRESETS["tiny"] | sizes
-    separator = looking_to_listen.separator(looking_to_listen.build(**tiny))
+    features = Features(mixture=Waveform(RATE, 0.16), faces=Faces(2, 5, 12))
+    separator = tiny_separator(features)
     path = tmp_path / "served"
     save(separator, features, path, targets={"speakers": Sounds(RATE)})
     again = Features.load(path / "assets.extra" / "features.json")
-    assert again.by_name["sight"].config() == features.by_name["sight"].config()
+    assert again.by_name["faces"].config() == features.by_name["faces"].config()
 
     frames = RNG.integers(0, 256, (10, 12, 12, 3)).astype("uint8")
     waves = RNG.uniform(-1, 1, (3, 640)).astype("float32")
     raw = {
         "mixture": [wav_bytes(wave) for wave in waves],
-        "sight": [npy_bytes(frames), npy_bytes(frames[::-1]), b""],
+        "faces": [npy_bytes(frames), npy_bytes(frames[::-1]), b""],
     }
     arrays = {
         "mixture": waves,
-        "sight": np.stack([frames, frames[::-1], 0 * frames]).reshape(
+        "faces": np.stack([frames, frames[::-1], 0 * frames]).reshape(
             3, 2, 5, 12, 12, 3
         ),
     }
@@ -54,7 +58,7 @@ def test_a_mixture_becomes_a_sound_per_speaker(tmp_path):
     answers = served.serve({name: tf.constant(x) for name, x in raw.items()})
     waves = answers["speakers_waves"].numpy()
     np.testing.assert_allclose(waves, expected["speakers"], atol=1e-5)
-    assert answers["status_sight"].numpy().tolist() == [b"ok", b"ok", b"absent"]
+    assert answers["status_faces"].numpy().tolist() == [b"ok", b"ok", b"absent"]
     files = answers["speakers"].numpy()
     assert files.shape == (3, 2)
     for data, wave in zip(files.ravel(), waves.reshape(6, -1), strict=True):
@@ -76,8 +80,7 @@ def test_any_wav_is_heard_as_its_mean_channel(subtype, channels):
 
 def test_beside_every_model_stands_what_it_decodes(tmp_path):
     features = Features(mixture=Waveform(RATE, 0.16))
-    tiny = looking_to_listen.PRESETS["tiny"] | dict(samples=640, steps=0)
-    separator = looking_to_listen.separator(looking_to_listen.build(**tiny))
+    separator = tiny_separator(features)
     save(separator, features, tmp_path)
     told = json.loads((tmp_path / "assets.extra" / "features.json").read_text())
     assert told == {

@@ -18,15 +18,16 @@ WORDS = [f"word{i}" for i in range(9)]  # with padding, unknown and end the tiny
 
 
 @pytest.mark.parametrize("search", [None, BeamSearch(3)])
-def test_a_picture_becomes_a_sentence(search, tmp_path):
-    model = show_attend_tell.build(**show_attend_tell.PRESETS["tiny"])
-    writer = show_attend_tell.captioner(model, 6, search=search)
+def test_an_image_becomes_a_sentence(search, tmp_path):
+    tiny = show_attend_tell.PRESETS["tiny"].arguments
+    model, task = show_attend_tell.build(**tiny), tiny["task"]
+    captioner = show_attend_tell.captioner(model, task, search=search)
     features, caption = Features(image=Pixels(16)), Caption(6, WORDS)
-    save(writer, features, tmp_path / "served", targets={"words": caption})
+    save(captioner, features, tmp_path / "served", targets={"words": caption})
     served = tf.saved_model.load(str(tmp_path / "served"))
     pictures = [image_bytes("JPEG"), image_bytes(seed=1), image_bytes(size=(1, 1))]
     arrays, _ = features.decode_batch({"image": tf.constant(pictures)})
-    ids = writer.predict({"image": arrays["image"].numpy()}, verbose=0)["words"]
+    ids = captioner.predict({"image": arrays["image"].numpy()}, verbose=0)["words"]
     answers = served.serve({"image": tf.constant(pictures)})
     np.testing.assert_array_equal(answers["words_ids"], ids)
     for sentence, row in zip(answers["words"].numpy().tolist(), ids, strict=True):

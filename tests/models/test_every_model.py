@@ -26,7 +26,8 @@ with_presence = pytest.mark.parametrize(
 def tiny(name):
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
-    return ZOO[name].build(**ZOO[name].PRESETS["tiny"])
+    preset = ZOO[name].PRESETS["tiny"]
+    return ZOO[name].build(**getattr(preset, "arguments", preset))
 
 
 @functools.cache

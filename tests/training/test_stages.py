@@ -11,7 +11,7 @@ import tensorflow as tf
 from mbm_keras.fusion import ConcatenationFusion
 from mbm_keras.inputs import InputSpec
 from mbm_keras.models import show_attend_tell
-from mbm_keras.tasks import captioning
+from mbm_keras.tasks import Captioning
 from mbm_keras.tasks import classification
 from mbm_keras.towers import image_application
 from mbm_keras.training import Checkpoint
@@ -203,6 +203,9 @@ def test_goes_on_at_its_stage_and_epoch(tmp_path):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+WORDS = Captioning(vocabulary_size=8, sequence_length=3)
+
+
 def captioner(rows=24):
     """A captioning model on regions of a network of `keras.applications`, and data."""
     keras.utils.set_random_seed(0)
@@ -214,14 +217,14 @@ def captioner(rows=24):
         frozen=True,
     )
     model = show_attend_tell.build(
-        feature=InputSpec("image", "image", dict(size=32)),
+        inputs=[InputSpec("image", "image", dict(size=32))],
+        task=WORDS,
         towers={"image": tower},
-        vocabulary_size=8,
         width=128,
         word_width=6,
         units=16,
         dropout=0.0,
-        penalty=0.0,
+        attention=show_attend_tell.Attention(penalty=0.0),
     )
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (rows, 32, 32, 3)).astype("uint8")
@@ -233,8 +236,8 @@ def captioner(rows=24):
     parts = [(image[:16], short[:16]), (image[16:], long[16:])]
 
     def batches(image, words):
-        x = {"image": image, "caption": words}
-        return tf.data.Dataset.from_tensor_slices((x, {"words": words})).batch(8)
+        batch = WORDS.feed({"image": image}, {"words": words})
+        return tf.data.Dataset.from_tensor_slices(batch).batch(8)
 
     return model, *(batches(*part) for part in parts)
 
@@ -254,15 +257,15 @@ def test_regions_of_a_frozen_network_are_computed_once(monkeypatch):
         model,
         [Stage("words", 30, 0.01, frozen=("image_tower",))],
         data,
-        losses=captioning.losses(),
-        metrics=captioning.metrics(),
+        losses={"words": WORDS.loss()},
+        metrics={"words": WORDS.metrics()},
         verbose=0,
     )["words"]
     assert seen == [8, 8, 8]
     assert history["loss"][-1] < 0.6 * history["loss"][0]
     assert same(before, tower.get_weights())
     # What was trained without the tower writes with it.
-    writer = show_attend_tell.captioner(model, 3)
+    writer = show_attend_tell.captioner(model, WORDS)
     (x, _), *_ = data
     assert writer.predict_on_batch({"image": x["image"]})["words"].shape == (8, 3)
 
@@ -274,8 +277,8 @@ def test_a_stage_takes_captions_of_one_known_length():
         model,
         [Stage("words", 1, frozen=("image_tower",))],
         long,
-        losses=captioning.losses(),
-        metrics=captioning.metrics(),
+        losses={"words": WORDS.loss()},
+        metrics={"words": WORDS.metrics()},
         verbose=0,
     )
     assert np.isfinite(history["words"]["loss"]).all()
@@ -287,8 +290,12 @@ def test_embedded_rows_of_several_lengths_are_padded():
     batches = FrozenTowerOutputs(model, ("image_tower",), data)
     x, y = batches[2]  # was among the short ones and is with the long ones now
     assert x["image"].shape == (8, 256, 128) and len(batches) == 3
-    assert batches.inputs["caption"].shape == batches.targets["words"].shape == (24, 3)
-    assert not batches.inputs["caption"][:16, 2].any()
+    assert (
+        batches.inputs["words_teacher"].shape
+        == batches.targets["words"].shape
+        == (24, 3)
+    )
+    assert not batches.inputs["words_teacher"][:16, 2].any()
     pictures = np.concatenate([x["image"] for x, _ in data.as_numpy_iterator()])
     expected = model.get_layer("image_tower").predict(pictures[16:], verbose=0)
     np.testing.assert_allclose(x["image"], expected, rtol=1e-4, atol=1e-4)
