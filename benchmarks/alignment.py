@@ -1,9 +1,9 @@
-"""Three tables joined by key: CPU-seconds and memory of `data_pipelines.tables.align`.
+"""CPU seconds and memory of `data_pipelines.align`, which joins three tables by key.
 
-The tables lie in Parquet files, in different order, each without a tenth of the keys.
-The limit is polars alone: the same files read and joined with nothing counted. Every
-run is a Python of its own; the seconds include its start. Goal, for a million keys:
-at most 3 CPU-seconds and 400 MB.
+The tables are Parquet files in different order; each lacks a tenth of the keys. The
+limit is polars alone: it reads and joins the same files without counting rows. Every
+run is a Python process of its own; the seconds include its start. Goal for a million
+keys: at most 3 CPU seconds and 400 MB.
 """
 
 import itertools
@@ -22,14 +22,14 @@ def tables(folder, keys):
 
     rng = np.random.default_rng(0)
     for name in ("text", "image", "audio"):
-        mine = rng.permutation(keys)[: keys - keys // 10]
-        ids = pl.Series("id", mine).cast(pl.String).str.zfill(9)
+        kept = rng.permutation(keys)[: keys - keys // 10]
+        ids = pl.Series("id", kept).cast(pl.String).str.zfill(9)
         cells = (pl.lit(f"{name}/") + pl.col("id")).alias(name)
         ids.to_frame().with_columns(cells).write_parquet(f"{folder}/{name}.parquet")
 
 
 def ours(paths, how):
-    """Joined, and every row accounted for."""
+    """Joins the tables and counts every row."""
     from data_pipelines import align
 
     joined = align.by_key(paths, "id", how)
@@ -37,18 +37,18 @@ def ours(paths, how):
 
 
 def limit(paths, how):
-    """Joined by polars, nothing counted."""
+    """Joins the tables with polars; counts nothing."""
     import polars as pl
 
     frame, *others = (pl.read_parquet(path) for path in paths.values())
     for other in others:
-        how_there = {"outer": "full"}.get(how, how)
-        frame = frame.join(other, on="id", how=how_there, coalesce=True)
+        polars_how = {"outer": "full"}.get(how, how)
+        frame = frame.join(other, on="id", how=polars_how, coalesce=True)
     return {"rows": len(frame)}
 
 
 def main():
-    """Runs both in turn, or one of them as a child."""
+    """Runs both in turn; as a child process, one of them."""
     if len(sys.argv) > 1 and sys.argv[1] in ("ours", "limit"):
         names = ("text", "image", "audio")
         paths = {name: f"{sys.argv[2]}/{name}.parquet" for name in names}

@@ -1,7 +1,7 @@
-"""100,000 samples with 1,000 broken files of 12 kinds: which are found, and as what.
+"""Finds 1,000 broken files of 12 kinds in 100,000 rows, and checks the reasons.
 
-Every row has a text, a picture and a sound of its own. Goal: all 1,000 listed with the
-right reason, the other 99,000 delivered.
+Every row has a text, an image and an audio file of its own. Goal: all 1,000 are listed
+with the correct reason, and the other 99,000 rows are delivered.
 """
 
 import collections
@@ -17,7 +17,7 @@ import numpy as np
 
 
 def encode(kind, **more):
-    """A small picture or sound."""
+    """Bytes of a small image or audio file."""
     import soundfile
     from PIL import Image
 
@@ -33,7 +33,7 @@ def encode(kind, **more):
 
 
 def broken_kinds(folder):
-    """By name: the column, its content or None for no file, and what is to be told."""
+    """Column, content (None for no file) and expected reason, by kind."""
     jpg, png = encode("JPEG"), encode("PNG")
     wav = encode("WAV", how={"subtype": "PCM_16"})
     bomb = bytearray(png)
@@ -48,13 +48,13 @@ def broken_kinds(folder):
         "empty": ("voice", b"", "the file is empty"),
         "truncated JPEG": ("photo", jpg[:-60], "JPEG"),
         "truncated PNG": ("photo", png[:-60], "PNG"),
-        "text for a picture": ("photo", b"<html>not found</html>", "Unknown image"),
+        "HTML as an image": ("photo", b"<html>not found</html>", "Unknown image"),
         "decompression bomb": ("photo", bytes(bomb), "more pixels than allowed"),
         "symlink out of the folder": ("photo", link, "leaves the table's folder"),
         "WAV without its header": ("voice", wav[44:], "not a WAV file"),
         "truncated WAV": ("voice", wav[:-60], "WAV file ends early"),
-        "WAV of another coding": ("voice", law, "coding is not read"),
-        "WAV of no numbers": ("voice", nan, "no numbers"),
+        "WAV in mu-law": ("voice", law, "coding is not read"),
+        "WAV with NaN": ("voice", nan, "no numbers"),
         "invalid UTF-8": ("text", b"caf\xe9 au lait", "not valid UTF-8"),
     }
 
@@ -91,7 +91,7 @@ def make(folder, rows, broken):
 
 
 def main():
-    """Streams an epoch, and compares what was set aside with what was broken."""
+    """Streams an epoch, and compares the reported rows with the broken ones."""
     arguments = common.options(__doc__)
     rows, broken = (5_000, 240) if arguments.quick else (100_000, 1_000)
     from data_pipelines import Stream
@@ -115,24 +115,24 @@ def main():
         features = Features(text=words, photo=Pixels(16), voice=LogMel(8_000, 0.1, 8))
         stream = Stream(table, features, {"answer": Label(["no", "yes"])})
         delivered = sum(len(y["answer"]) for _, y in stream.batches(256, shuffle=True))
-        told = {item.row: item for item in [*table.broken, *stream.broken]}
+        reported = {item.row: item for item in [*table.broken, *stream.broken]}
         seconds = time.process_time() - start
-    right = collections.Counter()
+    correct = collections.Counter()
     for row, kind in wrong.items():
         column, _, reason = kinds[kind]
-        item = told.get(row + 1)
+        item = reported.get(row + 1)
         if item and item.column == column and reason in item.reason:
-            right[kind] += 1
+            correct[kind] += 1
         elif item:
-            print(f"{kind}: told as {item.column}: {item.reason}")
+            print(f"{kind}: reported as {item.column}: {item.reason}")
     result = {
         "rows": rows,
         "broken": broken,
-        "listed": len(told),
-        "listed with the right reason": sum(right.values()),
+        "listed": len(reported),
+        "listed with the correct reason": sum(correct.values()),
         "delivered": delivered,
-        "delivered and listed": delivered + len(told),
-        **{f"right: {kind}": right[kind] for kind in kinds},
+        "delivered and listed": delivered + len(reported),
+        **{f"correct: {kind}": correct[kind] for kind in kinds},
         "cpu_seconds": round(seconds, 1),
     }
     common.show(result, arguments.json)

@@ -1,7 +1,8 @@
-"""The second epoch from the cache against the first, which decodes.
+"""An epoch that is read from the cache against an epoch that is decoded.
 
-The rows of `decoding.py`: a sentence, a JPEG of 500 x 375 to 224, a second of sound.
-Each epoch in a fresh process behind its first batch. Goal: 20 times faster.
+The rows are those of `decoding.py`: a sentence, a JPEG of 500 x 375 resized to 224, and
+a second of audio. Each epoch runs in a process of its own and is measured after its
+first batch. Goal: 20 times faster.
 """
 
 import json
@@ -14,7 +15,7 @@ import decoding
 
 
 def child(folder, cache):
-    """One epoch: prints seconds per row."""
+    """Runs one epoch, and prints the microseconds per row."""
     batches = iter(decoding.ours(folder, "files", cache or None))
     next(batches)
     rows, wall, cpu = 0, time.time(), time.process_time()
@@ -25,7 +26,7 @@ def child(folder, cache):
 
 
 def main():
-    """Three epochs: without a cache, filling it, and from it."""
+    """Runs an epoch without a cache, one that fills it, and one that reads it."""
     if sys.argv[1:2] == ["child"]:
         return child(*sys.argv[2:])
     arguments = common.options(__doc__)
@@ -35,9 +36,9 @@ def main():
         decoding.make(folder, rows)
         for name, cache in (("decoded", ""), ("filled", "c"), ("from cache", "c")):
             cache = cache and f"{folder}/{cache}"
-            seen = common.child([__file__, "child", folder, cache])
-            result[f"{name}: us per row"] = seen["wall_us"]
-            result[f"{name}: CPU us per row"] = seen["cpu_us"]
+            run = common.child([__file__, "child", folder, cache])
+            result[f"{name}: us per row"] = run["wall_us"]
+            result[f"{name}: CPU us per row"] = run["cpu_us"]
     for kind in ("us", "CPU us"):
         decoded = result[f"decoded: {kind} per row"]
         result[f"times faster, {kind}"] = (

@@ -1,4 +1,4 @@
-"""What every benchmark does: its options, its result, its children."""
+"""Options, output and child processes of all benchmarks."""
 
 import argparse
 import json
@@ -10,17 +10,22 @@ import time
 
 
 def options(doc, **more):
-    """The arguments that all scripts take: `--json` and `--quick`."""
+    """Parses `--json`, `--quick` and the options of one script.
+
+    Args:
+        doc: Docstring of the script; its first line is the help.
+        **more: Type, default and help text by name of a further option.
+    """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="one object on stdout")
-    parser.add_argument("--quick", action="store_true", help="smaller, under 5 minutes")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--quick", action="store_true", help="a run of under 5 minutes")
     for name, (kind, default, text) in more.items():
         parser.add_argument(f"--{name}", type=kind, default=default, help=text)
     return parser.parse_args()
 
 
 def show(result, as_json):
-    """Prints the result: one JSON object, or a line per figure."""
+    """Prints the result as one JSON object, or one line per figure."""
     if as_json:
         print(json.dumps(result))
         return
@@ -30,11 +35,14 @@ def show(result, as_json):
 
 
 def child(arguments):
-    """Runs a command of ours in a fresh Python.
+    """Runs a script or a module in a new Python process.
+
+    Args:
+        arguments: Arguments for Python.
 
     Returns:
-        What it printed as JSON on standard output, with the wall and the processor
-        seconds it took, imports included.
+        The JSON object that the process printed last, with `wall_seconds` and
+        `cpu_seconds` of the process, including its imports.
     """
     before, start = _cpu(), time.time()
     with tempfile.TemporaryFile("w+") as out:
@@ -42,7 +50,7 @@ def child(arguments):
         out.seek(0)
         printed = out.read()
     if run.returncode:
-        raise SystemExit(f"{' '.join(arguments)} ended with {run.returncode}")
+        raise SystemExit(f"{' '.join(arguments)}: exit code {run.returncode}")
     result = json.loads(printed.splitlines()[-1])
     return {
         **result,

@@ -1,15 +1,16 @@
-"""Sentence + photograph + recording to arrays: ours, the peers, and bare C calls.
+"""A sentence, a JPEG and a WAV to arrays: ours, the peers, and bare C calls.
 
-A row is a sentence of ten words, a JPEG of 500 x 375 averaged to 224 x 224 x 3 uint8,
-and a WAV of a second at 16 kHz to a log-mel of 98 x 64. The same as files, TFRecord
-and tar. All run in turn, several times, every pass in a process of its own; what counts
-is processor time per row behind the first batch, and rows per
-second. Goals: 0.95 of the bare calls per CPU second, and faster than every peer.
+A row is a sentence of ten words, a JPEG of 500 x 375 that is resized by area to
+224 x 224 x 3 uint8, and a WAV of a second at 16 kHz that becomes a log-mel of 98 x 64.
+The rows are available as files, TFRecord and tar. All readers run in turn, several
+times, every pass in a process of its own. The figures are CPU time per row after the
+first batch, and rows per second. Goals: 0.95 of the rows per CPU second of the bare
+calls, and faster than every peer.
 
-The bare calls: simplejpeg (libjpeg-turbo) or Pillow, Pillow's resize, soundfile and
-numpy's FFT, in a loop without a batch. Peers decode by the same calls, as users do:
+The bare calls are simplejpeg (libjpeg-turbo) or Pillow, Pillow's resize, soundfile and
+numpy's FFT, in a loop without batches. The peers use the same calls, as their users do:
 PyTorch's DataLoader with 0 and 2 workers, Grain, Hugging Face `datasets`, `webdataset`.
-They are looked for in the Python that `--peers` names, else left out.
+They run in the Python that `--peers` names; without it, they are skipped.
 """
 
 import collections
@@ -26,12 +27,12 @@ import numpy as np
 
 RATE, FFT, WINDOW, STEP, BINS, SIDE, WORDS = 16_000, 512, 400, 160, 64, 224, 10
 BATCH = 32
-# Or the threads of numpy's matrix product spin for work, on the peers' account.
+# Otherwise idle threads of numpy's matrix product add to the CPU time of the peers.
 QUIET = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def make(folder, rows):
-    """The files, `rows.csv`, and shards of both kinds."""
+    """Writes the files and `rows.csv`."""
     import polars as pl
     import soundfile
     from PIL import Image
@@ -41,7 +42,7 @@ def make(folder, rows):
     folder = pathlib.Path(folder)
     sentences = []
     for i in range(rows):
-        # Noise of several grains: about the bytes of a photograph, some 60 kB.
+        # Coarse and fine noise: some 60 kB, about the size of a photograph.
         coarse = Image.fromarray(rng.integers(0, 256, (24, 32, 3), "uint8"))
         fine = Image.fromarray(rng.integers(0, 256, (375, 500, 3), "uint8"))
         photo = Image.blend(
@@ -63,7 +64,7 @@ def make(folder, rows):
 
 
 def pack(folder):
-    """The same as shards."""
+    """Writes the same rows as TFRecord and tar shards."""
     from data_pipelines import pack as pack_table
     from data_pipelines import sources
 
@@ -94,7 +95,7 @@ def ours(folder, source, cache=None):
 
 
 def mel_matrix():
-    """Triangles on the mel scale, as TensorFlow has them."""
+    """Triangles on the mel scale, as in TensorFlow."""
 
     def mel(hertz):
         return 1127.0 * np.log(1.0 + np.asarray(hertz) / 700.0)
@@ -112,7 +113,7 @@ IDS = {f"word{i}": i + 2 for i in range(1_000)}
 
 
 def bare(text, photo, voice):
-    """One row by C decoders, from bytes."""
+    """Decodes one row from bytes with C decoders."""
     import soundfile
     from PIL import Image
 
@@ -148,15 +149,15 @@ def _stack(rows):
 
 
 def loop(folder):
-    """The limit: no batch, no framework."""
-    kept = collections.deque(maxlen=BATCH)  # or memory goes back and forth every row
+    """Bare calls in a loop: the limit, without batches and framework."""
+    kept = collections.deque(maxlen=BATCH)  # otherwise every row allocates anew
     for row in _rows(folder):
         kept.append(_row(folder, row))
         yield {name: array[None] for name, array in kept[-1].items()}
 
 
 class Rows:
-    """A dataset as PyTorch and Grain take it."""
+    """A dataset for PyTorch and Grain."""
 
     def __init__(self, folder):
         self.folder, self.rows = folder, _rows(folder)
@@ -169,14 +170,14 @@ class Rows:
 
 
 def torch_loader(folder, workers):
-    """PyTorch."""
+    """Batches of PyTorch's `DataLoader`."""
     from torch.utils.data import DataLoader
 
     return DataLoader(Rows(folder), BATCH, shuffle=True, num_workers=workers)
 
 
 def grain_loader(folder):
-    """Grain."""
+    """Batches of Grain."""
     import grain
 
     data = grain.MapDataset.source(Rows(folder)).shuffle(seed=0).to_iter_dataset()
@@ -184,7 +185,7 @@ def grain_loader(folder):
 
 
 def huggingface(folder):
-    """Hugging Face `datasets`."""
+    """Batches of Hugging Face `datasets`."""
     import datasets
 
     data = datasets.Dataset.from_list(_rows(folder)).shuffle(seed=0)
@@ -202,7 +203,7 @@ def huggingface(folder):
 
 
 def webdataset_loader(folder):
-    """`webdataset`, from our tar shards, which it reads as its own."""
+    """Batches of `webdataset`, which reads the same tar shards."""
     import webdataset
 
     paths = sorted(map(str, pathlib.Path(folder, "tar").glob("*.tar")))
@@ -231,7 +232,7 @@ RUNS = {
 
 
 def child(name, folder):
-    """One pass: prints CPU and wall time per row, from the first batch on."""
+    """Runs one pass; prints CPU time per row and rows per second after warm-up."""
     batches = iter(RUNS[name](folder))
     warm = 0
     while warm < BATCH:
@@ -241,9 +242,9 @@ def child(name, folder):
         rows += len(np.asarray(batch["photo"]))
         shapes = [np.asarray(batch[part]).shape[1:] for part in ("photo", "voice")]
         if shapes != [(SIDE, SIDE, 3), (98, BINS)]:
-            raise SystemExit(f"{name} gives {shapes}")
+            raise SystemExit(f"{name}: unexpected shapes {shapes}")
     wall = time.time() - wall
-    del batches  # workers are counted when they have ended
+    del batches  # CPU time of workers is known once they exit
     print(json.dumps({"us": 1e6 * (_cpu() - cpu) / rows, "per_s": rows / wall}))
 
 
@@ -253,17 +254,17 @@ def _cpu():
 
 
 def main():
-    """Makes the files, and runs everything in turn."""
+    """Writes the files, and runs all readers in turn."""
     if sys.argv[1:2] == ["child"]:
         return child(*sys.argv[2:])
     import tempfile
 
     import common
 
-    peers = (str, None, "a Python that has torch, grain, datasets and webdataset")
+    peers = (str, None, "Python with torch, grain, datasets and webdataset")
     arguments = common.options(__doc__, peers=peers)
     rows, passes = (256, 2) if arguments.quick else (1_024, 5)
-    seen = {}
+    found = {}
     with tempfile.TemporaryDirectory() as folder:
         make(folder, rows)
         pack(folder)
@@ -275,23 +276,23 @@ def main():
                 if python is None:
                     continue
                 command = [python, __file__, "child", name, folder]
-                beside = None
-                if name == "bare calls, two at once":  # as ours, on both cores
-                    beside = subprocess.Popen(command, stdout=-1, env=QUIET)
+                second = None
+                if name == "bare calls, two at once":  # on both cores, like ours
+                    second = subprocess.Popen(command, stdout=-1, env=QUIET)
                 run = subprocess.run(command, stdout=-1, text=True, env=QUIET)
-                if beside is not None:
-                    beside.communicate()
+                if second is not None:
+                    second.communicate()
                 if run.returncode:
-                    print(f"{name} ended with {run.returncode}", file=sys.stderr)
+                    print(f"{name}: exit code {run.returncode}", file=sys.stderr)
                     continue
-                seen.setdefault(name, []).append(
+                found.setdefault(name, []).append(
                     json.loads(run.stdout.splitlines()[-1])
                 )
     result = {"rows": rows, "passes": passes}
-    for name, passes in seen.items():
+    for name, passes in found.items():
         result[f"{name}: CPU us"] = statistics.median(p["us"] for p in passes)
         result[f"{name}: rows/s"] = statistics.median(p["per_s"] for p in passes)
-    for name in seen:
+    for name in found:
         for bare in BARE:
             limit = result[f"{bare}: CPU us"] / result[f"{name}: CPU us"]
             result[f"{name}: of the {bare}"] = limit

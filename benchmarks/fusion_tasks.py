@@ -1,15 +1,16 @@
-"""Three tasks on which fusions are compared, as arrays that a fusion takes.
+"""Three tasks that compare fusions, as arrays.
 
-    dial      two vectors whose information about the label is set by a dial
+    dial      two vectors; a dial sets what they say about the label
     keypad    the quickstart: an instruction, a written digit and a key tone
-    av_mnist  a written digit and a spoken one, both hard to tell on their own
+    av_mnist  a written and a spoken digit, each hard to recognize alone
 
-The last is AV-MNIST's idea, Vielzeuf et al. 2018, "CentralNet: a Multilayer Approach
-for Multimodal Fusion", https://arxiv.org/abs/1808.07275, with a recipe of our own: of
-the 8x8 digits of scikit-learn the principal components with a quarter of the variance;
-the free-spoken-digit-dataset with a sound of ESC-10 as loud as the word; a pair shares
-its digit. One speaker and a fifth of the drawings are for testing; of the rest a tenth
-of the drawings and of the sounds for validation. Everything is drawn by the seed.
+`av_mnist` follows the idea of AV-MNIST, Vielzeuf et al. 2018, "CentralNet: a Multilayer
+Approach for Multimodal Fusion", https://arxiv.org/abs/1808.07275. The recipe differs:
+the images are the 8x8 digits of scikit-learn, reduced to the principal components with
+a quarter of the variance. The audio is the free-spoken-digit-dataset, mixed with a
+sound of ESC-10 that is as loud as the word. Both inputs of a pair have the same digit.
+One speaker and a fifth of the images are the test split; a tenth of the other images
+and recordings is the validation split. The seed determines all random choices.
 """
 
 import dataclasses
@@ -26,21 +27,21 @@ DIALS = {
     "synergy": (0.0, 0.0, 1.0),
     "mixed": (1 / 3, 1 / 3, 1 / 3),
 }
-SIZE, NOISE = 8, 0.7  # numbers of a vector of the dial; their noise
+SIZE, NOISE = 8, 0.7  # numbers of a vector of `dial`; standard deviation of the noise
 RATE = 8_000  # hertz
-KEPT = 0.25  # of the variance of a digit
+VARIANCE = 0.25  # share of the variance of the digits that remains
 SOUND = "free-spoken-digit-dataset-1.0.9.tar.gz"
 BACKGROUND = "esc-10.tar.gz"
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """Rows to learn from and rows to be tested on.
+    """The rows of a task in three splits.
 
     Args:
         train, valid, test: `(inputs by name, label)`, arrays `(rows, ...)`.
         num_classes: Number of labels.
-        features: What a model is to know of the inputs; None for vectors.
+        features: An `InputSpec` per input.
     """
 
     train: tuple
@@ -53,10 +54,12 @@ class Task:
 def dial(shares, rows=3_968, seed=0):
     """Two vectors, `left` and `right`, of 8 numbers with noise.
 
-        redundant   a bit that both have
-        unique      a bit that only the left one has
-        synergy     the exclusive or of a bit of each: neither tells anything alone
-        mixed       one of the three, drawn row by row; both see which
+    `shares` are the shares of rows whose label is redundant, unique and synergistic:
+
+        redundant   a bit that both vectors have
+        unique      a bit that only the left vector has
+        synergy     the exclusive or of one bit of each; one alone has no information
+        mixed       one of the three, chosen per row; both vectors say which
 
     Source of the three kinds: Williams and Beer 2010, "Nonnegative Decomposition of
     Multivariate Information", https://arxiv.org/abs/1004.2515.
@@ -74,9 +77,9 @@ def dial(shares, rows=3_968, seed=0):
 
 def _bits(shares, rows, seed):
     rng = np.random.default_rng(seed)
-    # The directions of the bits are those of the task, and not of the draw.
+    # The directions of the bits belong to the task; they do not depend on the seed.
     directions = np.random.default_rng(7).standard_normal((2, 4, SIZE))
-    bits = rng.integers(0, 2, (rows, 4))  # redundant, unique, and two for the synergy
+    bits = rng.integers(0, 2, (rows, 4))  # redundant, unique, and two for synergy
     kind = rng.choice(3, rows, p=shares)
     label = np.choose(kind, [bits[:, 0], bits[:, 1], bits[:, 2] ^ bits[:, 3]])
     signs = 2 * bits - 1
@@ -88,7 +91,7 @@ def _bits(shares, rows, seed):
     for side, name in enumerate(shown):
         values = shown[name] @ directions[side]
         values += NOISE * rng.standard_normal(values.shape)
-        # Beside each number a 1: it is there.
+        # A 1 for each number says that it is present, see `table_mlp`.
         inputs[name] = np.concatenate([values, np.ones_like(values)], 1).astype("f4")
     return inputs, label
 
@@ -98,7 +101,7 @@ def keypad(rows=8_000, seed=0):
     from data_pipelines.datasets import keypad
 
     made = list(keypad.examples(rows=rows, seed=seed))
-    return _decoded(
+    return _decode(
         {
             split: [
                 (e["instruction"], e["digit"], e["tone"], int(e["answer"]))
@@ -113,7 +116,7 @@ def keypad(rows=8_000, seed=0):
 
 
 def av_mnist(rows=6_000, seed=0):
-    """Written and spoken digits, see the top of the file."""
+    """Written and spoken digits, see the docstring of the module."""
     from sklearn.datasets import load_digits
 
     from data_pipelines.datasets import keypad
@@ -122,11 +125,11 @@ def av_mnist(rows=6_000, seed=0):
     drawn = load_digits()
     pictures = [keypad.png(image) for image in _with_less_energy(drawn.images)]
     order = rng.permutation(len(pictures))
-    fifth, tenth = len(order) // 5, len(order) * 3 // 10
+    first, second = len(order) // 5, len(order) * 3 // 10
     drawings = {
-        "test": order[:fifth],
-        "valid": order[fifth:tenth],
-        "train": order[tenth:],
+        "test": order[:first],
+        "valid": order[first:second],
+        "train": order[second:],
     }
     spoken = recordings(SOUND, ".wav", lambda name: name.split("_")[:2])
     speakers = sorted({speaker for (_, speaker), _ in spoken})
@@ -135,32 +138,39 @@ def av_mnist(rows=6_000, seed=0):
     sounds = {"train": [], "valid": [], "test": []}
     for i in rng.permutation(len(spoken)):
         (digit, speaker), wave = spoken[i]
-        kept = "valid" if rng.random() < 0.1 else "train"
-        split = "test" if speaker == held_out else kept
+        other = "valid" if rng.random() < 0.1 else "train"
+        split = "test" if speaker == held_out else other
         sounds[split].append((int(digit), _noisy(wave, noises, rng)))
     pairs = {}
     for split, size in (("train", rows), ("valid", rows // 6), ("test", rows // 4)):
         pairs[split] = []
         for _ in range(size):
             digit, wave = sounds[split][rng.integers(len(sounds[split]))]
-            mine = drawings[split][drawn.target[drawings[split]] == digit]
-            picture = pictures[rng.choice(mine)]
+            same = drawings[split][drawn.target[drawings[split]] == digit]
+            picture = pictures[rng.choice(same)]
             pairs[split].append((picture, keypad.wav(wave), digit))
-    return _decoded(pairs, ("picture", "speech"), seconds=0.6)
+    return _decode(pairs, ("picture", "speech"), seconds=0.6)
 
 
 def _with_less_energy(images):
     from sklearn.decomposition import PCA
 
     flat = images.reshape(len(images), -1)
-    kept = PCA(KEPT, svd_solver="full").fit(flat)
-    return (
-        kept.inverse_transform(kept.transform(flat)).reshape(images.shape).clip(0, 16)
-    )
+    pca = PCA(VARIANCE, svd_solver="full").fit(flat)
+    return pca.inverse_transform(pca.transform(flat)).reshape(images.shape).clip(0, 16)
 
 
 def recordings(archive, ending, label):
-    """`(label of the name, samples at RATE)` of every sound of an archive."""
+    """`(label, samples at RATE)` of every recording of an archive.
+
+    Args:
+        archive: Name of a tar file in `$MBM_DATA_DIR`.
+        ending: Suffix of the files to read.
+        label: Function of a file name without its suffix.
+
+    Returns:
+        A list, sorted by label.
+    """
     import soundfile
 
     folder = os.environ.get("MBM_DATA_DIR")
@@ -174,14 +184,14 @@ def recordings(archive, ending, label):
                 wave, rate = soundfile.read(data, dtype="float32", always_2d=True)
                 wave = wave.mean(axis=1)
                 step = rate / RATE
-                if step != 1:  # a background need not be band-limited
+                if step != 1:  # background noise only: aliases do no harm
                     wave = wave[np.arange(0, len(wave) - 1, step).astype(int)]
                 found.append((label(pathlib.Path(member.name).stem), wave))
     return sorted(found, key=lambda item: str(item[0]))
 
 
 def _noisy(wave, noises, rng, seconds=0.6):
-    """A recording with a piece of background as loud as it is."""
+    """Adds a random piece of background noise that is as loud as the recording."""
     wave = np.pad(
         wave[: int(seconds * RATE)], (0, max(0, int(seconds * RATE) - len(wave)))
     )
@@ -193,8 +203,8 @@ def _noisy(wave, noises, rng, seconds=0.6):
     return mixed / max(1.0, np.abs(mixed).max())
 
 
-def _decoded(rows, names, seconds):
-    """Raw rows by split to arrays, through the preprocessors of the package."""
+def _decode(rows, names, seconds):
+    """Converts the raw rows of each split to arrays with the preprocessors."""
     import tensorflow as tf
 
     from mbm_keras.preprocessing import Features
@@ -224,7 +234,7 @@ def _decoded(rows, names, seconds):
         for name in names:
             array, status = features.decode_input(name, tf.constant(raw[split][name]))
             if status.numpy().any():
-                raise SystemExit(f"{split}: a {name} cannot be decoded")
+                raise SystemExit(f"{split}: a value of {name} cannot be decoded")
             inputs[name] = array.numpy()
         parts.append((inputs, np.array([row[-1] for row in part])))
     return Task(*parts, 10, features.inputs())

@@ -1,8 +1,8 @@
-"""The time to the first batch of a table of a million rows, and memory over epochs.
+"""The time to the first batch of a table with a million rows, and memory over epochs.
 
-In a fresh process, each on its own: the import of TensorFlow, the table, and the first
-batch of decoded rows. Goals: under 5 s from the table to the first batch, and memory
-that does not grow.
+A new process for each format measures, one after the other, the import of TensorFlow,
+opening the table, and the first batch of decoded rows. Goals: under 5 s from the table
+to the first batch, and memory that does not grow.
 """
 
 import pathlib
@@ -16,7 +16,7 @@ import numpy as np
 
 
 def make(folder, rows):
-    """A CSV and a Parquet file of text, picture, sound, number and label."""
+    """Writes a CSV and a Parquet file with text, image, audio, number and label."""
     import io
 
     import polars as pl
@@ -48,7 +48,7 @@ def make(folder, rows):
 
 
 def child(path, epochs):
-    """Runs in a process of its own: prints what each step took."""
+    """Prints the seconds of each step; runs in a process of its own."""
     import json
 
     seconds, start = {}, time.time()
@@ -95,7 +95,7 @@ def child(path, epochs):
 
 
 def main():
-    """Makes the table, and runs the child on both formats."""
+    """Writes the table, and runs a child process for each format."""
     if sys.argv[1:2] == ["child"]:
         return child(sys.argv[2], int(sys.argv[3]))
     arguments = common.options(__doc__)
@@ -105,13 +105,13 @@ def main():
         make(folder, rows)
         for name in ("rows.csv", "rows.parquet"):
             path = f"{folder}/{name}"
-            seen = common.child([__file__, "child", path, str(epochs)])
-            memory = seen["megabytes"]
+            run = common.child([__file__, "child", path, str(epochs)])
+            memory = run["megabytes"]
             result |= {
-                f"{name}: import s": seen["import"],
-                f"{name}: table s": seen["table"],
-                f"{name}: first batch s": seen["first batch"],
-                f"{name}: table to first batch s": seen["table"] + seen["first batch"],
+                f"{name}: import s": run["import"],
+                f"{name}: table s": run["table"],
+                f"{name}: first batch s": run["first batch"],
+                f"{name}: table to first batch s": run["table"] + run["first batch"],
                 f"{name}: megabytes after an epoch": memory[1],
                 f"{name}: megabytes after all {epochs}": memory[-1],
             }

@@ -1,4 +1,4 @@
-"""The quickstart as a user runs it: minutes, accuracy, single modalities, repeats.
+"""The quickstart as a user runs it: seconds, accuracy, subsets, reproducibility.
 
 Goals: under 180 s on two cores, test accuracy at least 0.985, no single modality above
 0.40, and two runs with one seed bit-identical.
@@ -12,7 +12,7 @@ from mbm_keras.cli.quickstart import EPOCHS
 
 
 def main():
-    """Runs `mbm quickstart`, and training once more with the same seed."""
+    """Runs `mbm quickstart`, then trains again with the same seed."""
     arguments = common.options(__doc__, seed=(int, 0, "seed of data and training"))
     rows = "1000" if arguments.quick else "8000"
     seed = str(arguments.seed)
@@ -43,7 +43,7 @@ def main():
 
 
 def same_weights(one, two):
-    """Whether two saved models hold the same weights bit for bit."""
+    """Whether two saved models have the same weights, bit for bit."""
     import keras
     import numpy as np
 

@@ -1,7 +1,8 @@
-"""A table whose answer needs a sentence, a picture and real speech together.
+"""A table whose answer needs a sentence, an image and real speech together.
 
-Spoken digits (free-spoken-digit-dataset), scikit-learn's handwritten digits and the
-instructions of keypad arithmetic. The training and the test table share no file.
+It combines spoken digits (free-spoken-digit-dataset), the handwritten digits of
+scikit-learn and the instructions of keypad arithmetic. The training and the test table
+share no file.
 """
 
 import os
@@ -18,7 +19,7 @@ def recordings(folder):
     """Unpacks the spoken digits of `$MBM_DATA_DIR` into `folder`.
 
     Returns:
-        The paths relative to `folder`, sorted; a name is `{digit}_{speaker}_{n}.wav`.
+        Sorted paths relative to `folder`; a file name is `{digit}_{speaker}_{n}.wav`.
     """
     data = os.environ.get("MBM_DATA_DIR")
     if not data or not (pathlib.Path(data) / ARCHIVE).exists():
@@ -33,10 +34,10 @@ def write(folder, *, rows=6_000, test_rows=1_500, seed=0):
     """Writes `train.csv` and `test.csv` with their files.
 
     Args:
-        folder: Folder to write.
-        rows: Rows of the training table.
-        test_rows: Rows of the test table, whose files are a fifth of all.
-        seed: Seed of everything drawn.
+        folder: Folder for the tables and their files.
+        rows: Number of rows of the training table.
+        test_rows: Number of rows of the test table, which uses a fifth of all files.
+        seed: Seed of all random choices.
 
     Returns:
         Paths of the two tables.

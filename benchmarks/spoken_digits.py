@@ -1,4 +1,4 @@
-"""Spoken digits through `mbm`: train on four speakers, test on the fifth, in turn.
+"""Spoken digits with `mbm`: train on four speakers, test on the fifth, in turn.
 
 Needs the free-spoken-digit-dataset in `$MBM_DATA_DIR`. There is no published figure for
 this split; the official one mixes the speakers.
@@ -35,16 +35,16 @@ def main():
             run = f"{folder}/run-{speaker}"
             seed = str(arguments.seed)
             train = [*mbm, "train", f"{folder}/train.csv", "--target", "digit"]
-            trained = common.child(
+            train_run = common.child(
                 [*train, "--group", "speaker", "--out", run, "--seed", seed, "--json"]
             )
-            tested = common.child(
+            test_run = common.child(
                 [*mbm, "evaluate", run, f"{folder}/test.csv", "--json"]
             )
-            result[speaker] = tested["accuracy"]
-            cpu += trained["cpu_seconds"] + tested["cpu_seconds"]
-        tested = [result[name] for name in speakers if name in result]
-    result["mean"] = sum(tested) / len(tested)
+            result[speaker] = test_run["accuracy"]
+            cpu += train_run["cpu_seconds"] + test_run["cpu_seconds"]
+        accuracies = [result[name] for name in speakers if name in result]
+    result["mean"] = sum(accuracies) / len(accuracies)
     result["cpu_seconds"] = round(cpu, 1)
     common.show(result, arguments.json)
 

@@ -1,6 +1,6 @@
-"""How soon the command line answers: `mbm --help` and a usage error.
+"""How fast the command line answers: `mbm --help` and a usage error.
 
-The limit is a Python that imports typer and nothing else. Goal: under a second.
+The limit is a Python process that only imports typer. Goal: under a second.
 """
 
 import os
@@ -13,13 +13,13 @@ import common
 
 COMMANDS = {
     "help": ["-m", "mbm_keras.cli", "--help"],
-    "usage error": ["-m", "mbm_keras.cli", "train", "nope.csv", "--target", "y"],
+    "usage error": ["-m", "mbm_keras.cli", "train", "missing.csv", "--target", "y"],
     "limit": ["-c", "import typer.main"],
 }
 
 
 def main():
-    """Alternates the commands and prints medians."""
+    """Runs the commands in turn, and prints medians."""
     arguments = common.options(__doc__)
     spent = {name: [] for name in COMMANDS}
     for _ in range(3 if arguments.quick else 11):
