@@ -15,6 +15,7 @@ ZOO = {
     "mbm_keras.layers",
     "mbm_keras.losses",
     "mbm_keras.metrics",
+    "mbm_keras.preset",
     "mbm_keras.tasks",
     "mbm_keras.towers",
 }
