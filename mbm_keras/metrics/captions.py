@@ -1,124 +1,139 @@
-"""How close written captions come to those that people gave."""
+"""Scores of captions: BLEU, ROUGE-L and CIDEr-D, against reference captions."""
 
 import collections
 import math
+from collections.abc import Sequence
 
-_LONGEST = 4  # words of an n-gram
+_MAX_N = 4  # words of an n-gram
 
 
-def caption_scores(written, references):
+def caption_scores(
+    captions: Sequence[str], references: Sequence[Sequence[str]]
+) -> dict[str, float]:
     """BLEU, ROUGE-L and CIDEr-D of a set of captions.
 
-    Words are what stands between spaces. BLEU is that of the whole set, with the
-    brevity penalty; ROUGE-L the mean of the best over the references; both in [0, 1].
-    CIDEr-D is in [0, 10].
+    Words are separated by spaces. BLEU is computed over the whole set, with brevity
+    penalty; ROUGE-L is the mean over the captions of the best score over their
+    references; both are in [0, 1]. CIDEr-D is in [0, 10].
 
-    Sources: Papineni et al. 2002, "BLEU: a Method for Automatic Evaluation of Machine
+    Source: Papineni et al. 2002, "BLEU: a Method for Automatic Evaluation of Machine
     Translation", https://doi.org/10.3115/1073083.1073135; Lin 2004, "ROUGE: A Package
     for Automatic Evaluation of Summaries", https://aclanthology.org/W04-1013; Vedantam
     et al. 2015, "CIDEr: Consensus-based Image Description Evaluation",
-    https://arxiv.org/abs/1411.5726, section 6. Deviation: ROUGE-L by its harmonic mean.
+    https://arxiv.org/abs/1411.5726, section 6. Deviation: ROUGE-L is the harmonic mean
+    of precision and recall.
 
     Args:
-        written: One caption per picture.
-        references: A list of captions per picture, at least one each.
+        captions: One caption per image.
+        references: A list of reference captions per image, at least one each.
 
     Returns:
         A dict with `bleu_1` to `bleu_4`, `rouge_l` and `cider`.
 
     Raises:
-        ValueError: If there are not as many lists of references as captions, or one of
-            them is empty.
+        ValueError: If there is no caption, `references` has another length, or a list
+            of references is empty.
         ImportError: If the extra `captions` is not installed.
     """
-    if len(written) != len(references) or not written:
+    if len(captions) != len(references) or not captions:
         raise ValueError(
-            "There is a list of references for every caption. "
-            f"Received: {len(written)} captions, {len(references)} lists."
+            "Expected one list of references per caption, and at least one caption. "
+            f"Received: {len(captions)} captions, {len(references)} lists."
         )
     empty = [i for i, several in enumerate(references) if not several]
     if empty:
-        raise ValueError(f"No reference for the captions {empty[:10]}.")
+        raise ValueError(
+            "Expected at least one reference per caption. Received: none for the "
+            f"captions {empty[:10]}."
+        )
     try:
         from nltk.translate.bleu_score import SmoothingFunction
         from nltk.translate.bleu_score import corpus_bleu
         from rouge_score.rouge_scorer import RougeScorer
     except ImportError as error:
         raise ImportError(
-            "Captions are scored with `pip install 'mbm-keras[captions]'`."
+            "Expected the extra `captions`. Install it with "
+            "`pip install 'mbm-keras[captions]'`."
         ) from error
 
-    said = [caption.split() for caption in written]
-    given = [[caption.split() for caption in several] for several in references]
+    words = [caption.split() for caption in captions]
+    reference_words = [[text.split() for text in several] for several in references]
     scores = {}
-    for n in range(1, _LONGEST + 1):
-        # Where not one n-gram is right the score is as good as 0, without a warning.
+    for n in range(1, _MAX_N + 1):
+        # Smoothing avoids a warning where no n-gram matches; the score is about 0.
         scores[f"bleu_{n}"] = corpus_bleu(
-            given,
-            said,
+            reference_words,
+            words,
             weights=[1 / n] * n,
             smoothing_function=SmoothingFunction(epsilon=1e-12).method1,
         )
-    rouge = RougeScorer(["rougeL"], tokenizer=_Words())
-    each = [
+    rouge = RougeScorer(["rougeL"], tokenizer=_SpaceTokenizer())
+    best = [
         rouge.score_multi(several, caption)["rougeL"].fmeasure
-        for caption, several in zip(written, references, strict=True)
+        for caption, several in zip(captions, references, strict=True)
     ]
-    return {**scores, "rouge_l": sum(each) / len(each), "cider": cider(said, given)}
+    scores["rouge_l"] = sum(best) / len(best)
+    scores["cider"] = cider(words, reference_words)
+    return scores
 
 
-def cider(said, given, sigma=6.0):
+def cider(
+    captions: Sequence[Sequence[str]],
+    references: Sequence[Sequence[Sequence[str]]],
+    sigma: float = 6.0,
+) -> float:
     """CIDEr-D, see `caption_scores`.
 
     Args:
-        said: A list of words per picture.
-        given: A list of lists of words per picture.
-        sigma: How much a difference in length is forgiven, in words.
+        captions: A list of words per image.
+        references: A list of lists of words per image.
+        sigma: Standard deviation of the penalty on the difference in length, in words.
 
     Returns:
-        The mean over the pictures, in [0, 10].
+        The mean over the images, in [0, 10].
     """
-    shown = collections.Counter()  # in the references of how many pictures
-    for several in given:
-        shown.update({gram for words in several for gram in _grams(words)})
-    pictures = math.log(len(given))
+    frequency: collections.Counter = collections.Counter()  # images with the n-gram
+    for several in references:
+        frequency.update({gram for words in several for gram in _count_ngrams(words)})
+    log_images = math.log(len(references))
 
-    def weighted(words):
-        vectors = [{} for _ in range(_LONGEST)]
-        for gram, count in _grams(words).items():
-            rare = pictures - math.log(max(1, shown[gram]))
-            vectors[len(gram) - 1][gram] = count * rare
+    def tf_idf(words):
+        vectors = [{} for _ in range(_MAX_N)]
+        for gram, count in _count_ngrams(words).items():
+            idf = log_images - math.log(max(1, frequency[gram]))
+            vectors[len(gram) - 1][gram] = count * idf
         return vectors
 
     total = 0.0
-    for words, several in zip(said, given, strict=True):
-        mine = weighted(words)
+    for words, several in zip(captions, references, strict=True):
+        vectors = tf_idf(words)
         for reference in several:
-            alike = sum(map(_alike, mine, weighted(reference))) / _LONGEST
-            apart = len(words) - len(reference)
-            alike *= math.exp(-(apart**2) / (2 * sigma**2))
-            total += 10.0 * alike / len(several)
-    return total / len(said)
+            similarity = sum(map(_clipped_cosine, vectors, tf_idf(reference))) / _MAX_N
+            difference = len(words) - len(reference)
+            similarity *= math.exp(-(difference**2) / (2 * sigma**2))
+            total += 10.0 * similarity / len(several)
+    return total / len(captions)
 
 
-def _grams(words):
+def _count_ngrams(words):
     return collections.Counter(
         tuple(words[i : i + n])
-        for n in range(1, _LONGEST + 1)
+        for n in range(1, _MAX_N + 1)
         for i in range(len(words) - n + 1)
     )
 
 
-def _alike(mine, theirs):
-    """The cosine of two sparse vectors, no n-gram counted more often than it stands."""
-    norms = math.hypot(*mine.values()) * math.hypot(*theirs.values())
+def _clipped_cosine(caption, reference):
+    """Cosine of two sparse vectors; an n-gram counts as often as in the reference."""
+    norms = math.hypot(*caption.values()) * math.hypot(*reference.values())
     if not norms:
         return 0.0
-    return sum(min(mine.get(g, 0.0), w) * w for g, w in theirs.items()) / norms
+    products = (min(caption.get(g, 0.0), w) * w for g, w in reference.items())
+    return sum(products) / norms
 
 
-class _Words:
-    """For rouge-score, whose own tokenizer knows ASCII alone."""
+class _SpaceTokenizer:
+    """For rouge-score, whose own tokenizer knows ASCII only."""
 
     def tokenize(self, text):
         return text.split()

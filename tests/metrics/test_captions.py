@@ -1,4 +1,4 @@
-"""Scores of captions: by hand, and what they must be at their ends."""
+"""Scores of captions, computed by hand."""
 
 import math
 
@@ -12,7 +12,7 @@ from mbm_keras.metrics.captions import cider
 REFERENCES = [["a red ring", "the red ring is here"], ["two blue dots lie there"]]
 
 
-def test_the_right_words_score_full_marks():
+def test_the_words_of_a_reference_have_the_best_scores():
     scores = caption_scores(["a red ring", "two blue dots lie there"], REFERENCES)
     for name in ("bleu_1", "bleu_2", "bleu_3", "rouge_l"):
         assert scores[name] == pytest.approx(1.0)
@@ -27,42 +27,43 @@ def test_bleu_by_hand():
     assert short["bleu_1"] == pytest.approx(math.exp(1 - 3))  # too short by two
 
 
-def test_rouge_takes_the_best_reference():
+def test_rouge_uses_the_best_reference():
     scores = caption_scores(["a b c d"], [["x", "a c d e f"]])
-    right, found = 3 / 4, 3 / 5
-    assert scores["rouge_l"] == pytest.approx(2 * right * found / (right + found))
+    precision, recall = 3 / 4, 3 / 5
+    harmonic_mean = 2 * precision * recall / (precision + recall)
+    assert scores["rouge_l"] == pytest.approx(harmonic_mean)
 
 
 def test_cider_by_hand():
-    said = [["a", "ring"], ["a", "dot"]]
-    given = [[["a", "ring"]], [["a", "ball"]]]
-    # "a" is in both pictures and weighs log 2 - log 2 = 0. The first caption is that of
-    # its reference: 1 for single words and for pairs, 0 for longer ones, which are not
-    # there. The second shares nothing that weighs.
-    assert cider(said, given) == pytest.approx(10 * (1 + 1) / 4 / 2)
+    captions = [["a", "ring"], ["a", "dot"]]
+    references = [[["a", "ring"]], [["a", "ball"]]]
+    # "a" is in the references of both images: weight log 2 - log 2 = 0. The first
+    # caption equals its reference: 1 for single words and pairs; there are no longer
+    # n-grams. The second has no word with a weight in common with its reference.
+    assert cider(captions, references) == pytest.approx(10 * (1 + 1) / 4 / 2)
     longer = [["a", "ring", "ring"], ["a", "dot"]]
     # min(2, 1) * 1 / (2 * 1) for single words; pairs: one of two, "a ring", is right.
     pairs = 1 / math.sqrt(2)
     right = 10 * (0.5 + pairs) / 4 * math.exp(-1 / 72) / 2
-    assert cider(longer, given) == pytest.approx(right)
+    assert cider(longer, references) == pytest.approx(right)
 
 
-def test_letters_of_any_alphabet():
+def test_words_may_have_any_letters():
     scores = caption_scores(["ein rotes Häuschen"], [["ein rotes Häuschen"]])
     assert scores["rouge_l"] == scores["bleu_3"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
-    ("written", "references", "message"),
+    ("captions", "references", "message"),
     [
         (["a"], [], "1 captions, 0 lists"),
         ([], [], "0 captions"),
-        (["a", "b"], [["a"], []], r"No reference for the captions \[1\]"),
+        (["a", "b"], [["a"], []], r"none for the captions \[1\]"),
     ],
 )
-def test_says_what_is_missing(written, references, message):
+def test_missing_references_are_an_error(captions, references, message):
     with pytest.raises(ValueError, match=message):
-        caption_scores(written, references)
+        caption_scores(captions, references)
 
 
 def test_a_picture_shows_where_every_word_looked():
