@@ -1,6 +1,8 @@
 """Beam search: the most probable sequences among those that a few beams follow."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -8,6 +10,7 @@ from keras import tree
 
 from mbm_keras.generation.loop import NEVER
 from mbm_keras.generation.loop import log_probabilities
+from mbm_keras.generation.protocols import Step
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.generation.beam_search")
@@ -43,14 +46,31 @@ class BeamSearch:
             )
 
     def __call__(
-        self, step, state, context, *, max_length, end, exclude=(0,), seed=None
-    ):
+        self,
+        step: Step,
+        state: Any,
+        context: Any,
+        *,
+        max_length: int,
+        end: int,
+        exclude: Sequence[int] = (0,),
+        seed: Any = None,
+    ) -> Any:
         tokens, _ = self.candidates(
             step, state, context, max_length=max_length, end=end, exclude=exclude
         )
         return tokens[:, 0]
 
-    def candidates(self, step, state, context, *, max_length, end, exclude=(0,)):
+    def candidates(
+        self,
+        step: Step,
+        state: Any,
+        context: Any,
+        *,
+        max_length: int,
+        end: int,
+        exclude: Sequence[int] = (0,),
+    ) -> tuple[Any, Any]:
         """All sequences that the beams end with.
 
         Args:

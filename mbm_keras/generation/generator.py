@@ -1,8 +1,12 @@
 """A layer that writes sequences, so that a model that writes can be exported."""
 
+from collections.abc import Sequence
+
 import keras
 
 from mbm_keras.generation.greedy import GreedySearch
+from mbm_keras.generation.protocols import Decoder
+from mbm_keras.generation.protocols import Search
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.generation.generator")
@@ -31,12 +35,12 @@ class SequenceGenerator(keras.layers.Layer):
 
     def __init__(
         self,
-        decoder,
-        max_length,
-        search=None,
-        end=2,
-        exclude=(0, 1),
-        seed=None,
+        decoder: Decoder,
+        max_length: int,
+        search: Search | None = None,
+        end: int = 2,
+        exclude: Sequence[int] = (0, 1),
+        seed: int | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)

@@ -1,11 +1,14 @@
 """Greedy search: the most probable next token at every step."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from mbm_keras.generation.loop import generate
+from mbm_keras.generation.protocols import Step
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.generation.greedy")
@@ -19,8 +22,16 @@ class GreedySearch:
     """
 
     def __call__(
-        self, step, state, context, *, max_length, end, exclude=(0,), seed=None
-    ):
+        self,
+        step: Step,
+        state: Any,
+        context: Any,
+        *,
+        max_length: int,
+        end: int,
+        exclude: Sequence[int] = (0,),
+        seed: Any = None,
+    ) -> Any:
         def choose(log_p, t):
             return ops.argmax(log_p, axis=-1)
 

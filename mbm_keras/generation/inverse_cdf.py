@@ -1,9 +1,11 @@
 """Draw indices from distributions, with random numbers that are given."""
 
+from typing import Any
+
 from keras import ops
 
 
-def inverse_cdf(p, uniform):
+def inverse_cdf(p: Any, uniform: Any) -> Any:
     """Maps uniform random numbers to indices: the inverse of the cumulative sum of p.
 
     Args:

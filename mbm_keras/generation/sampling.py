@@ -1,6 +1,8 @@
 """Sampling: tokens drawn at random from the distribution of the model."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -8,6 +10,7 @@ from keras import tree
 
 from mbm_keras.generation.inverse_cdf import inverse_cdf
 from mbm_keras.generation.loop import generate
+from mbm_keras.generation.protocols import Step
 from mbm_keras.generation.truncate import truncate_logits
 
 
@@ -49,8 +52,16 @@ class Sampling:
             )
 
     def __call__(
-        self, step, state, context, *, max_length, end, exclude=(0,), seed=None
-    ):
+        self,
+        step: Step,
+        state: Any,
+        context: Any,
+        *,
+        max_length: int,
+        end: int,
+        exclude: Sequence[int] = (0,),
+        seed: Any = None,
+    ) -> Any:
         batch = ops.shape(tree.flatten(state)[0])[0]
         # All random numbers first: the state of a generator cannot change in a loop.
         uniform = keras.random.uniform((batch, max_length), seed=seed)

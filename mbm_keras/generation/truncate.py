@@ -1,11 +1,15 @@
 """Keep only the most probable tokens, before one of them is drawn."""
 
+from typing import Any
+
 from keras import ops
 
 from mbm_keras.generation.loop import NEVER
 
 
-def truncate_logits(logits, top_k=None, top_p=None):
+def truncate_logits(
+    logits: Any, top_k: int | None = None, top_p: float | None = None
+) -> Any:
     """Makes all but the most probable tokens impossible.
 
     Args:

@@ -11,6 +11,8 @@ too, listed in `FOR_INFERENCE`.
 
 from types import ModuleType
 
+from keras import Model
+
 from mbm_keras.models import film
 from mbm_keras.models import gated_multimodal_unit
 from mbm_keras.models import image_classifier
@@ -24,6 +26,7 @@ from mbm_keras.models import mvae
 from mbm_keras.models import perceiver_io
 from mbm_keras.models import show_attend_tell
 from mbm_keras.models import tensor_fusion_network
+from mbm_keras.tasks import Task
 
 ZOO = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}
 
@@ -33,7 +36,7 @@ FOR_INFERENCE = {
 }
 
 
-def for_inference(name, model, task):
+def for_inference(name: str, model: Model, task: Task) -> Model:
     """The model that answers, with the weights of a trained model.
 
     Most models answer as they are. A model that trains on the words of the target

@@ -18,6 +18,8 @@ that returns sounds.
 """
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
@@ -28,8 +30,10 @@ from mbm_keras.inputs import output_name
 from mbm_keras.layers.spectrogram import Spectrogram
 from mbm_keras.layers.spectrogram import Waves
 from mbm_keras.preset import Preset
-from mbm_keras.tasks.separation import Separation
+from mbm_keras.tasks import Separation
+from mbm_keras.tasks import Task
 from mbm_keras.towers import image_cnn
+from mbm_keras.towers.encode import Builder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +126,7 @@ PRESETS = {
 }
 
 
-def check_fit(inputs, task):
+def check_fit(inputs: Sequence[InputSpec], task: Task) -> None:
     """Compares inputs and task with what this model can be built for.
 
     Args:
@@ -163,17 +167,17 @@ def check_fit(inputs, task):
 
 def build(
     *,
-    inputs,
-    task,
-    audio=AUDIO,
-    audio_channels=8,
-    visual=VISUAL,
-    face_embedding_size=1_024,
-    face_tower=image_cnn.build,
-    units=400,
-    dense_units=600,
-    name="looking_to_listen",
-):
+    inputs: Sequence[InputSpec],
+    task: Separation,
+    audio: Convolutions = AUDIO,
+    audio_channels: int = 8,
+    visual: Convolutions = VISUAL,
+    face_embedding_size: int = 1_024,
+    face_tower: Builder = image_cnn.build,
+    units: int = 400,
+    dense_units: int = 600,
+    name: str = "looking_to_listen",
+) -> keras.Model:
     """Builds the model.
 
     Args:
@@ -244,7 +248,7 @@ def build(
     return keras.Model(list(tensors.values()), {task.name: x}, name=name)
 
 
-def separator(model, task):
+def separator(model: keras.Model, task: Separation) -> keras.Model:
     """The model that returns sounds, with the weights of a trained model.
 
     Args:
@@ -261,7 +265,7 @@ def separator(model, task):
     return keras.Model(model.inputs, {task.name: waves}, name=f"{model.name}_separator")
 
 
-def for_inference(model, task):
+def for_inference(model: keras.Model, task: Separation) -> keras.Model:
     """The model that answers: see `separator`."""
     return separator(model, task)
 
@@ -290,7 +294,7 @@ class ComplexMasks(keras.layers.Layer):
         S, `(batch, speakers, frames, bins, 2)` float32.
     """
 
-    def __init__(self, bound=50.0, **kwargs):
+    def __init__(self, bound: float = 50.0, **kwargs):
         super().__init__(**kwargs)
         self.bound = bound
 
@@ -305,7 +309,7 @@ class ComplexMasks(keras.layers.Layer):
         return {**super().get_config(), "bound": self.bound}
 
 
-def ideal_mask(part, mixture):
+def ideal_mask(part: Any, mixture: Any) -> Any:
     """The complex ratio mask that makes a part out of a mixture: S / X.
 
     Args:
@@ -320,13 +324,15 @@ def ideal_mask(part, mixture):
     return complex_product(part, conjugate) / ops.maximum(energy, 1e-12)
 
 
-def complex_product(left, right):
+def complex_product(left: Any, right: Any) -> Any:
     """The product of complex numbers, `(..., 2)` each."""
     a, b, c, d = left[..., 0], left[..., 1], right[..., 0], right[..., 1]
     return ops.stack([a * c - b * d, a * d + b * c], axis=-1)
 
 
-def compress_mask(mask, bound=50.0, limit=10.0, steepness=0.1):
+def compress_mask(
+    mask: Any, bound: float = 50.0, limit: float = 10.0, steepness: float = 0.1
+) -> Any:
     """Maps a mask to (-limit, limit): O = K (1 - exp(-C M)) / (1 + exp(-C M)).
 
     Args:
@@ -342,7 +348,7 @@ def compress_mask(mask, bound=50.0, limit=10.0, steepness=0.1):
     return limit * ops.tanh(steepness * mask / 2.0)
 
 
-def expand_mask(mask, limit=10.0, steepness=0.1):
+def expand_mask(mask: Any, limit: float = 10.0, steepness: float = 0.1) -> Any:
     """The inverse of `compress_mask`: M = -1/C ln((K - O) / (K + O)).
 
     Args:
@@ -370,7 +376,7 @@ class NearestFrames(keras.layers.Layer):
         `(batch, len(index), width)`.
     """
 
-    def __init__(self, index, **kwargs):
+    def __init__(self, index: Sequence[int], **kwargs):
         super().__init__(**kwargs)
         self.index = list(index)
 

@@ -18,11 +18,15 @@ them, `attention_model` the model that returns alpha.
 """
 
 import dataclasses
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
 from keras import ops
 
+from mbm_keras.generation import Search
 from mbm_keras.generation import SequenceGenerator
 from mbm_keras.generation import inverse_cdf
 from mbm_keras.inputs import InputSpec
@@ -30,13 +34,17 @@ from mbm_keras.inputs import output_name
 from mbm_keras.inputs import teacher_name
 from mbm_keras.inputs import tower_name
 from mbm_keras.preset import Preset
-from mbm_keras.tasks.captioning import Captioning
+from mbm_keras.tasks import Captioning
+from mbm_keras.tasks import Task
 from mbm_keras.tasks.captioning import word_losses
 from mbm_keras.towers.encode import DEFAULTS
+from mbm_keras.towers.encode import Builder
 from mbm_keras.towers.encode import encode
 
 
-def regions_tower(size, *, width, pool=False, name="regions"):
+def regions_tower(
+    size: int, *, width: int, pool: bool = False, name: str = "regions"
+) -> keras.Model:
     """The identity, for regions that another network computed, such as VGG's 14 x 14.
 
     Args:
@@ -121,7 +129,7 @@ PRESETS = {
 }
 
 
-def check_fit(inputs, task):
+def check_fit(inputs: Sequence[InputSpec], task: Task) -> None:
     """Compares inputs and task with what this model can be built for.
 
     Args:
@@ -148,19 +156,19 @@ def check_fit(inputs, task):
 
 def build(
     *,
-    inputs,
-    task,
-    width=256,
-    word_width=128,
-    units=256,
-    state_depth=1,
-    attention=Attention(),
-    dropout=0.5,
-    word_dropout=0.0,
-    seed=None,
-    towers=None,
-    name="show_attend_tell",
-):
+    inputs: Sequence[InputSpec],
+    task: Captioning,
+    width: int = 256,
+    word_width: int = 128,
+    units: int = 256,
+    state_depth: int = 1,
+    attention: Attention = Attention(),
+    dropout: float = 0.5,
+    word_dropout: float = 0.0,
+    seed: int | None = None,
+    towers: Mapping[str, Builder] | None = None,
+    name: str = "show_attend_tell",
+) -> keras.Model:
     """Builds the model that trains on captions.
 
     Args:
@@ -221,7 +229,14 @@ def build(
     return keras.Model([image, caption], {task.name: identity(logits)}, name=name)
 
 
-def captioner(model, task, *, search=None, exclude=(0, 1), seed=None):
+def captioner(
+    model: keras.Model,
+    task: Captioning,
+    *,
+    search: Search | None = None,
+    exclude: Sequence[int] = (0, 1),
+    seed: int | None = None,
+) -> keras.Model:
     """The model that writes captions, with the weights of a trained model.
 
     Args:
@@ -244,12 +259,12 @@ def captioner(model, task, *, search=None, exclude=(0, 1), seed=None):
     return keras.Model([image], {task.name: words}, name=f"{model.name}_captioner")
 
 
-def for_inference(model, task):
+def for_inference(model: keras.Model, task: Captioning) -> keras.Model:
     """The model that answers: `captioner` with greedy search."""
     return captioner(model, task)
 
 
-def attention_model(model):
+def attention_model(model: keras.Model) -> keras.Model:
     """The model that returns where it looks for every word of a caption.
 
     Args:
@@ -313,14 +328,14 @@ class CaptionDecoder(keras.layers.Layer):
 
     def __init__(
         self,
-        vocabulary_size,
-        word_width,
-        units,
-        state_depth=1,
-        attention=None,
-        dropout=0.5,
-        word_dropout=0.0,
-        seed=None,
+        vocabulary_size: int,
+        word_width: int,
+        units: int,
+        state_depth: int = 1,
+        attention: Attention | None = None,
+        dropout: float = 0.5,
+        word_dropout: float = 0.0,
+        seed: int | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -409,7 +424,7 @@ class CaptionDecoder(keras.layers.Layer):
             self.add_loss(attention.penalty * ops.mean(unequal))
         return logits, alpha
 
-    def begin(self, regions, training=False):
+    def begin(self, regions: Any, training: bool = False) -> tuple[Any, Any]:
         """The first state and the context, see `mbm_keras.generation.Decoder`.
 
         Args:
@@ -428,7 +443,7 @@ class CaptionDecoder(keras.layers.Layer):
             keys = layer(keys)  # (batch, regions, width)
         return (self.initial_h(x), self.initial_c(x)), (regions, keys)
 
-    def step(self, token, state, context):
+    def step(self, token: Any, state: Any, context: Any) -> tuple[Any, Any]:
         """Advances by one word, see `mbm_keras.generation.Decoder`."""
         (h, c), (regions, keys) = state, context
         vectors = self._embed(token)  # (batch, word_width)
