@@ -65,10 +65,10 @@ def pictures_and_captions(rows):
             decode(tf.constant([e["image"] for e in part[i : i + 256]])).numpy()
             for i in range(0, len(part), 256)
         ]
-        ids, good = caption.many(tf.constant([c for e in part for c in e["captions"]]))
-        if not good.numpy().all():
+        ids = caption.encode([c for e in part for c in e["captions"]])
+        if not caption.known(ids).all():
             raise SystemExit(f"{split}: a caption is longer than any of training")
-        ids = ids.numpy().reshape(len(part), -1, caption.sequence_length)
+        ids = ids.reshape(len(part), -1, caption.ids.sequence_length)
         splits[split] = part, np.concatenate(images), ids
     return caption, splits
 
@@ -189,7 +189,7 @@ def trained(caption, split, hard, epochs):
     width = regions.shape[-1]
     model = show_attend_tell.build(
         feature=InputSpec("regions", "sequence", dict(size=width)),
-        vocabulary_size=caption.sizes()["vocabulary_size"],
+        vocabulary_size=caption.ids.sizes()["vocabulary_size"],
         width=width,
         word_width=WORD_WIDTH,
         units=UNITS,
@@ -235,7 +235,7 @@ def judged(model, caption, split):
     for way, beams in (("greedy", 1), ("5 beams", 5)):
         search = BeamSearch(beams)
         writer = show_attend_tell.captioner(
-            model, caption.sequence_length, search=search
+            model, caption.ids.sequence_length, search=search
         )
         ids = writer.predict({"regions": regions}, 200, verbose=0)["words"]
         told = sentences(caption, ids)
@@ -296,7 +296,7 @@ def speed(model, caption, regions):
 
     from mbm_keras.models import show_attend_tell
 
-    length = caption.sequence_length
+    length = caption.ids.sequence_length
     writer = show_attend_tell.captioner(model, length)
     teller = model.get_layer("caption_decoder")
 

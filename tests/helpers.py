@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 import wave
@@ -9,6 +10,7 @@ import wave
 import keras
 import numpy as np
 import soundfile
+import tensorflow as tf
 from keras import ops
 from PIL import Image
 
@@ -175,6 +177,22 @@ def clip_bytes(
             clip.mux(sound.encode(frame))
             clip.mux(sound.encode(None))
     return data.getvalue()
+
+
+def decode_one(preprocessor, value):
+    """The array of one raw value, which must be decodable."""
+    arrays, decoded = preprocessor.decode(tf.constant([value]))
+    assert decoded.numpy().tolist() == [True]
+    assert preprocessor.explain(value) == ""
+    return arrays[0].numpy()
+
+
+def assert_corrupt(preprocessor, value, message=""):
+    """A raw value is not decoded, and the message says why."""
+    arrays, decoded = preprocessor.decode(tf.constant([value]))
+    assert decoded.numpy().tolist() == [False] and not arrays.numpy().any()
+    why = preprocessor.explain(value)
+    assert why and re.search(message, why), why
 
 
 def npy_bytes(array):

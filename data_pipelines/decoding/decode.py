@@ -176,17 +176,5 @@ def reason(table, features, name, key):
         (key,), refused = table.read_cells(name, [key], features.by_name[name])
         if refused:
             return refused[0]
-    try:
-        features.by_name[name](tf.constant(key))
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason
-        said = str(getattr(error, "message", None) or error)
-        # What a check of ours says comes in parts, a line each: b'too long:' and 12.
-        _, ours, parts = said.partition("Summarized data: ")
-        if ours:
-            lines = [" ".join(line.strip("b'") for line in parts.splitlines())]
-        else:
-            lines = said.splitlines()
-        message = next((line for line in reversed(lines) if line.strip()), "")
-        message = message.split(" [Op:")[0].split("}} ")[-1]
-        return f"cannot be decoded: {message or type(error).__name__}"
-    return "cannot be decoded"
+    message = features.by_name[name].explain(key)
+    return f"cannot be decoded: {message}" if message else "cannot be decoded"

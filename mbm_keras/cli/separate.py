@@ -142,7 +142,7 @@ def _sound(clip, data, sample_rate):
     from data_pipelines.formats import kinds
     from data_pipelines.formats import video
     from data_pipelines.formats.sound import soundtrack
-    from mbm_keras.preprocessing.audio import resample
+    from mbm_keras.preprocessing.wav import resample
 
     try:
         seconds = 0.0

@@ -12,90 +12,145 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-GIVEN = ("logits", "ids", "waves")  # what a model gives, before it is decoded
+from mbm_keras.inputs import PRESENT
+
+OUTPUT_KINDS = ("logits", "ids", "waves")  # what a model returns, before decoding
 
 
 def save(model, features, path, *, targets=None):
-    """Writes a SavedModel with two endpoints.
+    """Writes a SavedModel that answers raw rows.
 
-    `serve` takes the raw columns by name, `(batch,)` each: strings, encoded images,
-    WAV bytes, floats. An absent part is an empty string, or NaN. A part that cannot
-    be decoded fails nobody: it counts as absent. It gives, by name:
+    `serve` takes a dict of the raw columns by name, `(batch,)` each: strings, encoded
+    images, WAV bytes, floats. An absent input is an empty string, or NaN. An input that
+    cannot be decoded is treated as absent: the request still succeeds. A request
+    without rows returns no rows. The result is a dict:
 
-        <output>          the answer: a label, labels parted by `|`, or a number
+        <output>                the answer: a label, labels separated by `|`, a number
         <output>_probabilities  `(batch, labels)`, where there are labels
-        <output>_logits   `(batch, outputs)`, what the Keras model gives
-        <output>_ids      the same of a model that writes: `(batch, length)` int32
-        <output>_waves    of one that parts sounds: `(batch, sounds, samples)`
-        status_<input>    `ok`, `absent` or `corrupt`, per row and input
-        answered          bool, False for a row without any part: what stands beside it
-                          is the answer to nothing at all
+        <output>_logits         `(batch, outputs)`, what the Keras model returns
+        <output>_ids            the same of a model that writes: `(batch, length)` int32
+        <output>_waves          of one that separates: `(batch, sounds, samples)`
+        status_<input>          `ok`, `absent` or `corrupt`, for each row
+        answered                bool, False for a row without any input: its answer
+                                means nothing
 
-    `predict` takes arrays, for a client that preprocesses on its own. Beside them is
-    `assets.extra/features.json`, which `Features.load` reads: what the raw columns
-    are decoded to.
+    The SavedModel has these signatures:
+
+        serving_default, serve  the same as `serve`, the columns as keyword arguments.
+                                An argument is called by the key of its column: its name
+                                wherever that is a plain identifier
+        predict                 arrays by key of the input, for a client that decodes;
+                                it returns what the Keras model returns
+        labels                  no arguments; `<output>`, the labels `(labels,)` in the
+                                order of the probabilities. Absent if no output has
+                                labels
+
+    `assets.extra/features.json` has the preprocessors, which `Features.load` reads, and
+    `keys`, the key of each input and column by name.
 
     Args:
-        model: A functional `keras.Model` with a list of named inputs.
-        features: A `mbm_keras.preprocessing.Features` with the same names.
+        model: A functional `keras.Model`. Its inputs are called by the keys of
+            `features`; it may have the input `present`.
+        features: The `mbm_keras.preprocessing.Features` of its inputs.
         path: Folder to write.
-        targets: By output name what turns logits into answers, such as a
-            `mbm_keras.preprocessing.Label`, or the ids of a writer into sentences, a
-            `mbm_keras.preprocessing.Caption`, or samples into WAV files, a
-            `mbm_keras.preprocessing.Sounds`; None for logits alone.
+        targets: By output name, the `mbm_keras.preprocessing.Target` that decodes it,
+            such as a `Label`, a `Caption` or `Sounds`; None for what the model returns
+            alone.
 
     Raises:
-        ValueError: If the names of `features` are not those of the inputs, or
-            `targets` names an output that is not there.
+        ValueError: If the inputs of the model are not those of `features`, if
+            `targets` names an output that the model does not have, or if two results
+            have the same name.
     """
     names = [tensor.name for tensor in model.inputs]
-    if set(names) - {"present"} != set(features.by_name):
+    if set(names) - {PRESENT} != set(features.by_key):
+        by_name = {name: features.keys[name] for name in features.by_name}
         raise ValueError(
-            f"`{model.name}` takes {sorted(names)}, but the features are "
-            f"{sorted(features.by_name)}."
+            f"Expected the inputs of `{model.name}` to be the keys of the features. "
+            f"Received: inputs={names}, keys by name={by_name}."
         )
     targets = dict(targets or {})
     if not set(targets) <= set(model.output) - {"answered"}:
         raise ValueError(
-            f"`{model.name}` gives {sorted(model.output)}, but the targets are "
-            f"{sorted(targets)}."
+            f"Expected targets of outputs of `{model.name}`. Received: "
+            f"targets={sorted(targets)}, outputs={sorted(model.output)}."
         )
 
-    arrays = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in model.inputs]
     archive = keras.export.ExportArchive()
+    arrays = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in model.inputs]
     predict = archive.track_and_add_endpoint("predict", model, [arrays])
     archive.track(features)
 
     @tf.function(input_signature=[features.raw_signature()])
     def serve(raw):
+        number = tf.shape(next(iter(raw.values())))[0]
+        # Not every model runs without rows: it answers an empty one instead.
+        raw = tf.cond(number > 0, lambda: raw, lambda: _empty_row(features))
         inputs, status = features.decode_batch(raw)
-        logits = predict([inputs[name] for name in names])
-        answers = {
-            f"{name}_{getattr(targets.get(name), 'given', GIVEN[0])}": value
-            for name, value in logits.items()
-        }
-        answers["answered"] = tf.reduce_any(status == 0, axis=1)
-        for name, target in targets.items():
-            answers |= target.decode(logits[name], name)
-        for i, name in enumerate(features.by_name):
-            state = tf.cast(status[:, i], tf.int32)
-            answers[f"status_{name}"] = tf.gather(tf.constant(features.states), state)
-        return answers
+        outputs = predict([inputs[name] for name in names])
+        answers = _name_answers(outputs, features, status, targets)
+        answers["answered"] = tf.reduce_any(inputs[PRESENT], axis=1)
+        return {name: value[:number] for name, value in answers.items()}
 
     serve.get_concrete_function()
-    archive.add_endpoint("serve", serve)
+    for name in ("serve", "serving_default"):
+        archive.add_endpoint(name, serve)
+    labels = {name: list(target.labels) for name, target in targets.items()}
+    labels = {name: values for name, values in labels.items() if values}
+    if labels:
+        archive.add_endpoint("labels", _constants(labels))
     archive.write_out(str(path), verbose=False)
-    beside = pathlib.Path(path) / "assets.extra"
-    beside.mkdir(exist_ok=True)
-    features.save(beside / "features.json")
+    extra = pathlib.Path(path) / "assets.extra"
+    extra.mkdir(exist_ok=True)
+    features.save(extra / "features.json")
+
+
+def _empty_row(features):
+    """One row in which every input is absent."""
+    return {
+        name: tf.constant([np.nan if spec.dtype.is_floating else ""], spec.dtype)
+        for name, spec in features.raw_signature().items()
+    }
+
+
+def _name_answers(outputs, features, status, targets):
+    """What `serve` returns, by name."""
+    answers = []
+    for name, value in outputs.items():
+        kind = targets[name].output_kind if name in targets else OUTPUT_KINDS[0]
+        answers.append((f"{name}_{kind}", value))
+        if name in targets:
+            answers += targets[name].decode(value, name).items()
+    words = tf.constant(features.statuses)
+    words = tf.gather(words, tf.cast(status, tf.int32))  # (batch, inputs)
+    for i, name in enumerate(features.by_name):
+        answers.append((f"status_{name}", words[:, i]))
+    names = [*(name for name, _ in answers), "answered"]
+    if len(set(names)) < len(names):
+        raise ValueError(
+            "Expected results with different names: call an output or an input "
+            f"differently. Received: {sorted(names)}."
+        )
+    return dict(answers)
+
+
+def _constants(values):
+    """A function without arguments that returns lists of strings by name."""
+
+    @tf.function(input_signature=[])
+    def constants():
+        return {name: tf.constant(value) for name, value in values.items()}
+
+    constants.get_concrete_function()
+    return constants
 
 
 @contextlib.contextmanager
 def alone():
     """A fresh Python that can import neither Keras nor this package, for `compare`.
 
-    It imports TensorFlow, which takes seconds, while the caller goes on. It ends with
-    the block.
+    It imports TensorFlow, which takes seconds, while the caller continues. It ends
+    with the block.
     """
     script = pathlib.Path(__file__).with_name("serve_alone.py")
     with subprocess.Popen(
@@ -110,20 +165,20 @@ def alone():
         try:
             yield process
         finally:
-            process.kill()  # nothing where it has answered
+            process.kill()  # without effect where it has ended
 
 
 def compare(path, raw, expected, process, *, tolerance=1e-4):
     """Serves rows where neither Keras nor this package can be imported.
 
-    The process loads the SavedModel and answers the rows together and the first of
-    them alone.
+    The process loads the SavedModel and answers, through `serving_default`, all rows
+    together and the first one alone.
 
     Args:
         path: Folder that `save` wrote.
         raw: Raw columns by name: lists of bytes, strings or floats, `(rows,)` each.
-        expected: What the Keras model gives by output name: logits, ids or waves.
-        process: What `alone` gave; it answers once.
+        expected: What the Keras model returns by output name: logits, ids or waves.
+        process: What `alone` returned; it answers once.
         tolerance: Largest difference allowed.
 
     Returns:
@@ -137,27 +192,23 @@ def compare(path, raw, expected, process, *, tolerance=1e-4):
     out, err = process.communicate(json.dumps({"path": str(path), "columns": columns}))
     if process.returncode:
         raise ValueError(
-            f"The SavedModel `{path}` does not serve on its own: "
-            f"{err.strip().splitlines()[-1:]}"
+            f"Expected the SavedModel `{path}` to answer without Keras. Received: "
+            f"{err.strip().splitlines()[-1:]}."
         )
     served = json.loads(out)
-    worst = 0.0
-    for name, logits in expected.items():
-        for key, right in (("together", logits), ("alone", logits[:1])):
-            answer = served[key]
-            (answer,) = (answer[k] for k in _keys(name) if k in answer)
+    largest = 0.0
+    for name, outputs in expected.items():
+        for request, right in (("together", outputs), ("alone", outputs[:1])):
+            names = [f"{name}_{kind}" for kind in OUTPUT_KINDS]
+            (answer,) = (served[request][n] for n in names if n in served[request])
             difference = np.abs(np.array(answer) - right).max()
-            worst = max(worst, float(difference))
-    if not worst <= tolerance:  # NaN is no agreement either
+            largest = max(largest, float(difference))
+    if not largest <= tolerance:  # NaN is a difference too
         raise ValueError(
-            f"The SavedModel `{path}` differs from the Keras model by {worst:.2g}, "
-            f"more than {tolerance:.2g}."
+            f"Expected the SavedModel `{path}` to return what the Keras model does, "
+            f"within {tolerance:.2g}. Received: a difference of {largest:.2g}."
         )
-    return worst
-
-
-def _keys(name):
-    return [f"{name}_{given}" for given in GIVEN]
+    return largest
 
 
 def _plain(values):

@@ -6,11 +6,12 @@ from standard input, and prints one JSON object.
 
 import base64
 import json
+import pathlib
 import sys
 
 
 class Without:
-    """A finder of modules that does not find what must not be needed."""
+    """A finder of modules that does not find Keras and this package."""
 
     def __init__(self, finder):
         self.finder = finder
@@ -39,11 +40,15 @@ def main():
             k: v.numpy().tolist() for k, v in served.items() if v.dtype != tf.string
         }
 
-    asked = json.load(sys.stdin)
-    serve = tf.saved_model.load(asked["path"]).signatures["serve"]
+    request = json.load(sys.stdin)
+    path = pathlib.Path(request["path"])
+    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+    features = json.loads((path / "assets.extra" / "features.json").read_text("utf-8"))
+    keys = features["keys"]
+    columns = {keys[name]: values for name, values in request["columns"].items()}
     specs = serve.structured_input_signature[1]
-    raw = {name: tensor(asked["columns"][name], spec) for name, spec in specs.items()}
-    first = {name: values[:1] for name, values in raw.items()}
+    raw = {key: tensor(columns[key], spec) for key, spec in specs.items()}
+    first = {key: values[:1] for key, values in raw.items()}
     print(json.dumps({"together": answer(raw), "alone": answer(first)}))  # noqa: T201
 
 

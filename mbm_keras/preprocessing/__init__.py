@@ -1,31 +1,26 @@
-"""Raw strings and encoded bytes to arrays, once, for training and for serving.
+"""Raw values to arrays, and targets to arrays and back to answers.
 
-A preprocessor is a `tf.Module`: one raw example in, one array out. It has
-
-    raw          TensorSpec of the raw scalar; a table has a dict of them by column
-    array        TensorSpec of the array
-    modality     "text", "image", "audio", "video", "faces", "points", "table" or
-                 "wave"
-    adapt(values)  learns from raw training values, where there is something to learn
-    sizes()      what a tower of that modality must know
-    config()     what JSON must keep to build it again
-
-The line in `PREPROCESSORS` is the registration.
+The same code decodes for training and in the served graph. `protocols.py` says what a
+preprocessor and a target are; `Features` holds one preprocessor for each input. The
+line in `registry.py` is the registration.
 """
 
 from mbm_keras.preprocessing.audio import LogMel
-from mbm_keras.preprocessing.audio import Sounds
 from mbm_keras.preprocessing.audio import Waveform
 from mbm_keras.preprocessing.caption import Caption
+from mbm_keras.preprocessing.caption import CaptionIds
 from mbm_keras.preprocessing.faces import Faces
 from mbm_keras.preprocessing.features import Features
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.points import Points
+from mbm_keras.preprocessing.protocols import Preprocessor
+from mbm_keras.preprocessing.protocols import Target
 from mbm_keras.preprocessing.registry import PREPROCESSORS
+from mbm_keras.preprocessing.registry import TARGETS
+from mbm_keras.preprocessing.sounds import Sounds
 from mbm_keras.preprocessing.table import Category
 from mbm_keras.preprocessing.table import Number
 from mbm_keras.preprocessing.table import TableRow
-from mbm_keras.preprocessing.targets import TARGETS
 from mbm_keras.preprocessing.targets import Label
 from mbm_keras.preprocessing.targets import Labels
 from mbm_keras.preprocessing.targets import Quantity
@@ -36,6 +31,7 @@ __all__ = [
     "PREPROCESSORS",
     "TARGETS",
     "Caption",
+    "CaptionIds",
     "Category",
     "Faces",
     "Features",
@@ -46,9 +42,11 @@ __all__ = [
     "Number",
     "Pixels",
     "Points",
+    "Preprocessor",
     "Quantity",
     "Sounds",
     "TableRow",
+    "Target",
     "Waveform",
     "WordIds",
 ]

@@ -1,8 +1,15 @@
 """One encoded sound to its samples, or to the log of mel-band energy."""
 
+from typing import Self
+
 import tensorflow as tf
 
-from mbm_keras.preprocessing.wav import decode_wav
+from mbm_keras.preprocessing.guard import explain
+from mbm_keras.preprocessing.wav import decode_to_window
+from mbm_keras.preprocessing.wav import decode_wavs
+
+# Sounds transformed at once: of ten seconds each, they take under 100 megabytes.
+_CHUNK = 32
 
 
 class Waveform(tf.Module):
@@ -16,65 +23,53 @@ class Waveform(tf.Module):
             silence.
 
     Returns:
-        From a scalar string of bytes, `(samples,)` float32, full scale is 1.
+        From WAV bytes, `(samples,)` float32, full scale is 1.
 
     Raises:
-        tf.errors.InvalidArgumentError: If the bytes are no whole WAV file.
         ValueError: If the window holds no sample.
     """
 
     modality = "wave"
     raw = tf.TensorSpec((), tf.string)
 
-    def __init__(self, sample_rate, seconds):
+    def __init__(self, sample_rate: int, seconds: float):
         super().__init__(name="waveform")
         self.sample_rate = sample_rate
         self.seconds = seconds
         self.samples = round(sample_rate * seconds)
         if self.samples < 1:
             raise ValueError(
-                "The window holds one sample at least. Received: "
+                "Expected a window of one sample or more. Received: "
                 f"sample_rate={sample_rate}, seconds={seconds}."
             )
         self.array = tf.TensorSpec((self.samples,), tf.float32)
 
-    def __call__(self, encoded):
-        return _window(encoded, self.sample_rate, self.seconds)[0]
+    def decode(self, batch):
+        """WAV files to `(batch, samples)` float32; and which were decoded."""
+        waves, _, decoded = decode_wavs(batch, self.sample_rate, self.seconds)
+        return waves, decoded
 
-    def adapt(self, values):
+    def explain(self, value) -> str:
+        """Why a WAV file cannot be decoded."""
+        return explain(
+            lambda x: decode_to_window(x, self.sample_rate, self.seconds), value
+        )
+
+    def adapt(self, values) -> None:
         """Learns nothing."""
 
-    def sizes(self):
+    def sizes(self) -> dict:
+        """`samples`: the length of the window."""
         return {"samples": self.samples}
 
-    def config(self):
+    def config(self) -> dict:
+        """The arguments."""
         return {"sample_rate": self.sample_rate, "seconds": self.seconds}
 
-
-class Sounds:
-    """What a separator gives, as WAV files of 16 bits: a target for `export.save`.
-
-    Args:
-        sample_rate: Rate of the samples, in hertz.
-    """
-
-    given = "waves"
-
-    def __init__(self, sample_rate):
-        self.sample_rate = sample_rate
-
-    def decode(self, waves, name):
-        """In TensorFlow: `(batch, sounds)` WAV bytes of `(batch, sounds, samples)`."""
-        flat = tf.reshape(waves, (-1, tf.shape(waves)[2], 1))
-        encoded = tf.map_fn(
-            lambda wave: tf.audio.encode_wav(wave, self.sample_rate),
-            tf.clip_by_value(flat, -1.0, 1.0),
-            fn_output_signature=tf.string,
-        )
-        return {name: tf.reshape(encoded, tf.shape(waves)[:2])}
-
-    def config(self):
-        return {"sample_rate": self.sample_rate}
+    @classmethod
+    def from_config(cls, config) -> Self:
+        """Builds it from what `config` returned."""
+        return cls(**config)
 
 
 class LogMel(tf.Module):
@@ -88,22 +83,28 @@ class LogMel(tf.Module):
             silence, or with zeros if `variable`.
         num_mel_bins: Number of mel bands between 20 Hz and `sample_rate / 2`.
         hop: Distance between frames, in seconds. The Hann window is `2.5 * hop`.
-        variable: True for sounds of several lengths: frames that begin behind the end
+        variable: True for sounds of several lengths: frames that begin after the end
             of a sound are zeros, which the audio towers take for padding.
 
     Returns:
-        From a scalar string of bytes, `(frames, num_mel_bins)` float32, natural
-        log of the energy in each band. Silence is log(1e-6), padding 0.
+        From WAV bytes, `(frames, num_mel_bins)` float32, natural log of the energy in
+        each band. Silence is log(1e-6), padding 0.
 
     Raises:
-        tf.errors.InvalidArgumentError: If the bytes are no whole WAV file.
         ValueError: If the window is shorter than one frame.
     """
 
     modality = "audio"
     raw = tf.TensorSpec((), tf.string)
 
-    def __init__(self, sample_rate, seconds, num_mel_bins=40, hop=0.01, variable=False):
+    def __init__(
+        self,
+        sample_rate: int,
+        seconds: float,
+        num_mel_bins: int = 40,
+        hop: float = 0.01,
+        variable: bool = False,
+    ):
         super().__init__(name="log_mel")
         self.sample_rate = sample_rate
         self.seconds = seconds
@@ -115,7 +116,7 @@ class LogMel(tf.Module):
         self.window = round(sample_rate * hop * 2.5)
         if self.samples < self.window or self.step < 1:
             raise ValueError(
-                "The sound must hold one frame of 2.5 hops. Received: "
+                "Expected a sound of one frame, which is 2.5 hops, or more. Received: "
                 f"sample_rate={sample_rate}, seconds={seconds}, hop={hop}."
             )
         self.frames = 1 + (self.samples - self.window) // self.step
@@ -123,40 +124,40 @@ class LogMel(tf.Module):
         self.mel = tf.signal.linear_to_mel_weight_matrix(
             num_mel_bins, self.fft // 2 + 1, sample_rate, 20.0, sample_rate / 2
         )
-        # A sound, and behind it how many of its samples are its own.
-        self.piece = tf.TensorSpec((self.samples + 1,), tf.float32)
         self.array = tf.TensorSpec((self.frames, num_mel_bins), tf.float32)
 
-    def __call__(self, encoded):
-        return self.together(self.each(encoded)[None])[0]
-
-    def each(self, encoded):
-        """The first of two steps: one sound's samples and their number."""
-        wave, length = _window(encoded, self.sample_rate, self.seconds)
-        wave = tf.concat([wave, [tf.cast(length, tf.float32)]], axis=0)
-        return tf.ensure_shape(wave, self.piece.shape)
-
-    def together(self, waves):
-        """The second: `(batch, samples + 1)` to `(batch, frames, num_mel_bins)`."""
-        waves, lengths = waves[:, :-1], waves[:, -1]
-        spectrum = tf.signal.stft(waves, self.window, self.step, self.fft)
-        power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
-        energy = power @ self.mel
-        log_mel = tf.math.log(energy + 1e-6)
+    def decode(self, batch):
+        """WAV files to `(batch, frames, num_mel_bins)`; and which were decoded."""
+        waves, lengths, decoded = decode_wavs(batch, self.sample_rate, self.seconds)
+        log_mel = _in_chunks(self._transform, waves, self.array.shape)
+        valid = decoded[:, None, None]
         if self.variable:
             starts = tf.range(0, self.frames * self.step, self.step)
-            here = tf.cast(starts, tf.float32) < lengths[:, None]
-            log_mel *= tf.cast(here, tf.float32)[:, :, None]
-        return tf.ensure_shape(log_mel, (None, *self.array.shape))
+            valid &= (starts < lengths[:, None])[:, :, None]  # (batch, frames, 1)
+        log_mel = tf.where(valid, log_mel, 0.0)
+        return tf.ensure_shape(log_mel, (None, *self.array.shape)), decoded
 
-    def adapt(self, values):
+    def _transform(self, waves):
+        spectrum = tf.signal.stft(waves, self.window, self.step, self.fft)
+        power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+        return tf.math.log(power @ self.mel + 1e-6)  # (batch, frames, num_mel_bins)
+
+    def explain(self, value) -> str:
+        """Why a WAV file cannot be decoded."""
+        return explain(
+            lambda x: decode_to_window(x, self.sample_rate, self.seconds), value
+        )
+
+    def adapt(self, values) -> None:
         """Learns nothing."""
 
-    def sizes(self):
+    def sizes(self) -> dict:
+        """`frames`, None if they vary, and `num_mel_bins`."""
         frames = None if self.variable else self.frames
         return {"frames": frames, "num_mel_bins": self.num_mel_bins}
 
-    def config(self):
+    def config(self) -> dict:
+        """The arguments."""
         return {
             "sample_rate": self.sample_rate,
             "seconds": self.seconds,
@@ -165,41 +166,32 @@ class LogMel(tf.Module):
             "variable": self.variable,
         }
 
-
-def _window(encoded, sample_rate, seconds):
-    """Its samples, cut or padded, and how many of them are its own."""
-    samples = round(sample_rate * seconds)
-    wave, rate = decode_wav(encoded)
-    longest = tf.cast(tf.math.ceil(seconds * tf.cast(rate, tf.float32)), tf.int32)
-    wave = wave[: longest + 1]  # no work on what will be cut
-    wave = tf.cond(
-        rate == sample_rate, lambda: wave, lambda: resample(wave, rate, sample_rate)
-    )
-    wave = wave[:samples]
-    length = tf.shape(wave)[0]
-    return tf.ensure_shape(tf.pad(wave, [[0, samples - length]]), (samples,)), length
+    @classmethod
+    def from_config(cls, config) -> Self:
+        """Builds it from what `config` returned."""
+        return cls(**config)
 
 
-def resample(wave, rate, new_rate):
-    """Resamples by cutting or padding the spectrum, which no alias passes.
+def _in_chunks(transform, waves, shape):
+    """Transforms `(batch, samples)` to `(batch, *shape)`, a chunk at a time.
 
-    Args:
-        wave: `(samples,)` float32.
-        rate: Its rate in hertz, a scalar int32.
-        new_rate: The rate wanted, in hertz.
-
-    Returns:
-        `(ceil(samples * new_rate / rate),)` float32.
+    So that memory stays bounded.
     """
-    samples = tf.shape(wave)[0]
-    # Whole seconds of sound are a whole number of samples at either rate.
-    seconds = tf.maximum(-(-samples // rate), 1)
-    before, after = seconds * rate, seconds * new_rate
-    spectrum = tf.signal.rfft(tf.pad(wave, [[0, before - samples]]))
-    kept = tf.minimum(before, after) // 2
-    spectrum = spectrum[:kept]  # the bin at half the lower rate is left out
-    spectrum = tf.pad(spectrum, [[0, after // 2 + 1 - kept]])
-    gain = tf.cast(after, tf.float32) / tf.cast(before, tf.float32)
-    new = tf.signal.irfft(spectrum, [after]) * gain
-    length = tf.cast(samples, tf.int64) * new_rate
-    return new[: tf.cast(-(-length // tf.cast(rate, tf.int64)), tf.int32)]
+    number = tf.shape(waves)[0]
+
+    def transform_chunks():
+        count = -(-number // _CHUNK)
+        chunks = tf.TensorArray(tf.float32, count, infer_shape=False)
+
+        def step(i, chunks):
+            chunk = waves[i * _CHUNK : (i + 1) * _CHUNK]
+            return i + 1, chunks.write(i, transform(chunk))
+
+        _, chunks = tf.while_loop(
+            lambda i, _: i < count, step, [0, chunks], parallel_iterations=4
+        )
+        return tf.ensure_shape(chunks.concat(), (None, *shape))
+
+    way = tf.cast(number > 0, tf.int32) + tf.cast(number > _CHUNK, tf.int32)
+    ways = [lambda: tf.zeros((0, *shape)), lambda: transform(waves), transform_chunks]
+    return tf.switch_case(way, ways)

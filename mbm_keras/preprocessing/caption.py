@@ -1,21 +1,28 @@
-"""One UTF-8 string to word ids with an end, and back."""
+"""Captions: sentences that a model writes, as ids with an end."""
 
+from typing import Self
+
+import numpy as np
 import tensorflow as tf
 
 from mbm_keras.preprocessing.text import WordIds
+from mbm_keras.preprocessing.text import is_utf_8
 from mbm_keras.preprocessing.text import standardize
 
-END = "[end]"  # no text holds it: its signs are not letters
+END = "[end]"  # no text contains it: `standardize` removes the brackets
 
 
-class Caption(WordIds):
-    """Words to be written: those of a `WordIds`, and behind them the end, id 2.
+class CaptionIds(WordIds):
+    """The words of a caption and, after them, the end, id 2.
 
-    A caption that has no word, or more than fit in front of its end, is refused and
-    not cut: a model would learn to stop in the middle.
+    It is the preprocessor of a caption that is an input of a model, as in teacher
+    forcing; `Caption` is the target.
+
+    A caption that has no word, or more than fit before its end, is corrupt. It is not
+    cut: a model would learn to stop in the middle.
 
     Args:
-        sequence_length: Length of the output, the end among them. None until `adapt`
+        sequence_length: Length of the output, the end included. None until `adapt`
             has seen the longest text, `longest` words at most.
         vocabulary: Words, most frequent first. Word `i` gets id `i + 3`. None until
             `adapt` has counted them.
@@ -23,21 +30,17 @@ class Caption(WordIds):
         longest: The greatest `sequence_length` that `adapt` chooses.
 
     Returns:
-        From a scalar string, `(sequence_length,)` int32. 0 = padding, 1 = unknown
-        word, 2 = end.
-
-    Raises:
-        tf.errors.InvalidArgumentError: If the string is not valid UTF-8, has no word,
-            or too many.
+        From a string, `(sequence_length,)` int32. 0 = padding, 1 = unknown word, 2 =
+        end. A string that is not valid UTF-8 is corrupt.
     """
 
     end = 2
-    given = "ids"
 
-    def adapt(self, values):
+    def adapt(self, values) -> None:
+        """Learns the words, and the length that holds the longest text and its end."""
         chosen = self.sequence_length
         super().adapt(values)
-        if chosen is None:  # one more, for the end
+        if chosen is None:
             self.sequence_length = min(self.sequence_length + 1, self.longest)
             self._set(self.vocabulary)
 
@@ -45,38 +48,84 @@ class Caption(WordIds):
         super()._set([END, *vocabulary])
         self.vocabulary = list(vocabulary)
 
-    def __call__(self, text):
-        ids, valid = self.many(text[None])
-        many = [
-            "a caption has 1 to",
-            self.sequence_length - 1,
-            "words, in UTF-8:",
-            text,
-        ]
-        with tf.control_dependencies([tf.debugging.Assert(valid[0], many)]):
-            return ids[0]
+    def decode(self, batch):
+        """Strings to `(batch, sequence_length)` int32; and which were decoded."""
+        ids = self._look_up(tf.strings.join([standardize(batch), END], " "))
+        whole = tf.reduce_any(ids == self.end, axis=1) & (ids[:, 0] != self.end)
+        decoded = whole & is_utf_8(batch)
+        return tf.where(decoded[:, None], ids, 0), decoded
 
-    def many(self, texts):
-        """Ids of many captions at once, and which of them are whole.
+    def explain(self, value) -> str:
+        """Why a caption cannot be decoded."""
+        if self.decode(tf.constant([value]))[1][0]:
+            return ""
+        words = f"not a caption of 1 to {self.sequence_length - 1} words"
+        return super().explain(value) or words
 
-        Args:
-            texts: `(batch,)` strings.
-
-        Returns:
-            `(batch, sequence_length)` int32, zeros for what is not; and `(batch,)`
-            bool.
-        """
-        ids = self.lookup(tf.strings.join([standardize(texts), END], " "))
-        ids = tf.ensure_shape(tf.cast(ids, tf.int32), (None, *self.array.shape))
-        valid = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8") == texts
-        valid &= tf.reduce_any(ids == self.end, axis=1) & (ids[:, 0] != self.end)
-        return tf.where(valid[:, None], ids, 0), valid
-
-    def sizes(self):
+    def sizes(self) -> dict:
+        """`vocabulary_size`, padding, the unknown word and the end included."""
         return {"vocabulary_size": len(self.vocabulary) + 3}
 
-    def decode(self, ids, name):
-        """In TensorFlow: the sentences of `(batch, length)` ids, by output name."""
-        words = tf.constant(["", "[unknown]", "", *self.vocabulary])
-        said = tf.strings.reduce_join(tf.gather(words, ids), axis=-1, separator=" ")
-        return {name: tf.strings.strip(said)}
+
+class Caption:
+    """A sentence to write: the target of a model that writes captions.
+
+    Args:
+        sequence_length: As for `CaptionIds`.
+        vocabulary: As for `CaptionIds`.
+        max_words: As for `CaptionIds`.
+        longest: As for `CaptionIds`.
+
+    Attributes:
+        ids: The `CaptionIds` that encodes it.
+    """
+
+    task = "captioning"
+    output_kind = "ids"
+    labels = ()
+
+    def __init__(
+        self, sequence_length=None, vocabulary=None, max_words=20_000, longest=256
+    ):
+        self.ids = CaptionIds(sequence_length, vocabulary, max_words, longest)
+
+    def task_arguments(self) -> dict:
+        """Arguments of the task, its name excepted."""
+        return {
+            "vocabulary_size": self.ids.sizes()["vocabulary_size"],
+            "sequence_length": self.ids.sequence_length,
+            "end": self.ids.end,
+        }
+
+    def adapt(self, values) -> None:
+        """Learns the words and the length from captions of the training split.
+
+        Raises:
+            ValueError: If they hold no word.
+        """
+        self.ids.adapt(values)
+
+    def encode(self, values) -> np.ndarray:
+        """Ids `(rows, sequence_length)` int32, zeros where a caption is corrupt."""
+        texts = [value or "" for value in values]
+        return self.ids.decode(tf.constant(texts, tf.string))[0].numpy()
+
+    def known(self, encoded) -> np.ndarray:
+        """`(rows,)` bool: which of the encoded captions are whole."""
+        return np.asarray(encoded).any(axis=1)
+
+    def decode(self, outputs, name) -> dict:
+        """Ids `(batch, length)` to sentences `(batch,)`, in a graph."""
+        words = tf.constant(["", "[unknown]", "", *self.ids.vocabulary])
+        words = tf.gather(words, outputs)
+        sentences = tf.strings.reduce_join(words, axis=-1, separator=" ")
+        return {name: tf.strings.strip(sentences)}
+
+    def config(self) -> dict:
+        """The arguments, with what `adapt` learned."""
+        return self.ids.config()
+
+    @classmethod
+    def from_config(cls, config) -> Self:
+        """Builds it from what `config` returned."""
+        return cls(**config)

@@ -1,17 +1,21 @@
 """Frames of several speakers to pixels."""
 
+from typing import Self
+
 import tensorflow as tf
 
+from mbm_keras.preprocessing.guard import decode_each
+from mbm_keras.preprocessing.guard import explain
 from mbm_keras.preprocessing.npy import decode_npy
-from mbm_keras.preprocessing.video import picked
+from mbm_keras.preprocessing.video import select_frames
 
 
 class Faces(tf.Module):
-    """Crops of a clip, such as the faces of those who speak, one clip of each.
+    """Crops of a video, such as the faces of several speakers, one clip of each.
 
-    No graph decodes video: who asks gives NPY bytes `(speakers * n, height, width, 3)`
-    uint8, all frames of the first speaker before those of the second. Of another
-    number of frames those are taken that are evenly apart.
+    No graph decodes video: the client passes NPY bytes `(speakers * n, height, width,
+    3)` uint8, all frames of the first speaker before those of the second. From another
+    number of frames, evenly spaced ones are chosen.
 
     Args:
         speakers: How many.
@@ -20,12 +24,11 @@ class Faces(tf.Module):
         max_pixels: The most that a frame may have.
 
     Returns:
-        From a scalar string of bytes, `(speakers, num_frames, size, size, 3)` uint8 in
-        [0, 255].
+        From NPY bytes, `(speakers, num_frames, size, size, 3)` uint8 in [0, 255].
+        Bytes of another kind, of too many pixels, or with a different number of frames
+        per speaker, are corrupt.
 
     Raises:
-        tf.errors.InvalidArgumentError: If the bytes are no such frames, too many, or
-            not as many of every speaker.
         ValueError: If a number is below 1.
     """
 
@@ -36,7 +39,7 @@ class Faces(tf.Module):
         super().__init__(name="faces")
         if min(speakers, num_frames, size) < 1:
             raise ValueError(
-                "There is at least one speaker, one frame and one pixel. Received: "
+                "Expected speakers, num_frames and size to be 1 or more. Received: "
                 f"speakers={speakers}, num_frames={num_frames}, size={size}."
             )
         self.speakers = speakers
@@ -45,32 +48,52 @@ class Faces(tf.Module):
         self.max_pixels = max_pixels
         self.array = tf.TensorSpec((speakers, num_frames, size, size, 3), tf.uint8)
 
-    def __call__(self, encoded):
-        most = 3 * self.max_pixels * self.num_frames * self.speakers
-        frames = decode_npy(encoded, most)
-        number = tf.shape(frames)[0]
-        said = ["not as many frames of every speaker:", number]
-        even = tf.debugging.Assert(number % self.speakers == 0, said)
+    def decode(self, batch):
+        """NPY bytes to `(batch, speakers, num_frames, size, size, 3)` uint8.
+
+        And which were decoded.
+        """
+        return decode_each(self._decode_one, batch, self.array)
+
+    def explain(self, value) -> str:
+        """Why the frames cannot be decoded."""
+        return explain(self._decode_one, value)
+
+    def _decode_one(self, encoded):
+        limit = 3 * self.max_pixels * self.num_frames * self.speakers
+        frames = decode_npy(encoded, limit)
+        total = tf.shape(frames)[0]
+        even = tf.debugging.Assert(
+            total % self.speakers == 0,
+            ["frames do not divide by the number of speakers:", total, self.speakers],
+        )
         with tf.control_dependencies([even]):
-            each = number // self.speakers
-        first = tf.range(self.speakers) * each
-        frames = picked(frames, first, each, self.num_frames, self.size)
+            number = total // self.speakers
+        first = tf.range(self.speakers) * number
+        frames = select_frames(frames, first, number, self.num_frames, self.size)
         return tf.reshape(frames, self.array.shape)
 
-    def adapt(self, values):
+    def adapt(self, values) -> None:
         """Learns nothing."""
 
-    def sizes(self):
+    def sizes(self) -> dict:
+        """`num_speakers`, `num_frames` of each, and `face_size`: height and width."""
         return {
             "num_speakers": self.speakers,
             "num_frames": self.num_frames,
             "face_size": self.size,
         }
 
-    def config(self):
+    def config(self) -> dict:
+        """The arguments."""
         return {
             "speakers": self.speakers,
             "num_frames": self.num_frames,
             "size": self.size,
             "max_pixels": self.max_pixels,
         }
+
+    @classmethod
+    def from_config(cls, config) -> Self:
+        """Builds it from what `config` returned."""
+        return cls(**config)

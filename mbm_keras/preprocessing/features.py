@@ -1,24 +1,27 @@
-"""A dict of preprocessors, one per input of a model."""
+"""One preprocessor for each input of a model."""
 
 import json
 import pathlib
 
 import tensorflow as tf
 
+from data_pipelines.decoding.status import ABSENT
+from data_pipelines.decoding.status import CORRUPT
+from data_pipelines.decoding.status import OK
 from data_pipelines.decoding.status import STATUS
+from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import keys
+from mbm_keras.preprocessing.protocols import Preprocessor
 from mbm_keras.preprocessing.registry import PREPROCESSORS
-
-_AT_ONCE = 32  # sounds of ten seconds then take under 100 megabytes
-OK, ABSENT, CORRUPT = (tf.constant(i, tf.uint8) for i in range(len(STATUS)))
 
 
 class Features(tf.Module):
-    """Turns one raw example into the inputs of a model.
+    """Decodes raw rows to the inputs of a model.
 
-    Keys do not change: `"image"` is JPEG bytes before and pixels after. A table is
-    one input with several raw columns.
+    An input has the name of its raw column, and a key for graphs, see
+    `mbm_keras.inputs`: the same word wherever the name is a plain identifier. A table
+    is one input with several raw columns.
 
         features = Features(text=WordIds(), image=Pixels(64))
         features.adapt(columns)                     # on the training split
@@ -26,13 +29,25 @@ class Features(tf.Module):
         export.save(model, features, ...)           # serving
 
     Args:
-        **by_name: One preprocessor per model input, under that input's name.
+        **by_name: One preprocessor for each input, by the name of the input.
+
+    Attributes:
+        by_name: The preprocessors, by name of the input.
+
+    Raises:
+        ValueError: If one of them is not a `Preprocessor`.
     """
 
-    states = STATUS
+    statuses = STATUS  # the words that `decode_batch` returns the indices of
 
-    def __init__(self, **by_name):
+    def __init__(self, /, **by_name: Preprocessor):
         super().__init__(name="features")
+        for name, preprocessor in by_name.items():
+            if not isinstance(preprocessor, Preprocessor):
+                raise ValueError(
+                    f"Expected a `Preprocessor` for the input {name!r}. Received: "
+                    f"{type(preprocessor).__name__}."
+                )
         self.by_name = by_name
 
     @property
@@ -65,8 +80,8 @@ class Features(tf.Module):
         """Learns vocabularies and statistics.
 
         Args:
-            values: Raw training values by column name, as arrays or lists. The
-                columns of pictures and sounds may be left out: nothing is learned
+            values: Raw values of the training split by column name, as arrays or
+                lists. Columns of images and sounds may be left out: nothing is learned
                 from them.
         """
         for name, f in self.by_name.items():
@@ -76,177 +91,159 @@ class Features(tf.Module):
                 f.adapt(values[name])
 
     def __call__(self, raw):
-        """Maps one raw example to arrays by input, `present` among them.
+        """Decodes one raw row, for `dataset.map(features)`.
 
-        For `dataset.map(features)`; `decode_batch` is faster, where there is a batch.
+        `decode_batch` is faster wherever there is a batch.
 
         Args:
             raw: Raw scalars by column name.
+
+        Returns:
+            Arrays by key of the input, and `present` `(n,)` bool.
         """
         arrays, _ = self.decode_batch(
             {name: value[None] for name, value in raw.items()}
         )
-        return {name: array[0] for name, array in arrays.items()}
+        return {key: array[0] for key, array in arrays.items()}
 
     def decode_batch(self, raw):
-        """Maps raw examples, and says what became of each part of them.
+        """Decodes raw rows. A corrupt value never fails the batch.
 
         Args:
             raw: `(batch,)` raw tensors by column name; absent is `b""`, or NaN for a
-                number.
+                number. Other columns are ignored.
 
         Returns:
-            Arrays `(batch, ...)` by input name with `present` `(batch, n)` bool among
-            them; an absent or corrupt part is zeros. And `(batch, n)` uint8, an index
-            into `STATUS`.
+            Arrays `(batch, ...)` by key of the input, zeros where it is absent or
+            corrupt, and `present` `(batch, n)` bool. And `(batch, n)` uint8, the
+            status of each input, see `data_pipelines.decoding.status`.
+
+        Raises:
+            ValueError: If a column is missing.
         """
+        missing = [name for name in self.raw_signature() if name not in raw]
+        if missing:
+            raise ValueError(
+                f"Expected the raw columns {list(self.raw_signature())}. Received: "
+                f"{list(raw)}."
+            )
         arrays, status, chosen = {}, [], self.keys
         for name, f in self.by_name.items():
             key = chosen[name]
             part = raw if isinstance(f.raw, dict) else raw[name]
             arrays[key], state = self.decode_input(key, part)
             status.append(state)
-        status = tf.stack(status, axis=1)
-        arrays["present"] = status == 0
+        status = tf.stack(status, axis=1)  # (batch, n)
+        arrays[PRESENT] = status == OK
         return arrays, status
 
     def decode_input(self, key, raw):
-        """One input's array, and what became of it: indices into `STATUS`.
+        """Decodes one input.
 
         Args:
             key: Key of the input.
             raw: Its `(batch,)` raw values, or for a table the dict of them.
+
+        Returns:
+            `(batch, ...)` arrays, zeros where a value is absent or corrupt; and
+            `(batch,)` uint8, the status of each.
         """
         return decode_values(self.by_key[key], raw)
 
+    def explain(self, key, value) -> str:
+        """Says why a raw value of one input is corrupt.
+
+        Args:
+            key: Key of the input.
+            value: The bytes.
+
+        Returns:
+            A line of text, empty if the value can be decoded.
+        """
+        return self.by_key[key].explain(value)
+
     def raw_signature(self):
-        """Batched TensorSpecs of the raw columns, by name."""
+        """TensorSpecs `(batch,)` of the raw columns, by name of the column.
+
+        The name of each TensorSpec is the key of the column.
+        """
         specs = {}
         for name, f in self.by_name.items():
             specs.update(f.raw if isinstance(f.raw, dict) else {name: f.raw})
+        chosen = self.keys
         return {
-            name: tf.TensorSpec((None, *spec.shape), spec.dtype, name=name)
+            name: tf.TensorSpec((None, *spec.shape), spec.dtype, name=chosen[name])
             for name, spec in specs.items()
         }
 
     def save(self, path):
-        """Writes everything learned to one JSON file."""
-        config = {
+        """Writes everything learned, and the keys, to one JSON file."""
+        inputs = {
             name: {"preprocessor": type(f).__name__, **f.config()}
             for name, f in self.by_name.items()
         }
-        pathlib.Path(path).write_text(json.dumps(config, indent=1, ensure_ascii=False))
+        content = {"inputs": inputs, "keys": dict(self.keys)}
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        pathlib.Path(path).write_text(text, encoding="utf-8")
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path, custom=None):
         """Reads what `save` wrote.
 
+        A file names a preprocessor by the name of its class alone, which is one of
+        this package or of `custom`.
+
+        Args:
+            path: The file.
+            custom: Classes of your own, by name.
+
         Raises:
-            ValueError: If the file names a preprocessor that is not there.
+            ValueError: If the file names another class.
         """
-        config = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        kinds = {**PREPROCESSORS, **(custom or {})}
         by_name = {}
-        for name, arguments in config.items():
-            kind = arguments.pop("preprocessor")
-            if kind not in PREPROCESSORS:
+        for name, config in content["inputs"].items():
+            kind = config.pop("preprocessor")
+            if kind not in kinds:
                 raise ValueError(
-                    f"`{path}` asks for a preprocessor that is not one of "
-                    f"{sorted(PREPROCESSORS)}. Received: {kind!r} for {name!r}."
+                    f"`{path}`: Expected one of the preprocessors {sorted(kinds)}; "
+                    "give a class of your own in `custom`. "
+                    f"Received: {kind!r} for the input {name!r}."
                 )
-            preprocessor = PREPROCESSORS[kind]
-            build = getattr(preprocessor, "from_config", None)
-            by_name[name] = build(arguments) if build else preprocessor(**arguments)
+            by_name[name] = kinds[kind].from_config(config)
         return cls(**by_name)
+
+
+def decode_values(preprocessor, raw):
+    """Decodes raw values of one preprocessor.
+
+    Args:
+        preprocessor: A `Preprocessor`.
+        raw: `(batch,)` raw values, or the dict of them by column.
+
+    Returns:
+        `(batch, ...)` arrays, zeros where a value is absent or corrupt; and `(batch,)`
+        uint8, the status of each, see `data_pipelines.decoding.status`.
+    """
+    arrays, decoded = preprocessor.decode(raw)
+    absent = _find_absent(preprocessor.raw, raw)
+    status = tf.where(decoded, OK, tf.where(absent, ABSENT, CORRUPT))
+    return arrays, tf.cast(status, tf.uint8)
+
+
+def _find_absent(specs, raw):
+    """A value is absent if it is empty or not finite, a row if all its cells are."""
+    if not isinstance(specs, dict):
+        return _is_empty(specs, raw)
+    cells = [_is_empty(spec, raw[name]) for name, spec in specs.items()]
+    return tf.reduce_all(cells, axis=0)
+
+
+def _is_empty(spec, values):
+    return ~tf.math.is_finite(values) if spec.dtype.is_floating else values == ""
 
 
 def _raw_columns(preprocessor):
     """Columns of a preprocessor of several; none where it takes one value."""
     return list(preprocessor.raw) if isinstance(preprocessor.raw, dict) else []
-
-
-def decode_values(preprocessor, raw):
-    """Raw values to arrays, and what became of each.
-
-    Args:
-        preprocessor: One of `PREPROCESSORS`. It maps one value; where it has `many`,
-            that maps all at once and says which are good; where it has `each` and
-            `together`, the first maps one value, the second many.
-        raw: `(batch,)` raw values, or for a table the dict of them.
-
-    Returns:
-        `(batch, ...)` arrays, zeros where a value is absent or corrupt; and `(batch,)`
-        uint8, indices into `STATUS`.
-    """
-    values = tf.data.Dataset.from_tensor_slices(raw)
-    if isinstance(preprocessor.raw, dict):
-        rows = _whole(values.map(preprocessor, tf.data.AUTOTUNE), raw)
-        return rows.get_single_element(), _state_of_row(preprocessor, raw)
-    if hasattr(preprocessor, "many"):
-        arrays, good = preprocessor.many(raw)
-        return arrays, tf.where(raw == "", ABSENT, tf.where(good, OK, CORRUPT))
-    # All of them at once is three times as fast as each with a guard of its own, which
-    # only a batch with a corrupt value needs.
-    tried = _tried(preprocessor)
-    together = values.map(tried, tf.data.AUTOTUNE)
-    apart = values.map(lambda raw: _guarded(tried, raw), tf.data.AUTOTUNE)
-    together, apart = (_finished(rows, preprocessor) for rows in (together, apart))
-    return _first(_whole(together, raw), _whole(apart, raw))
-
-
-def _tried(preprocessor):
-    """The preprocessor for values that may be absent: these are not even tried."""
-    each = getattr(preprocessor, "each", preprocessor)
-    spec = getattr(preprocessor, "piece", preprocessor.array)
-
-    @tf.function(autograph=False, input_signature=[preprocessor.raw])
-    def tried(raw):
-        absent = raw == ""
-        nothing = tf.zeros(spec.shape, spec.dtype)
-        value = tf.cond(absent, lambda: nothing, lambda: each(raw))
-        return value, tf.where(absent, ABSENT, OK)
-
-    return tried
-
-
-def _guarded(tried, raw):
-    value, _ = tried.get_concrete_function().structured_outputs
-    instead = tf.data.Dataset.from_tensors(
-        (tf.zeros(value.shape, value.dtype), CORRUPT)
-    )
-    return _first(tf.data.Dataset.from_tensors(raw).map(tried), instead)
-
-
-def _finished(rows, preprocessor):
-    """The step that many values take at once, where the preprocessor has one."""
-    if not hasattr(preprocessor, "together"):
-        return rows
-
-    def finish(values, states):
-        arrays = preprocessor.together(values)
-        here = tf.reshape(states == OK, (-1, *[1] * len(preprocessor.array.shape)))
-        return tf.where(here, arrays, tf.zeros_like(arrays)), states
-
-    batches = rows.prefetch(tf.data.AUTOTUNE).batch(_AT_ONCE)
-    return batches.map(finish, tf.data.AUTOTUNE).unbatch()
-
-
-def _state_of_row(preprocessor, raw):
-    """A table's row is absent where every cell is."""
-    here = [
-        tf.math.is_finite(raw[name]) if spec.dtype == tf.float32 else raw[name] != ""
-        for name, spec in preprocessor.raw.items()
-    ]
-    return tf.where(tf.reduce_any(here, axis=0), OK, ABSENT)
-
-
-def _whole(rows, like):
-    """All rows as one batch; nothing where one of them fails."""
-    size = tf.shape(tf.nest.flatten(like)[0], out_type=tf.int64)[0]
-    # The `prefetch` keeps tf.data from fusing map and batch, which fails where this
-    # runs inside another dataset's map.
-    return rows.prefetch(tf.data.AUTOTUNE).batch(size, drop_remainder=True)
-
-
-def _first(tried, instead):
-    """A graph has no try: a dataset that may fail, and behind it what stands in."""
-    return tried.ignore_errors().concatenate(instead).take(1).get_single_element()

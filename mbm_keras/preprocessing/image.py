@@ -1,51 +1,71 @@
 """One encoded image to pixels."""
 
+from typing import Self
+
 import tensorflow as tf
 
-from mbm_keras.preprocessing.image_header import pixels_told
+from mbm_keras.preprocessing.guard import decode_each
+from mbm_keras.preprocessing.guard import explain
+from mbm_keras.preprocessing.image_header import count_pixels
 from mbm_keras.preprocessing.wav import riff_form
 
 
 class Pixels(tf.Module):
     """Decodes an image and resizes it to a square.
 
-    JPEG, PNG, BMP, WebP and the first frame of a GIF; gray becomes RGB, and what is
-    transparent is laid on white. The sides are stretched to the square; the
-    orientation that a camera notes beside the pixels is not applied.
+    JPEG, PNG, BMP, WebP and the first frame of a GIF. Gray becomes RGB, and a
+    transparent image is laid on white. The sides are stretched to the square. The
+    orientation that a camera writes into the file is not applied.
 
-    What is made smaller is averaged over the area of each new pixel, what is made
-    larger is interpolated linearly. A JPEG of twice the size or more is decoded at a
-    half, a quarter or an eighth, as far as that is not below the square: the average
-    over those pixels, but for rounding, in a fraction of the time.
+    A larger image is averaged over the area of each new pixel; a smaller one is
+    interpolated linearly. A JPEG of twice the size or more is decoded at a half, a
+    quarter or an eighth, as far as that is not below the square: the average over
+    those pixels, but for rounding, in a fraction of the time.
 
     Args:
         size: Height and width of the output, in pixels.
-        max_pixels: The most that an image may have. It is refused by its header: a
-            small file can unpack to more than the memory holds.
+        max_pixels: The most that an image may have. The header decides: a small file
+            can unpack to more than the memory holds.
 
     Returns:
-        From a scalar string of bytes, `(size, size, 3)` uint8 in [0, 255].
-
-    Raises:
-        tf.errors.InvalidArgumentError: If the bytes are no whole image of these, or
-            it is too large.
+        From the bytes of a file, `(size, size, 3)` uint8 in [0, 255]. Bytes that are
+        not a complete image of one of these formats, or of too large a one, are
+        corrupt.
     """
 
     modality = "image"
     raw = tf.TensorSpec((), tf.string)
 
-    def __init__(self, size, max_pixels=50_000_000):
+    def __init__(self, size: int, max_pixels: int = 50_000_000):
         super().__init__(name="pixels")
         self.size = size
         self.max_pixels = max_pixels
         self.array = tf.TensorSpec((size, size, 3), tf.uint8)
 
-    def __call__(self, encoded):
-        is_jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
-        image = tf.cond(
-            is_jpeg, lambda: self._jpeg(encoded), lambda: self._other(encoded)
+    def decode(self, batch):
+        """Files to `(batch, size, size, 3)` uint8; and which were decoded."""
+        is_jpeg = _is_jpeg(batch)
+        pixels, decoded = self._decode(self._jpeg, tf.where(is_jpeg, batch, ""))
+
+        def decode_others():
+            others = tf.where(is_jpeg, "", batch)
+            more, more_decoded = self._decode(self._other, others)
+            # One of the two is zeros.
+            return pixels + more, decoded | more_decoded
+
+        return tf.cond(
+            tf.reduce_any(~is_jpeg & (batch != "")),
+            decode_others,
+            lambda: (pixels, decoded),
         )
-        return tf.cast(tf.round(self._resized(image)), tf.uint8)
+
+    def _decode(self, read, batch):
+        return decode_each(lambda x: self._to_square(read(x)), batch, self.array)
+
+    def explain(self, value) -> str:
+        """Why a file cannot be decoded."""
+        read = self._jpeg if _is_jpeg(tf.constant(value)) else self._other
+        return explain(lambda x: self._to_square(read(x)), value)
 
     def _jpeg(self, encoded):
         shape = tf.io.extract_jpeg_shape(encoded)[:2]
@@ -59,7 +79,7 @@ class Pixels(tf.Module):
         )
 
     def _other(self, encoded):
-        encoded = self._checked(encoded, pixels_told(encoded))
+        encoded = self._checked(encoded, count_pixels(encoded))
         image = tf.cond(
             riff_form(encoded) == b"WEBP",
             lambda: tf.image.decode_webp(encoded)[0],
@@ -75,7 +95,7 @@ class Pixels(tf.Module):
         with tf.control_dependencies([small]):
             return tf.identity(encoded)
 
-    def _resized(self, image):
+    def _to_square(self, image):
         square, sides = (self.size, self.size), tf.shape(image)[:2]
         ways = [
             lambda: tf.image.resize(image, square, "area"),
@@ -85,20 +105,32 @@ class Pixels(tf.Module):
         ]
         smaller = tf.reduce_all(sides >= self.size)
         larger = tf.reduce_all(sides <= self.size)
-        return tf.switch_case(tf.where(smaller, 0, tf.where(larger, 1, 2)), ways)
+        way = tf.where(smaller, 0, tf.where(larger, 1, 2))
+        return tf.cast(tf.round(tf.switch_case(way, ways)), tf.uint8)
 
-    def adapt(self, values):
+    def adapt(self, values) -> None:
         """Learns nothing."""
 
-    def sizes(self):
+    def sizes(self) -> dict:
+        """`size`: height and width."""
         return {"size": self.size}
 
-    def config(self):
+    def config(self) -> dict:
+        """The arguments."""
         return {"size": self.size, "max_pixels": self.max_pixels}
+
+    @classmethod
+    def from_config(cls, config) -> Self:
+        """Builds it from what `config` returned."""
+        return cls(**config)
+
+
+def _is_jpeg(encoded):
+    return tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
 
 
 def _rgb(image):
-    """From 1 to 4 channels of uint8, gray or colour, with alpha if even, to RGB."""
+    """From 1 to 4 channels of uint8, gray or color, with alpha if even, to RGB."""
     shape = tf.shape(image)
     has_alpha = shape[2] % 2 == 0
     color = image[:, :, : shape[2] - tf.cast(has_alpha, tf.int32)]

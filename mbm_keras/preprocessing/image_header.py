@@ -1,4 +1,4 @@
-"""How large an image that is no JPEG says it is, before it is decoded."""
+"""The size of an image, by its header, for every format but JPEG."""
 
 import tensorflow as tf
 
@@ -7,16 +7,16 @@ from mbm_keras.preprocessing.wav import riff_form
 _BYTES = 32  # as far as the sizes go
 
 
-def pixels_told(encoded):
-    """Number of pixels that the header tells; of an animation, in one frame.
+def count_pixels(encoded):
+    """Number of pixels by the header; of an animation, in one frame.
 
-    A picture of a few kilobytes may tell, and unpack to, gigabytes.
+    A file of a few kilobytes may unpack to gigabytes.
 
     Args:
         encoded: A scalar string: PNG, GIF, BMP or WebP.
 
     Returns:
-        A scalar int64; 0 for bytes that are none of these.
+        A scalar int64; 0 for other bytes.
     """
     header = tf.strings.substr(tf.strings.join([encoded, b"\0" * _BYTES]), 0, _BYTES)
     values = tf.cast(tf.io.decode_raw(header, tf.uint8), tf.int64)  # (32,)
@@ -31,7 +31,7 @@ def pixels_told(encoded):
         return sum(values[start + i] * 256 ** (size - 1 - i) for i in range(size))
 
     def bmp():
-        # A height below zero only says that the rows go down.
+        # A height below zero means that the rows go down.
         height = little(22, 4)
         return little(18, 4) * tf.minimum(height, 2**32 - height)
 
@@ -53,4 +53,4 @@ def pixels_told(encoded):
         (tf.constant(True), lambda: tf.constant(0, tf.int64)),
     ]
     first = tf.argmax(tf.stack([match for match, _ in known]), output_type=tf.int32)
-    return tf.switch_case(first, [told for _, told in known])
+    return tf.switch_case(first, [count for _, count in known])

@@ -1,6 +1,11 @@
 """A cloud of points to an array of them."""
 
+from typing import Self
+
 import tensorflow as tf
+
+from mbm_keras.preprocessing.guard import decode_each
+from mbm_keras.preprocessing.guard import explain
 
 
 class Points(tf.Module):
@@ -8,22 +13,21 @@ class Points(tf.Module):
 
     The bare `.bin` layouts of KITTI (x, y, z, reflectance: `stride=4`) and nuScenes
     (x, y, z, intensity, ring: `stride=5`); PCD files, which `data_pipelines` turns
-    into such rows. Points with a value that is not finite are no points.
+    into such rows. Points with a value that is not finite are left out.
 
     Args:
-        num_points: How many. Of a larger cloud those are taken that are evenly apart
-            in the file, a smaller one gets zeros behind its end.
-        fields: Names of the columns that are kept, the first ones of a row; of a PCD
-            those of these names.
+        num_points: How many. From a larger cloud, points evenly spaced in the file are
+            chosen; a smaller one is padded with zeros at its end.
+        fields: Names of the columns that are kept: the first ones of a row; of a PCD
+            those with these names.
         stride: How many numbers a row has.
 
     Returns:
-        From a scalar string of bytes, `(num_points, len(fields))` float32, meters
-        where the file has meters. Rows of zeros are padding.
+        From the bytes of a file, `(num_points, len(fields))` float32, in meters where
+        the file has meters. Rows of zeros are padding. A file that is not a whole
+        number of rows, or has no finite point, is corrupt.
 
     Raises:
-        tf.errors.InvalidArgumentError: If the bytes are no whole number of rows, or
-            no point is finite.
         ValueError: If a row has fewer numbers than there are fields.
     """
 
@@ -34,7 +38,7 @@ class Points(tf.Module):
         super().__init__(name="points")
         if num_points < 1 or not 0 < len(fields) <= stride:
             raise ValueError(
-                "There is at least one point, and a row has at least its fields. "
+                "Expected num_points >= 1 and 1 <= len(fields) <= stride. "
                 f"Received: num_points={num_points}, fields={fields}, stride={stride}."
             )
         self.num_points = num_points
@@ -42,39 +46,54 @@ class Points(tf.Module):
         self.stride = stride
         self.array = tf.TensorSpec((num_points, len(fields)), tf.float32)
 
-    def __call__(self, encoded):
+    def decode(self, batch):
+        """Files to `(batch, num_points, fields)` float32; and which were decoded."""
+        return decode_each(self._decode_one, batch, self.array)
+
+    def explain(self, value) -> str:
+        """Why a file cannot be decoded."""
+        return explain(self._decode_one, value)
+
+    def _decode_one(self, encoded):
         size = tf.strings.length(encoded)
         whole = tf.debugging.Assert(
             size % (4 * self.stride) == 0,
-            ["no whole number of points:", size, "bytes, rows of", 4 * self.stride],
+            ["not a whole number of rows:", size, "bytes, rows of", 4 * self.stride],
         )
         with tf.control_dependencies([whole]):
             rows = tf.io.decode_raw(encoded, tf.float32)
         rows = tf.reshape(rows, (-1, self.stride))[:, : len(self.fields)]
         rows = rows[tf.reduce_all(tf.math.is_finite(rows), axis=1)]
         number = tf.shape(rows)[0]
-        some = tf.debugging.Assert(number > 0, ["there is no finite point"])
+        some = tf.debugging.Assert(number > 0, ["no finite point"])
         with tf.control_dependencies([some]):
             number = tf.identity(number)
-        wide = tf.cast(tf.range(self.num_points), tf.int64)
-        places = tf.cast(wide * tf.cast(number, tf.int64) // self.num_points, tf.int32)
+        index = tf.range(self.num_points, dtype=tf.int64)
+        index = tf.cast(index * tf.cast(number, tf.int64) // self.num_points, tf.int32)
         missing = tf.maximum(self.num_points - number, 0)
         rows = tf.cond(
             missing > 0,
             lambda: tf.pad(rows, [[0, missing], [0, 0]]),
-            lambda: tf.gather(rows, places),
+            lambda: tf.gather(rows, index),
         )
         return tf.ensure_shape(rows, self.array.shape)
 
-    def adapt(self, values):
+    def adapt(self, values) -> None:
         """Learns nothing."""
 
-    def sizes(self):
+    def sizes(self) -> dict:
+        """`num_points` and `num_fields`."""
         return {"num_points": self.num_points, "num_fields": len(self.fields)}
 
-    def config(self):
+    def config(self) -> dict:
+        """The arguments."""
         return {
             "num_points": self.num_points,
             "fields": list(self.fields),
             "stride": self.stride,
         }
+
+    @classmethod
+    def from_config(cls, config) -> Self:
+        """Builds it from what `config` returned."""
+        return cls(**config)

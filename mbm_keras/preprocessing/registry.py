@@ -1,26 +1,32 @@
-"""Every preprocessor of a whole input, by class name."""
+"""Every preprocessor and every target, by class name."""
 
 from mbm_keras.preprocessing.audio import LogMel
 from mbm_keras.preprocessing.audio import Waveform
 from mbm_keras.preprocessing.caption import Caption
+from mbm_keras.preprocessing.caption import CaptionIds
 from mbm_keras.preprocessing.faces import Faces
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.points import Points
+from mbm_keras.preprocessing.sounds import Sounds
 from mbm_keras.preprocessing.table import TableRow
+from mbm_keras.preprocessing.targets import Label
+from mbm_keras.preprocessing.targets import Labels
+from mbm_keras.preprocessing.targets import Quantity
 from mbm_keras.preprocessing.text import WordIds
 from mbm_keras.preprocessing.video import Frames
 
-PREPROCESSORS = {
-    x.__name__: x
-    for x in (
-        Caption,
-        Faces,
-        Frames,
-        LogMel,
-        Pixels,
-        Points,
-        TableRow,
-        Waveform,
-        WordIds,
-    )
-}
+_PREPROCESSORS = (
+    CaptionIds,
+    Faces,
+    Frames,
+    LogMel,
+    Pixels,
+    Points,
+    TableRow,
+    Waveform,
+    WordIds,
+)
+_TARGETS = (Caption, Label, Labels, Quantity, Sounds)
+
+PREPROCESSORS = {kind.__name__: kind for kind in _PREPROCESSORS}
+TARGETS = {kind.__name__: kind for kind in _TARGETS}

@@ -1,19 +1,19 @@
 """Numbers and categories of one row to one vector."""
 
+from typing import Self
+
 import numpy as np
 import tensorflow as tf
 
+from mbm_keras.preprocessing.text import lookup_table
+
 
 class Number(tf.Module):
-    """Standardises a number by the mean and variance of the training split.
+    """A column of numbers, standardized by mean and variance of the training split.
 
     Args:
         mean: Mean, in the number's own unit.
         scale: Standard deviation.
-
-    Returns:
-        From a scalar float, `(2,)` float32: the standardised number and a 1, or two
-        zeros where it is NaN.
     """
 
     raw = tf.TensorSpec((), tf.float32)
@@ -23,30 +23,31 @@ class Number(tf.Module):
         self.mean, self.scale = mean, scale
 
     def adapt(self, values):
-        """Learns mean and scale; NaN does not count, a constant has scale 1."""
+        """Learns mean and scale. NaN is skipped; a constant has scale 1."""
         values = np.asarray(values, "float64")
         values = values[np.isfinite(values)]
         if len(values):
             self.mean = float(values.mean())
             self.scale = float(values.std()) or 1.0
 
-    def __call__(self, number):
-        here = tf.math.is_finite(number)
-        standardised = tf.where(here, (number - self.mean) / self.scale, 0.0)
-        return tf.stack([standardised, tf.cast(here, tf.float32)])
+    def decode(self, batch):
+        """`(batch,)` floats to standardized ones; and which are finite.
 
-    def config(self):
+        The others are zeros.
+        """
+        valid = tf.math.is_finite(batch)
+        return tf.where(valid, (batch - self.mean) / self.scale, 0.0), valid
+
+    def config(self) -> dict:
+        """What `from_config` needs."""
         return {"mean": self.mean, "scale": self.scale}
 
 
 class Category(tf.Module):
-    """Looks a category up.
+    """A column of categories.
 
     Args:
         vocabulary: The categories. Category `i` gets id `i + 2`.
-
-    Returns:
-        From a scalar string, a scalar float32. 0 = absent, 1 = unknown.
     """
 
     raw = tf.TensorSpec((), tf.string)
@@ -56,20 +57,22 @@ class Category(tf.Module):
         self._set(list(vocabulary))
 
     def adapt(self, values):
-        """Learns the categories; the empty string does not count."""
+        """Learns the categories. Empty strings are skipped."""
         self._set(sorted({_text(value) for value in values} - {""}))
 
     def _set(self, vocabulary):
         self.vocabulary = vocabulary
-        keys = tf.constant(["", *vocabulary])
-        ids = tf.constant([0.0, *range(2, 2 + len(vocabulary))], tf.float32)
-        pairs = tf.lookup.KeyValueTensorInitializer(keys, ids)
-        self.lookup = tf.lookup.StaticHashTable(pairs, default_value=1.0)
+        self.lookup = lookup_table(vocabulary)
 
-    def __call__(self, category):
-        return self.lookup.lookup(category)
+    def decode(self, batch):
+        """`(batch,)` strings to ids, float32; and which have a category.
 
-    def config(self):
+        0 = absent, 1 = unknown.
+        """
+        return tf.cast(self.lookup.lookup(batch), tf.float32), batch != ""
+
+    def config(self) -> dict:
+        """What `from_config` needs."""
         return {"vocabulary": self.vocabulary}
 
 
@@ -81,11 +84,12 @@ class TableRow(tf.Module):
         categories: `Category` by column, likewise, after the numbers.
 
     Returns:
-        From a dict of scalars by column, `(2 * numbers + categories,)` float32: the
-        standardised numbers, a 1 for each that is there, the ids of the categories.
+        From a dict of cells by column, `(2 * numbers + categories,)` float32: the
+        standardized numbers, a 1 for each number that the row has, the ids of the
+        categories. A row is absent if all its cells are; it is never corrupt.
 
     Raises:
-        ValueError: If there is no column at all.
+        ValueError: If there is no column.
     """
 
     modality = "table"
@@ -94,35 +98,50 @@ class TableRow(tf.Module):
         super().__init__(name="table_row")
         self.numbers, self.categories = dict(numbers or {}), dict(categories or {})
         if not self.numbers and not self.categories:
-            raise ValueError("`TableRow` needs a number or a category. Received: none.")
-        self.raw = {n: c.raw for n, c in {**self.numbers, **self.categories}.items()}
+            raise ValueError(
+                "Expected a number or a category. Received: "
+                f"numbers={numbers}, categories={categories}."
+            )
+        self.raw = {name: column.raw for name, column in self._columns()}
         size = 2 * len(self.numbers) + len(self.categories)
         self.array = tf.TensorSpec((size,), tf.float32)
 
+    def _columns(self):
+        return [*self.numbers.items(), *self.categories.items()]
+
     def adapt(self, values):
         """Learns every column from a dict of training values by column."""
-        for name, column in {**self.numbers, **self.categories}.items():
+        for name, column in self._columns():
             column.adapt(values[name])
 
-    def __call__(self, row):
-        numbers = [number(row[name]) for name, number in self.numbers.items()]
-        ids = [category(row[name]) for name, category in self.categories.items()]
-        values = [number[0] for number in numbers]
-        return tf.stack([*values, *(number[1] for number in numbers), *ids])
+    def decode(self, batch):
+        """Columns `(batch,)` by name to `(batch, values)`; and which rows have any."""
+        columns = {name: column.decode(batch[name]) for name, column in self._columns()}
+        numbers = [columns[name][0] for name in self.numbers]
+        valid = [tf.cast(columns[name][1], tf.float32) for name in self.numbers]
+        ids = [columns[name][0] for name in self.categories]
+        row = tf.stack([*numbers, *valid, *ids], axis=1)
+        return row, tf.reduce_any([valid for _, valid in columns.values()], axis=0)
 
-    def sizes(self):
+    def explain(self, value) -> str:
+        """A row is never corrupt."""
+        return ""
+
+    def sizes(self) -> dict:
+        """How many `numbers`; and of each of the `categories`, how many ids it has."""
         categories = tuple(len(c.vocabulary) + 2 for c in self.categories.values())
         return {"numbers": len(self.numbers), "categories": categories}
 
-    def config(self):
+    def config(self) -> dict:
+        """What `from_config` needs."""
         return {
             "numbers": {name: x.config() for name, x in self.numbers.items()},
             "categories": {name: x.config() for name, x in self.categories.items()},
         }
 
     @classmethod
-    def from_config(cls, config):
-        """Builds it again from what `config` gave."""
+    def from_config(cls, config) -> Self:
+        """Builds it from what `config` returned."""
         return cls(
             {name: Number(**x) for name, x in config["numbers"].items()},
             {name: Category(**x) for name, x in config["categories"].items()},

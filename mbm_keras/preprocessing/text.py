@@ -1,5 +1,7 @@
 """One UTF-8 string to word ids."""
 
+from typing import Self
+
 import keras
 import tensorflow as tf
 
@@ -7,7 +9,7 @@ import tensorflow as tf
 class WordIds(tf.Module):
     """Splits a string into lower-case words and looks each one up.
 
-    Punctuation and symbols part words, in any alphabet.
+    Punctuation and symbols separate words, in any alphabet.
 
     Args:
         sequence_length: Length of the output; longer text is cut, shorter is padded.
@@ -18,11 +20,8 @@ class WordIds(tf.Module):
         longest: The greatest `sequence_length` that `adapt` chooses.
 
     Returns:
-        From a scalar string, `(sequence_length,)` int32. 0 = padding, 1 = unknown
-        word.
-
-    Raises:
-        tf.errors.InvalidArgumentError: If the string is not valid UTF-8.
+        From a string, `(sequence_length,)` int32. 0 = padding, 1 = unknown word. A
+        string that is not valid UTF-8 is corrupt.
     """
 
     modality = "text"
@@ -36,6 +35,7 @@ class WordIds(tf.Module):
         self.max_words = max_words
         self.longest = longest
         self.vocabulary = None
+        self.array = None  # until `adapt`, like the lookup
         if vocabulary is not None:
             self._set(list(vocabulary))
 
@@ -43,18 +43,21 @@ class WordIds(tf.Module):
         """Learns the words and the length.
 
         Args:
-            values: Strings of the training split, as an array or a list; empty ones
-                do not count.
+            values: Strings of the training split, as an array or a list. Empty
+                strings are skipped.
 
         Raises:
-            ValueError: If there is no word in them.
+            ValueError: If they hold no word.
         """
         texts = tf.data.Dataset.from_tensor_slices(tf.constant(list(values)))
         texts = texts.batch(1024).map(standardize)
         lengths = texts.map(lambda t: tf.strings.split(t).row_lengths())
         longest = max((int(tf.reduce_max(n)) for n in lengths), default=0)
         if longest == 0:
-            raise ValueError("There is no word in the training texts: all are empty.")
+            raise ValueError(
+                "Expected a word in the texts of the training split. Received: "
+                f"{len(values)} texts, no word."
+            )
         counter = keras.layers.TextVectorization(self.max_words, standardize=None)
         counter.adapt(texts)
         self.sequence_length = self.sequence_length or min(longest, self.longest)
@@ -62,45 +65,55 @@ class WordIds(tf.Module):
 
     def _set(self, vocabulary):
         self.vocabulary = vocabulary
-        self.lookup = keras.layers.TextVectorization(
-            standardize=None,
-            output_sequence_length=self.sequence_length,
-            vocabulary=vocabulary,
-        )
-        self.lookup.build((None,))  # else a SavedModel cannot track it
+        self.lookup = lookup_table(vocabulary)
         self.array = tf.TensorSpec((self.sequence_length,), tf.int32)
 
-    def __call__(self, text):
-        ids, valid = self.many(text[None])
-        whole = tf.debugging.Assert(valid[0], ["not valid UTF-8:", text])
-        with tf.control_dependencies([whole]):
-            return ids[0]
+    def decode(self, batch):
+        """Strings to `(batch, sequence_length)` int32; and which were decoded."""
+        ids = self._look_up(standardize(batch))
+        valid = is_utf_8(batch)
+        return tf.where(valid[:, None], ids, 0), valid & (batch != "")
 
-    def many(self, texts):
-        """Ids of many texts at once, and which of them are valid UTF-8.
+    def _look_up(self, texts):
+        words = tf.strings.split(texts)  # (batch, words), ragged
+        ids = tf.ragged.map_flat_values(self.lookup.lookup, words)
+        ids = ids.to_tensor(shape=(None, self.sequence_length))
+        return tf.ensure_shape(ids, (None, *self.array.shape))
 
-        Args:
-            texts: `(batch,)` strings.
+    def explain(self, value) -> str:
+        """Why a string cannot be decoded."""
+        return "" if is_utf_8(tf.constant([value]))[0] else "not valid UTF-8"
 
-        Returns:
-            `(batch, sequence_length)` int32, zeros for what is not valid; and
-            `(batch,)` bool.
-        """
-        ids = tf.cast(self.lookup(standardize(texts)), tf.int32)
-        valid = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8") == texts
-        ids = tf.where(valid[:, None], ids, 0)
-        return tf.ensure_shape(ids, (None, *self.array.shape)), valid
-
-    def sizes(self):
+    def sizes(self) -> dict:
+        """`vocabulary_size`, padding and the unknown word included."""
         return {"vocabulary_size": len(self.vocabulary) + 2}
 
-    def config(self):
+    def config(self) -> dict:
+        """The arguments, with what `adapt` learned."""
         return {
             "sequence_length": self.sequence_length,
             "vocabulary": self.vocabulary,
             "max_words": self.max_words,
             "longest": self.longest,
         }
+
+    @classmethod
+    def from_config(cls, config) -> Self:
+        """Builds it from what `config` returned."""
+        return cls(**config)
+
+
+def lookup_table(vocabulary):
+    """A lookup table: 0 for the empty string, word `i` has id `i + 2`, others 1."""
+    words = tf.constant(["", *vocabulary])
+    ids = tf.constant([0, *range(2, 2 + len(vocabulary))], tf.int32)
+    pairs = tf.lookup.KeyValueTensorInitializer(words, ids)
+    return tf.lookup.StaticHashTable(pairs, default_value=1)
+
+
+def is_utf_8(texts):
+    """Which strings of a batch are valid UTF-8, `(batch,)` bool."""
+    return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8") == texts
 
 
 def standardize(text):

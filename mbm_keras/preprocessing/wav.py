@@ -7,21 +7,140 @@ floats as often.
 import numpy as np
 import tensorflow as tf
 
+from mbm_keras.preprocessing.guard import decode_each
+
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-# Ultrasound is recorded at half of it. To resample a second at the rate that a header
-# can tell would take gigabytes.
-_MOST_RATE = 1_000_000
+# Ultrasound is recorded at half of it. A header can claim any rate, and to resample a
+# second at the highest would take gigabytes.
+_MAX_RATE = 1_000_000
 _STREAMED = (0, 0xFFFFFFFF)  # sizes left by a writer that could not go back
 _POWERS = np.array([1, 2**8, 2**16, 2**24])  # of the bytes of an integer
 _NAMES = np.array([int.from_bytes(name, "little") for name in (b"fmt ", b"data")])
 _CODINGS = np.array(
     [(_PCM, 8), (_PCM, 16), (_PCM, 24), (_PCM, 32), (_FLOAT, 32), (_FLOAT, 64)]
 )
-# Format, channels, rate, bits of a sample, and the format behind an extensible one, of
-# the bytes of a `fmt ` chunk.
-_FMT = np.zeros((5, 26), np.int64)
-for _row, (_at, _size) in enumerate([(0, 2), (2, 2), (4, 4), (14, 2), (24, 2)]):
-    _FMT[_row, _at : _at + _size] = _POWERS[:_size]
+
+
+def _numbers(size, fields):
+    """A matrix `(size, fields)` that multiplies bytes to little-endian integers."""
+    matrix = np.zeros((size, len(fields)), np.int64)
+    for column, (start, width) in enumerate(fields):
+        matrix[start : start + width, column] = _POWERS[:width]
+    return matrix
+
+
+# Of a `fmt ` chunk: format, channels, rate, bits of a sample, and the format of an
+# extensible file.
+_FMT = _numbers(26, [(0, 2), (2, 2), (4, 4), (14, 2), (24, 2)])
+# Of the first 44 bytes of a plain file: channels, rate, and bytes of sound.
+_PLAIN = _numbers(44, [(22, 2), (24, 4), (40, 4)])
+_PLAIN_LETTERS = rb"RIFF\C{4}WAVEfmt \x10\x00\x00\x00\x01\x00\C{12}\x10\x00data\C{4}"
+
+
+def decode_wavs(encoded, sample_rate, seconds):
+    """Decodes WAV files to one channel, one rate and one length.
+
+    Most files are plain: 16 bits, two chunks and nothing after them. Those of one
+    channel and the rate asked for are read all at once, the others one by one.
+
+    Args:
+        encoded: `(batch,)` strings, the bytes of the files.
+        sample_rate: Rate of the samples, in hertz.
+        seconds: Length of the output; longer sounds are cut, shorter ones are padded
+            with zeros.
+
+    Returns:
+        `(batch, samples)` float32, full scale is 1; `(batch,)` int32, how many samples
+        are of the file; and `(batch,)` bool, which files were decoded. Without it,
+        samples and number are zeros.
+    """
+    samples = round(sample_rate * seconds)
+    plain, channels, rate, size = _read_head(encoded)
+    plain &= (channels == 1) & (rate == sample_rate)
+    size = tf.where(plain, tf.minimum(size, 2 * samples), 0)
+    data = tf.strings.substr(encoded, tf.where(plain, 44, 0), size)
+    waves = tf.io.decode_raw(data, tf.int16, fixed_length=2 * samples)
+    waves = tf.cast(waves, tf.float32) / 2**15  # (batch, samples)
+    lengths = size // 2
+
+    def decode_others():
+        one = (tf.TensorSpec((samples,), tf.float32), tf.TensorSpec((), tf.int32))
+        others = tf.where(plain, "", encoded)
+        (wave, length), decoded = decode_each(
+            lambda x: decode_to_window(x, sample_rate, seconds), others, one
+        )
+        return waves + wave, lengths + length, plain | decoded
+
+    waves, lengths, decoded = tf.cond(
+        tf.reduce_any(~plain & (encoded != "")),
+        decode_others,
+        lambda: (waves, lengths, plain),
+    )
+    return tf.ensure_shape(waves, (None, samples)), lengths, decoded
+
+
+def _read_head(encoded):
+    """Which files are plain, and of these the channels, the rate and bytes of sound."""
+    head = tf.strings.substr(encoded, 0, 44)
+    values = tf.io.decode_raw(head, tf.uint8, fixed_length=44)  # (batch, 44)
+    channels, rate, size = tf.unstack(tf.cast(values, tf.int64) @ _PLAIN, axis=1)
+    whole = tf.cast(tf.strings.length(encoded), tf.int64) == 44 + size
+    known = (channels > 0) & (rate > 0) & (rate <= _MAX_RATE)
+    known &= size % tf.maximum(2 * channels, 1) == 0
+    plain = tf.strings.regex_full_match(head, _PLAIN_LETTERS) & whole & known
+    numbers = [tf.where(plain, n, 1) for n in (channels, rate, size)]
+    return plain, *(tf.cast(n, tf.int32) for n in numbers)
+
+
+def decode_to_window(encoded, sample_rate, seconds):
+    """Decodes one WAV file to one channel, one rate and one length.
+
+    Args:
+        encoded: A scalar string, the bytes of the file.
+        sample_rate: As for `decode_wavs`.
+        seconds: As for `decode_wavs`.
+
+    Returns:
+        `(samples,)` float32; and how many samples are of the file, a scalar int32.
+
+    Raises:
+        tf.errors.InvalidArgumentError: As `decode_wav` does.
+    """
+    samples = round(sample_rate * seconds)
+    wave, rate = decode_wav(encoded)
+    longest = tf.cast(tf.math.ceil(seconds * tf.cast(rate, tf.float32)), tf.int32)
+    wave = wave[: longest + 1]  # what will be cut is not resampled
+    wave = tf.cond(
+        rate == sample_rate, lambda: wave, lambda: resample(wave, rate, sample_rate)
+    )
+    wave = wave[:samples]
+    length = tf.shape(wave)[0]
+    return tf.ensure_shape(tf.pad(wave, [[0, samples - length]]), (samples,)), length
+
+
+def resample(wave, rate, new_rate):
+    """Resamples by cutting or padding the spectrum, so that there are no aliases.
+
+    Args:
+        wave: `(samples,)` float32.
+        rate: Its rate in hertz, a scalar int32.
+        new_rate: The new rate in hertz.
+
+    Returns:
+        `(ceil(samples * new_rate / rate),)` float32.
+    """
+    samples = tf.shape(wave)[0]
+    # Whole seconds of sound are a whole number of samples at either rate.
+    seconds = tf.maximum(-(-samples // rate), 1)
+    before, after = seconds * rate, seconds * new_rate
+    spectrum = tf.signal.rfft(tf.pad(wave, [[0, before - samples]]))
+    kept = tf.minimum(before, after) // 2
+    spectrum = spectrum[:kept]  # the bin at half the lower rate is left out
+    spectrum = tf.pad(spectrum, [[0, after // 2 + 1 - kept]])
+    gain = tf.cast(after, tf.float32) / tf.cast(before, tf.float32)
+    new = tf.signal.irfft(spectrum, [after]) * gain
+    length = tf.cast(samples, tf.int64) * new_rate
+    return new[: tf.cast(-(-length // tf.cast(rate, tf.int64)), tf.int32)]
 
 
 def decode_wav(encoded):
@@ -38,50 +157,26 @@ def decode_wav(encoded):
         int32.
 
     Raises:
-        tf.errors.InvalidArgumentError: If it is no WAV, one of another coding, one
-            that ends early, or one of more than a million samples a second.
+        tf.errors.InvalidArgumentError: If it is not a WAV file, has another coding,
+            ends early, holds samples that are not finite, or has a rate above a
+            million hertz.
     """
-    # Most files are plain: their sizes stand where they usually do.
-    plain, channels, rate = _look(encoded)
+    plain, channels, rate, _ = (x[0] for x in _read_head(encoded[None]))
     return tf.cond(
         plain,
-        lambda: _decode_plain(encoded, channels, rate),
+        lambda: (_mono(_read_16(tf.strings.substr(encoded, 44, -1)), channels), rate),
         lambda: _decode_any(encoded),
     )
 
 
-def _look(encoded):
-    """Whether it has 16 bits, two chunks, and nothing behind them; channels and rate.
-
-    They are what they say only where it has.
-    """
-    head = tf.strings.substr(tf.strings.join([encoded, b" " * 44]), 0, 44)
-    letters = rb"RIFF\C{4}WAVEfmt \x10\x00\x00\x00\x01\x00\C{12}\x10\x00data\C{4}"
-    places = tf.cast(tf.io.decode_raw(head, tf.uint8), tf.int64)
-    channels = places[22] + 256 * places[23]
-    rate, size = tf.unstack(
-        tf.linalg.matvec(tf.stack([places[24:28], places[40:44]]), _POWERS)
-    )
-    whole = tf.cast(tf.strings.length(encoded), tf.int64) == 44 + size
-    frames = (channels > 0) & (size % tf.maximum(2 * channels, 1) == 0)
-    known = (rate > 0) & (rate <= _MOST_RATE)
-    plain = tf.strings.regex_full_match(head, letters) & whole & frames & known
-    return plain, tf.cast(channels, tf.int32), tf.cast(rate, tf.int32)
-
-
-def _decode_plain(encoded, channels, rate):
-    wave = _read_16(tf.strings.substr(encoded, 44, -1))
-    return _mono(wave, channels), rate
-
-
 def _decode_any(encoded):
-    # Few operations, for all of them are traced and optimised before the first sound.
+    # Few operations: all of them are traced and set up before the first sound.
     is_wav = riff_form(encoded) == b"WAVE"
     fmt, fmt_size, start, size = _chunks(encoded, is_wav)
     body = tf.io.decode_raw(_substr(encoded, fmt, 26), tf.uint8)
     body = tf.pad(body, [[0, 26 - tf.shape(body)[0]]])
-    said = tf.linalg.matvec(_FMT, tf.cast(body, tf.int64))
-    tag, channels, rate, bits, extended = tf.unstack(said)
+    numbers = tf.linalg.matvec(_FMT, tf.cast(body, tf.int64), transpose_a=True)
+    tag, channels, rate, bits, extended = tf.unstack(numbers)
     tag = tf.where((tag == _EXTENSIBLE) & (fmt_size >= 26), extended, tag)
 
     left = tf.cast(tf.strings.length(encoded), tf.int64) - start
@@ -95,7 +190,7 @@ def _decode_any(encoded):
         (start == 0, "data chunk is not in the WAV file"),
         (fmt_size < 16, "WAV file without a whole `fmt ` chunk"),
         ((channels == 0) | (rate == 0), "no channel or no rate"),
-        (rate > _MOST_RATE, _said("more hertz than allowed:", rate)),
+        (rate > _MAX_RATE, _said("more hertz than allowed:", rate)),
         (size > left, _said("WAV file ends early: bytes", size, left)),
         (~known, _said("WAV coding is not read: format, bits", tag, bits)),
     ]
@@ -111,7 +206,7 @@ def _decode_any(encoded):
     wave = _mono(wave, tf.cast(channels, tf.int32))
     finite = tf.reduce_all(tf.math.is_finite(wave))
     with tf.control_dependencies(
-        [tf.debugging.Assert(finite, ["WAV file holds samples that are no numbers"])]
+        [tf.debugging.Assert(finite, ["WAV file has samples that are not finite"])]
     ):
         return tf.identity(wave), tf.cast(rate, tf.int32)
 

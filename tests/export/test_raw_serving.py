@@ -1,5 +1,6 @@
 """Bytes on disk to logits: the same in training and in serving."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,6 +17,7 @@ from mbm_keras.preprocessing import LogMel
 from mbm_keras.preprocessing import Number
 from mbm_keras.preprocessing import Pixels
 from mbm_keras.preprocessing import Points
+from mbm_keras.preprocessing import Quantity
 from mbm_keras.preprocessing import TableRow
 from mbm_keras.preprocessing import WordIds
 from tests.helpers import assert_same
@@ -55,6 +57,11 @@ def served(tmp_path_factory):
     return model, features, path
 
 
+@pytest.fixture(scope="module")
+def loaded(served):
+    return tf.saved_model.load(str(served[-1]))
+
+
 def raw(features, rows):
     specs = features.raw_signature()
     return {
@@ -68,21 +75,19 @@ def logits(model, features, rows):
 
 
 @pytest.mark.parametrize("rows", [[0], [2], [0, 1, 2], [0, 1, 2, 3, 0, 1, 2]])
-def test_any_batch_size_gives_what_python_gives(served, rows):
-    model, features, path = served
-    loaded = tf.saved_model.load(str(path))
+def test_any_batch_size_gives_what_python_gives(served, loaded, rows):
+    model, features, _ = served
     answers = loaded.serve(raw(features, rows))
     assert_same(answers["answer_logits"], logits(model, features, rows))
     assert set(answers["answer"].numpy()) <= {b"a", b"b", b"c"}
     np.testing.assert_allclose(answers["answer_probabilities"].numpy().sum(1), 1, 1e-5)
 
 
-def test_status_says_what_became_of_every_part(served):
-    _, features, path = served
-    loaded = tf.saved_model.load(str(path))
+def test_answers_with_the_status_of_every_input(served, loaded):
+    _, features, _ = served
     answers = loaded.serve(raw(features, [0, 1, 2, 3]))
-    told = {n: answers[f"status_{n}"].numpy().tolist() for n in features.by_name}
-    assert told == {
+    seen = {n: answers[f"status_{n}"].numpy().tolist() for n in features.by_name}
+    assert seen == {
         "text": [b"ok", b"absent", b"ok", b"ok"],
         "image": [b"ok", b"ok", b"corrupt", b"absent"],
         "audio": [b"ok", b"absent", b"ok", b"absent"],
@@ -92,9 +97,8 @@ def test_status_says_what_became_of_every_part(served):
     }
 
 
-def test_a_row_without_anything_is_marked(served):
-    _, features, path = served
-    loaded = tf.saved_model.load(str(path))
+def test_a_row_without_any_input_is_marked(served, loaded):
+    _, features, _ = served
     rows = raw(features, [0, 1])
     nothing = {
         name: tf.constant(
@@ -108,22 +112,74 @@ def test_a_row_without_anything_is_marked(served):
     assert_same(answers["answer_logits"][:1], loaded.serve(rows)["answer_logits"][:1])
 
 
-def test_a_corrupt_part_counts_as_absent(served):
-    _, features, path = served
-    loaded = tf.saved_model.load(str(path))
+def test_a_corrupt_input_is_treated_as_absent(served, loaded):
+    _, features, _ = served
     one = raw(features, [2])
     absent = {**one, **dict.fromkeys(("image", "clip", "sweep"), tf.constant([b""]))}
     left, right = loaded.serve(one), loaded.serve(absent)
     assert_same(left["answer_logits"], right["answer_logits"])
 
 
-def test_arrays_are_served_too(served):
-    model, features, path = served
+def test_a_corrupt_neighbor_changes_no_answer(served, loaded):
+    _, features, _ = served
+    rows = raw(features, [0, 1, 2, 3])
+    broken = ("image", "audio", "clip", "sweep")
+    rows |= {n: tf.concat([rows[n][:1], [b"no"] * 3], 0) for n in broken}
+    rows["text"] = tf.constant([RAW["text"][0], b"\xff", b"\xff", b"\xff"])
+    together, alone = loaded.serve(rows), loaded.serve(raw(features, [0]))
+    assert_same(together["answer_logits"][:1], alone["answer_logits"])
+    assert together["status_image"].numpy().tolist() == [b"ok"] + [b"corrupt"] * 3
+
+
+def test_the_default_signature_takes_raw_columns(served, loaded):
+    _, features, _ = served
+    rows = raw(features, [0, 1, 2])
+    right = loaded.serve(rows)
+    for name in ("serving_default", "serve"):
+        answers = loaded.signatures[name](**rows)
+        assert answers.keys() == right.keys()
+        assert_same(answers["answer_logits"], right["answer_logits"])
+
+
+def test_no_rows_give_no_rows(served, loaded):
+    _, features, _ = served
+    rows = {name: x[:0] for name, x in raw(features, [0]).items()}
+    one = loaded.serve(raw(features, [0]))
+    for answers in (
+        loaded.serve(rows),
+        loaded.signatures["serving_default"](**rows),
+    ):
+        assert answers.keys() == one.keys()
+        for name, value in answers.items():
+            assert value.shape == (0, *one[name].shape[1:])
+
+
+def test_the_labels_are_in_the_saved_model(loaded):
+    for labels in (loaded.labels(), loaded.signatures["labels"]()):
+        assert list(labels) == ["answer"]
+        assert labels["answer"].numpy().tolist() == [b"a", b"b", b"c"]
+
+
+def test_without_labels_there_is_no_signature_of_them(served, tmp_path):
+    keras_input = keras.Input((2,), dtype="int32", name="words")
+    x = keras.ops.cast(keras_input, "float32")
+    model = keras.Model([keras_input], {"price": keras.layers.Dense(1)(x)})
+    features = Features(words=WordIds(2, ["one"]))
+    save(model, features, tmp_path, targets={"price": Quantity(0.0, 1.0)})
+    loaded = tf.saved_model.load(str(tmp_path))
+    assert "labels" not in loaded.signatures
+    answers = loaded.signatures["serving_default"](words=tf.constant(["one", ""]))
+    assert answers["price"].shape == (2,)
+    assert answers["status_words"].numpy().tolist() == [b"ok", b"absent"]
+
+
+def test_arrays_are_served_too(served, loaded):
+    model, features, _ = served
     arrays, _ = features.decode_batch(raw(features, [0, 1]))
-    inputs = [arrays[t.name] for t in model.inputs]
-    loaded = tf.saved_model.load(str(path))
-    answers = loaded.predict(inputs)
-    assert_same(answers["answer"], logits(model, features, [0, 1]))
+    inputs = {t.name: arrays[t.name] for t in model.inputs}
+    right = logits(model, features, [0, 1])
+    assert_same(loaded.predict(list(inputs.values()))["answer"], right)
+    assert_same(loaded.signatures["predict"](**inputs)["answer"], right)
 
 
 @pytest.mark.slow
@@ -132,20 +188,30 @@ def test_serves_without_keras_and_without_us(served):
     right = np.asarray(logits(model, features, range(4)))
     with alone() as process:
         assert compare(path, RAW, {"answer": right}, process) < 1e-4
-    wrong = pytest.raises(ValueError, match="differs from the Keras model by 1")
+    wrong = pytest.raises(ValueError, match="a difference of 1")
     with wrong, alone() as process:
         compare(path, RAW, {"answer": right + 1.0}, process)
 
 
-def test_a_served_model_that_is_none_is_an_error(tmp_path):
-    wrong = pytest.raises(ValueError, match="does not serve on its own")
+def test_a_folder_without_a_saved_model_is_an_error(tmp_path):
+    wrong = pytest.raises(ValueError, match="to answer without Keras")
     with wrong, alone() as process:
         compare(tmp_path, {"text": [b"a"]}, {"answer": np.zeros((1, 3))}, process)
 
 
 def test_rejects_other_names(served, tmp_path):
     model, features, _ = served
-    with pytest.raises(ValueError, match="the features are"):
+    with pytest.raises(ValueError, match="to be the keys of the features"):
         save(model, Features(text=features.by_name["text"]), tmp_path / "x")
-    with pytest.raises(ValueError, match="the targets are"):
+    with pytest.raises(ValueError, match="targets of outputs of"):
         save(model, features, tmp_path / "x", targets={"reply": Label(["a"])})
+
+
+def test_rejects_results_of_one_name(served, tmp_path):
+    x = keras.Input((2,), dtype="int32", name="words")
+    y = keras.layers.Dense(1)(keras.ops.cast(x, "float32"))
+    model = keras.Model([x], {"y": y, "y_logits": y})
+    features = Features(words=WordIds(2, ["one"]))
+    targets = {"y_logits": Quantity(0.0, 1.0)}
+    with pytest.raises(ValueError, match="results with different names"):
+        save(model, features, tmp_path / "x", targets=targets)

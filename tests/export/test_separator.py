@@ -16,6 +16,7 @@ from mbm_keras.preprocessing import Faces
 from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import Sounds
 from mbm_keras.preprocessing import Waveform
+from tests.helpers import decode_one
 from tests.helpers import npy_bytes
 
 RATE, RNG = 4_000, np.random.default_rng(0)
@@ -72,17 +73,37 @@ def test_a_mixture_becomes_a_sound_per_speaker(tmp_path):
 @pytest.mark.parametrize(
     "subtype, channels", [("PCM_U8", 1), ("PCM_24", 2), ("FLOAT", 6), ("DOUBLE", 1)]
 )
-def test_any_wav_is_heard_as_its_mean_channel(subtype, channels):
+def test_any_wav_becomes_its_mean_channel(subtype, channels):
     wave = RNG.uniform(-0.9, 0.9, (640, channels))
-    heard = Waveform(RATE, 0.16)(tf.constant(wav_bytes(wave, subtype=subtype)))
-    np.testing.assert_allclose(heard, wave.mean(axis=1), atol=0.01)
+    mixed = decode_one(Waveform(RATE, 0.16), wav_bytes(wave, subtype=subtype))
+    np.testing.assert_allclose(mixed, wave.mean(axis=1), atol=0.01)
 
 
-def test_beside_every_model_stands_what_it_decodes(tmp_path):
+def test_the_preprocessors_are_with_the_model(tmp_path):
     features = Features(mixture=Waveform(RATE, 0.16))
     separator = tiny_separator(features)
     save(separator, features, tmp_path)
-    told = json.loads((tmp_path / "assets.extra" / "features.json").read_text())
-    assert told == {
-        "mixture": {"preprocessor": "Waveform", "sample_rate": RATE, "seconds": 0.16}
-    }
+    saved = json.loads((tmp_path / "assets.extra" / "features.json").read_text())
+    config = {"preprocessor": "Waveform", "sample_rate": RATE, "seconds": 0.16}
+    assert saved == {"inputs": {"mixture": config}, "keys": {"mixture": "mixture"}}
+
+
+def test_sounds_are_encoded_and_decoded():
+    waves = RNG.uniform(-1, 1, (3, 2, 640)).astype("float32")
+    values = [[wav_bytes(wave) for wave in pair] for pair in waves]
+    values[1][0] = b"no sound"
+    sounds = Sounds(RATE)
+    sounds.adapt([values[0]])
+    assert sounds.config() == {"sample_rate": RATE, "seconds": 0.16}
+    encoded = sounds.encode(values)
+    assert sounds.known(encoded).tolist() == [True, False, True]
+    np.testing.assert_allclose(encoded[[0, 2]], waves[[0, 2]], atol=1e-6)
+    files = sounds.decode(tf.constant(encoded[:1]), "speakers")["speakers"].numpy()
+    again, rate = soundfile.read(io.BytesIO(files[0, 1]), dtype="float32")
+    assert rate == RATE
+    np.testing.assert_allclose(again, waves[0, 1], atol=1e-4)
+
+
+def test_sounds_of_no_length_are_not_encoded():
+    with pytest.raises(ValueError, match="a length in seconds"):
+        Sounds(RATE).encode([b""])

@@ -31,8 +31,8 @@ def test_an_image_becomes_a_sentence(search, tmp_path):
     answers = served.serve({"image": tf.constant(pictures)})
     np.testing.assert_array_equal(answers["words_ids"], ids)
     for sentence, row in zip(answers["words"].numpy().tolist(), ids, strict=True):
-        told = [WORDS[i - 3] for i in row if i > 2]
-        assert sentence.decode() == " ".join(told)
+        words = [WORDS[i - 3] for i in row if i > 2]
+        assert sentence.decode() == " ".join(words)
     broken = served.serve({"image": tf.constant([b"no picture", b""])})
     assert broken["status_image"].numpy().tolist() == [b"corrupt", b"absent"]
     assert broken["answered"].numpy().tolist() == [False, False]

@@ -1,4 +1,4 @@
-"""Features: parts that are absent or corrupt, batches, and the way to disk."""
+"""Features: absent and corrupt values, batches, names, and saving."""
 
 import json
 
@@ -7,12 +7,16 @@ import pytest
 import tensorflow as tf
 
 from mbm_keras.inputs import InputSpec
+from mbm_keras.preprocessing import PREPROCESSORS
+from mbm_keras.preprocessing import TARGETS
 from mbm_keras.preprocessing import Category
 from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import LogMel
 from mbm_keras.preprocessing import Number
 from mbm_keras.preprocessing import Pixels
+from mbm_keras.preprocessing import Sounds
 from mbm_keras.preprocessing import TableRow
+from mbm_keras.preprocessing import Target
 from mbm_keras.preprocessing import WordIds
 from tests.helpers import assert_same
 from tests.helpers import image_bytes
@@ -45,7 +49,38 @@ def raw(features):
     return {name: tf.constant(RAW[name], spec.dtype) for name, spec in specs.items()}
 
 
-def test_says_what_became_of_every_part(features, raw):
+class Loud(tf.Module):
+    """A preprocessor of a user's own: the text in capitals, `loud` times."""
+
+    modality = "text"
+    raw = tf.TensorSpec((), tf.string)
+    array = tf.TensorSpec((), tf.string)
+
+    def __init__(self, loud):
+        super().__init__(name="loud")
+        self.loud = loud
+
+    def decode(self, batch):
+        return tf.strings.join([tf.strings.upper(batch)] * self.loud), batch != ""
+
+    def explain(self, value):
+        return ""
+
+    def adapt(self, values):
+        self.loud = len(values)
+
+    def sizes(self):
+        return {"loud": self.loud}
+
+    def config(self):
+        return {"loud": self.loud}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+def test_gives_the_status_of_every_value(features, raw):
     arrays, status = features.decode_batch(raw)
     np.testing.assert_array_equal(
         status, [[0, 0, 0, 0], [1, 0, 2, 1], [2, 1, 0, 0], [0, 2, 1, 1]]
@@ -54,7 +89,7 @@ def test_says_what_became_of_every_part(features, raw):
     assert (arrays["image"].numpy()[2:] == 0).all()
 
 
-def test_a_bad_neighbour_changes_nothing(features, raw):
+def test_a_corrupt_neighbor_changes_nothing(features, raw):
     together, _ = features.decode_batch(raw)
     alone, _ = features.decode_batch({name: x[:1] for name, x in raw.items()})
     for name in alone:
@@ -89,10 +124,83 @@ def test_comes_back_from_disk_as_plain_json(features, raw, tmp_path):
         assert_same(left, right)
 
 
+def test_no_rows_give_no_rows(features, raw):
+    arrays, status = features.decode_batch({name: x[:0] for name, x in raw.items()})
+    assert status.shape == (0, 4)
+    for key, f in features.by_key.items():
+        assert arrays[key].shape == (0, *f.array.shape)
+
+
+def test_all_corrupt_is_all_zeros(features, raw):
+    broken = {"text": b"\xff", "image": b"no", "audio": b"no"}
+    broken = {name: tf.constant([x] * 3) for name, x in broken.items()}
+    raw = {name: x[1:2] for name, x in raw.items()}
+    raw |= {"age": tf.fill([3], np.nan), "city": tf.fill([3], "")}
+    arrays, status = features.decode_batch({**raw, **broken})
+    assert status.numpy().tolist() == [[2, 2, 2, 1]] * 3
+    assert not any(x.numpy().any() for x in arrays.values())
+
+
+def test_a_missing_column_is_an_error(features, raw):
+    del raw["city"]
+    with pytest.raises(ValueError, match="Expected the raw columns .*city"):
+        features.decode_batch(raw)
+
+
 def test_an_unknown_preprocessor_in_the_file_is_an_error(tmp_path):
-    (tmp_path / "f.json").write_text('{"a": {"preprocessor": "Popen"}}')
-    with pytest.raises(ValueError, match="'Popen' for 'a'"):
+    content = '{"inputs": {"a": {"preprocessor": "Popen"}}, "keys": {"a": "a"}}'
+    (tmp_path / "f.json").write_text(content)
+    with pytest.raises(ValueError, match="'Popen' for the input 'a'"):
         Features.load(tmp_path / "f.json")
+
+
+def test_a_class_of_a_user_is_loaded_where_it_is_given(tmp_path):
+    path = tmp_path / "features.json"
+    Features(text=Loud(2)).save(path)
+    with pytest.raises(ValueError, match="in `custom`"):
+        Features.load(path)
+    again = Features.load(path, custom={"Loud": Loud})
+    arrays, status = again.decode_batch({"text": tf.constant(["a", ""])})
+    assert arrays["text"].numpy().tolist() == [b"AA", b""]
+    assert status.numpy().tolist() == [[0], [1]]
+
+
+def test_what_is_not_a_preprocessor_is_an_error():
+    with pytest.raises(ValueError, match="`Preprocessor` for the input 'a'"):
+        Features(a=tf.Module())
+
+
+@pytest.mark.parametrize("kind", PREPROCESSORS.values())
+def test_every_preprocessor_follows_the_protocol(kind):
+    methods = ("decode", "explain", "adapt", "sizes", "config", "from_config")
+    assert issubclass(kind, tf.Module) and kind.modality
+    assert all(callable(getattr(kind, name)) for name in methods)
+
+
+@pytest.mark.parametrize("kind", TARGETS.values())
+def test_every_target_follows_the_protocol(kind):
+    target = kind(8_000) if kind is Sounds else kind()
+    assert isinstance(target, Target)
+    assert kind.from_config(target.config()).config() == target.config()
+
+
+NAMES = [
+    "Review Text", "größe (m²)", "1text", "a.b", "a_b", "km/h", "class", "serve",
+    "present", "text", "text_tower", "Name", "name", "self", "x" * 300,
+]  # fmt: skip
+
+
+def test_columns_may_have_any_name(tmp_path):
+    features = Features(**{name: WordIds(1, [name]) for name in NAMES})
+    raw = {name: tf.constant(["a", ""]) for name in NAMES}
+    arrays, status = features.decode_batch(raw)
+    assert len({key.lower() for key in arrays}) == len(NAMES) + 1
+    assert arrays["present"].dtype == tf.bool and status.shape == (2, len(NAMES))
+    assert {"text", "serve", "Name", "a_b"} <= set(arrays)
+    features.save(tmp_path / "features.json")
+    assert Features.load(tmp_path / "features.json").keys == features.keys
+    saved = json.loads((tmp_path / "features.json").read_text(encoding="utf-8"))
+    assert saved["keys"] == features.keys
 
 
 def test_inputs_are_what_builders_ask_for(features):

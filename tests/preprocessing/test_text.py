@@ -1,11 +1,13 @@
-"""WordIds and Caption: lookup, padding, cutting, unknown words, any letters."""
+"""WordIds, CaptionIds and Caption: lookup, padding, cutting, unknown words."""
 
 import pytest
 import tensorflow as tf
 
 from mbm_keras.preprocessing import Caption
+from mbm_keras.preprocessing import CaptionIds
 from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import WordIds
+from tests.helpers import assert_corrupt
 
 
 @pytest.mark.parametrize(
@@ -19,8 +21,8 @@ from mbm_keras.preprocessing import WordIds
     ],
 )
 def test_ids(text, ids):
-    words = WordIds(3, ["ein", "café"])
-    assert words(tf.constant(text)).numpy().tolist() == ids
+    found, decoded = WordIds(3, ["ein", "café"]).decode(tf.constant([text]))
+    assert found.numpy().tolist() == [ids] and bool(decoded[0]) == bool(text)
 
 
 def test_learns_words_by_frequency_and_the_longest_text():
@@ -36,39 +38,52 @@ def test_no_words_is_an_error():
         WordIds().adapt(["", "!?"])
 
 
-def test_invalid_utf_8_is_refused():
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        WordIds(3, ["a"])(tf.constant(b"\xff\xfe"))
+def test_invalid_utf_8_is_corrupt():
+    assert_corrupt(WordIds(3, ["a"]), b"a \xff\xfe", "not valid UTF-8")
+
+
+def test_an_empty_vocabulary_knows_no_word():
+    ids, _ = WordIds(2, []).decode(tf.constant(["a b c", ""]))
+    assert ids.numpy().tolist() == [[1, 1], [0, 0]]
 
 
 def test_a_caption_has_an_end_and_comes_back():
     caption = Caption(4, ["ein", "café"])
-    ids = caption(tf.constant("Ein Café, ein"))
-    assert ids.numpy().tolist() == [3, 4, 3, 2]
-    ids, good = caption.many(tf.constant(["ein unbekannt", "CAFÉ."]))
-    assert ids.numpy().tolist() == [[3, 1, 2, 0], [4, 2, 0, 0]]
-    assert good.numpy().all() and caption.sizes() == {"vocabulary_size": 5}
-    said = caption.decode(ids, "words")["words"].numpy().tolist()
-    assert said == [b"ein [unknown]", "café".encode()]
+    ids = caption.encode(["Ein Café, ein", "ein unbekannt", "CAFÉ."])
+    assert ids.tolist() == [[3, 4, 3, 2], [3, 1, 2, 0], [4, 2, 0, 0]]
+    assert caption.known(ids).all()
+    assert caption.ids.sizes() == {"vocabulary_size": 5}
+    sentences = caption.decode(ids, "words")["words"].numpy()
+    assert [s.decode() for s in sentences] == ["ein café ein", "ein [unknown]", "café"]
 
 
 def test_captions_are_not_cut():
-    caption = Caption(4, ["ein", "café"])
+    caption = CaptionIds(4, ["ein", "café"])
     texts = ["ein ein ein ein", "!?", b"\xff", "ein [end]", "ein ein ein"]
-    ids, good = caption.many(tf.constant(texts))
-    assert good.numpy().tolist() == [False, False, False, True, True]
+    ids, decoded = caption.decode(tf.constant(texts))
+    assert decoded.numpy().tolist() == [False, False, False, True, True]
     assert not ids.numpy()[:3].any()
     assert ids.numpy()[3].tolist() == [3, 1, 2, 0]  # the word, not the end
-    with pytest.raises(tf.errors.InvalidArgumentError, match="(?s)1 to.*3.*words"):
-        caption(tf.constant(texts[0]))
+    assert_corrupt(caption, texts[0].encode(), "1 to 3 words")
+    assert_corrupt(caption, b"\xff", "not valid UTF-8")
+
+
+def test_captions_that_are_cut_or_missing_are_not_known():
+    caption = Caption(4, ["ein", "café"])
+    encoded = caption.encode(["ein ein ein ein", None, "", "ein"])
+    assert caption.known(encoded).tolist() == [False, False, False, True]
 
 
 def test_captions_learn_a_length_that_holds_the_end():
     caption = Caption()
     caption.adapt(["b a", "", "a c a!"])
-    assert caption.sequence_length == 4
-    assert caption(tf.constant("a c a")).numpy()[-1] == Caption.end
+    assert caption.ids.sequence_length == 4
+    assert caption.encode(["a c a"])[0, -1] == CaptionIds.end
+    assert Caption.from_config(caption.config()).config() == caption.config()
     with pytest.raises(ValueError, match="no word"):
         Caption().adapt(["", "!?"])
-    features = Features(caption=caption)
+
+
+def test_the_ids_of_a_caption_can_be_an_input():
+    features = Features(caption=Caption(4, ["ein", "café", "zwei"]).ids)
     assert features.inputs()[0].sizes["vocabulary_size"] == 6

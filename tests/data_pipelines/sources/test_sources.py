@@ -16,7 +16,7 @@ from data_pipelines import sources
 from data_pipelines.datasets import keypad
 from data_pipelines.decoding.decode import decode
 from data_pipelines.sources import tfds as tfds_source
-from mbm_keras.preprocessing import Caption
+from mbm_keras.preprocessing import CaptionIds
 from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import Label
 from mbm_keras.preprocessing import LogMel
@@ -130,7 +130,7 @@ def test_every_caption_of_a_picture_makes_a_row(tmp_path):
     assert frame["caption"].to_list() == told[0] + told[2]
     assert frame["image"][0] == frame["image"][2] == image_bytes("JPEG", seed=0)
     rows = sources.open_table(frame, columns={"caption": "text", "image": "image"})
-    features = Features(image=Pixels(8), caption=Caption(5))
+    features = Features(image=Pixels(8), caption=CaptionIds(5))
     features.adapt({"caption": frame["caption"].to_list()})
     samples, _, broken = decode(rows, features, {})
     assert len(samples) == 4 and broken == []
