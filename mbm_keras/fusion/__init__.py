@@ -1,10 +1,11 @@
 """Fusion layers: several embeddings or sequences in, one embedding out.
 
-A fusion file never knows which modality it is given. Every layer is called as
-`fusion(inputs, present=present)`, where `present` is `(batch, n)` bool or None:
-the output does not depend on the content of an absent input. The import line below
-is the registration: `FUSIONS` has the class of each file by the file's name. A layer
-with `takes_sequences = True` needs towers built with `pool=False`.
+A fusion does not know the modalities of its inputs. It is called as
+`fusion(inputs, present=present)`, with `present` `(batch, n)` bool or None. Its output
+does not depend on the content of an absent input, and it works with every subset of at
+least one input. The import line is the registration: `FUSIONS` has the class of each
+file by the file's name. A layer with `takes_sequences = True` takes the sequences of
+towers built with `pool=False`.
 """
 
 from mbm_keras.fusion.attention import AttentionFusion

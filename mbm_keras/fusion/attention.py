@@ -1,4 +1,6 @@
-"""Attention over the modalities."""
+"""Additive attention over the modalities."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,27 +14,28 @@ from mbm_keras.layers import zero_absent
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.attention")
 class AttentionFusion(keras.layers.Layer):
-    """One weight per modality and example, from an additive attention.
+    """Weighs the modalities of each row by additive attention.
 
-        u_i = W_i x_i + b_i                 one width for all
+        u_i = W_i x_i + b_i
         a   = softmax_i(v . tanh(U u_i))    over the present modalities
         out = sum_i a_i u_i
 
     Source: Yang et al. 2016, "Hierarchical Attention Networks for Document
-    Classification", https://doi.org/10.18653/v1/N16-1174, section 2.2 (there over
-    words). Deviation: each modality has a projection of its own before it.
+    Classification", https://doi.org/10.18653/v1/N16-1174, section 2.2 (over
+    words). Deviation: over modalities, each with a projection `W_i` of its own.
 
     Args:
-        units: Width of the fused embedding.
+        units: int > 0, width of the fused embedding.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
-        return_weights: True to also return the weights.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
+        return_weights: bool. True to return the weights as well.
 
     Returns:
-        `(batch, units)`; and if `return_weights`, `(batch, n)` that sum to 1 and
-        are 0 for the absent.
+        `(batch, units)`, float; if `return_weights`, also the weights `(batch, n)`,
+        which sum to 1 and are 0 for absent inputs.
 
     Raises:
         ValueError: If called with anything but a list of embeddings.
@@ -40,7 +43,7 @@ class AttentionFusion(keras.layers.Layer):
 
     takes_sequences = False
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
 

@@ -1,4 +1,6 @@
-"""Concatenation of embeddings and one dense layer."""
+"""Concatenation of the embeddings, and one dense layer."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -10,26 +12,27 @@ from mbm_keras.layers import zero_absent
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.concatenation")
 class ConcatenationFusion(keras.layers.Layer):
-    """Lays the embeddings side by side and mixes them.
+    """Concatenates the embeddings and applies a dense layer.
 
         out = relu(W [p_1 x_1, ..., p_n x_n, p] + b)
 
-    with `p_i` 1 where input `i` is present and 0 where not: an absent embedding is
-    zero, and the flags `p` tell it from one that happens to be.
+    with `p_i` 1 if input `i` is present, else 0. An absent embedding is zeros; the
+    flags `p` distinguish it from a present embedding of zeros.
 
     Source: Ngiam et al. 2011, "Multimodal Deep Learning",
     https://icml.cc/2011/papers/399_icmlpaper.pdf, section 3 (a layer over the
-    concatenated representations). Deviation: the flags; ReLU for their RBM.
+    concatenated representations). Deviations: the flags; ReLU instead of an RBM.
 
     Args:
-        units: Width of the fused embedding.
+        units: int > 0, width of the fused embedding.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
 
     Returns:
-        `(batch, units)`.
+        `(batch, units)`, float.
 
     Raises:
         ValueError: If called with anything but a list of embeddings.
@@ -37,14 +40,14 @@ class ConcatenationFusion(keras.layers.Layer):
 
     takes_sequences = False
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
 
     def build(self, shapes):
         check_embeddings(self, shapes)
-        together = sum(shape[-1] for shape in shapes) + len(shapes)
-        self.mix = dense(self, together, self.units, "relu")
+        width = sum(shape[-1] for shape in shapes) + len(shapes)
+        self.mix = dense(self, width, self.units, "relu")
 
     def call(self, embeddings, present=None):
         kept = zero_absent(embeddings, present)

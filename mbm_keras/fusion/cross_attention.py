@@ -1,14 +1,16 @@
-"""Cross-attention: every modality asks the others."""
+"""Cross-attention: every modality attends to the others."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
 from mbm_keras.fusion.dense import dense_each
-from mbm_keras.fusion.tokens import always
-from mbm_keras.fusion.tokens import built_blocks
-from mbm_keras.fusion.tokens import built_norm
-from mbm_keras.fusion.tokens import check_sequences
-from mbm_keras.fusion.tokens import tokens_of
+from mbm_keras.fusion.shapes import check_sequences
+from mbm_keras.fusion.tokens import all_valid
+from mbm_keras.fusion.tokens import build_blocks
+from mbm_keras.fusion.tokens import build_norm
+from mbm_keras.fusion.tokens import project_tokens
 from mbm_keras.layers import masked_mean
 from mbm_keras.layers import repeat_for
 from mbm_keras.layers import zero_absent
@@ -16,83 +18,100 @@ from mbm_keras.layers import zero_absent
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.cross_attention")
 class CrossAttentionFusion(keras.layers.Layer):
-    """Every sequence attends to the places of all the others, at the same time.
+    """Every sequence attends to the steps of all others, in parallel.
 
         t_i = W_i x_i + b_i
-        t_i = block_i(t_i, [null, t_1, ..., t_(i-1), t_(i+1), ..., t_n])    depth times
+        t_i = block_i(t_i, [null, t_1, ..., t_(i-1), t_(i+1), ..., t_n])
         out = sum_i p_i mean(norm(t_i))
 
-    `null` is a place of the layer's own, for a modality that finds no other present.
+    with `block_i` applied `num_blocks` times, and `p_i` 1 if input `i` is present, else
+    0. `null` is a learned token, the context of a modality if no other is present.
 
     Source: Lu et al. 2019, "ViLBERT: Pretraining Task-Agnostic Visiolinguistic
     Representations for Vision-and-Language Tasks", https://arxiv.org/abs/1908.02265,
     section 2.2 (co-attentional layers). Deviations: any number of inputs; no
-    self-attention between the layers; the null place.
+    self-attention between the layers; the null token.
 
     Args:
-        units: Width of the tokens and of the fused embedding.
-        num_heads: Attention heads of a block.
-        depth: Number of blocks of each modality.
-        dropout: Rate of dropout in the blocks.
+        units: int > 0, width of the tokens and of the fused embedding, a multiple of
+            `num_heads`.
+        num_heads: int > 0, attention heads of a block.
+        num_blocks: int >= 0, blocks of each modality.
+        dropout: float in [0, 1), dropout rate in the blocks.
 
     Call arguments:
-        inputs: List of `n` tensors `(batch, width_i)` or `(batch, places_i,
-            width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
-        mask, inputs_mask: Filled in by Keras, the first where `inputs` come alone,
-            the second where `present` comes too: the padding of each sequence, which
-            does not count.
+        inputs: List of `n` tensors, float: embeddings `(batch, width_i)` or sequences
+            `(batch, steps_i, width_i)`.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
+        mask, inputs_mask: Lists of `n` masks, `(batch, steps_i)` bool, False for
+            padding, or None. Keras fills in the first if `inputs` is the only argument,
+            and the second if `present` is given as well.
 
     Returns:
-        `(batch, units)`.
+        `(batch, units)`, float.
 
     Raises:
         ValueError: If called with anything but a list of embeddings and sequences, or
-            `units` is no multiple of `num_heads`.
+            `units` is not a multiple of `num_heads`.
     """
 
     takes_sequences = True
 
-    def __init__(self, units, num_heads=4, depth=1, dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        units: int,
+        num_heads: int = 4,
+        num_blocks: int = 1,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.units = units
         self.num_heads = num_heads
-        self.depth = depth
+        self.num_blocks = num_blocks
         self.dropout = dropout
         self.supports_masking = True
 
     def build(self, shapes):
         check_sequences(self, shapes)
-        self.values = dense_each(self, shapes, self.units)
+        self.projections = dense_each(self, shapes, self.units)
         self.null = self.add_weight(
             (1, self.units), keras.initializers.RandomNormal(0.02), name="null"
         )
         self.blocks = [
-            built_blocks(self, self.units, self.depth, crosses=True) for _ in shapes
+            build_blocks(self, self.units, self.num_blocks, crosses=True)
+            for _ in shapes
         ]
-        self.norm = built_norm(self, self.units)
+        self.norm = build_norm(self, self.units)
 
     def call(self, inputs, present=None, mask=None, inputs_mask=None, training=None):
-        t, counts = tokens_of(inputs, self.values, present, mask or inputs_mask)
-        null, known = repeat_for(self.null, t[0]), always(t[0], 1)
-        for depth in range(self.depth):
-            asked = []
+        masks = mask or inputs_mask
+        t, valid = project_tokens(inputs, self.projections, present, masks)
+        null, null_valid = repeat_for(self.null, t[0]), all_valid(t[0], 1)
+        # The mask of the null token and the steps of all others, for each modality.
+        others_valid = [
+            ops.concatenate([null_valid, *valid[:i], *valid[i + 1 :]], axis=1)
+            for i in range(len(t))
+        ]
+        for layer in range(self.num_blocks):
+            attended = []
             for i, x in enumerate(t):
                 others = ops.concatenate([null, *t[:i], *t[i + 1 :]], axis=1)
-                here = ops.concatenate([known, *counts[:i], *counts[i + 1 :]], axis=1)
-                asked.append(self.blocks[i][depth](x, others, here, training=training))
-            t = zero_absent(asked, present)
-        means = [masked_mean(self.norm(x), c) for x, c in zip(t, counts, strict=True)]
-        return sum(means)  # (batch, units), zeros of the absent
+                block = self.blocks[i][layer]
+                attended.append(block(x, others, others_valid[i], training=training))
+            t = zero_absent(attended, present)  # (batch, steps_i, units) each
+        means = [masked_mean(self.norm(x), v) for x, v in zip(t, valid, strict=True)]
+        return sum(means)  # (batch, units); the mean of an absent input is zeros
 
     def compute_mask(self, inputs, mask=None):
-        return None  # the places are gone, and their mask with them
+        return None  # the output has no steps
 
     def get_config(self):
         return {
             **super().get_config(),
             "units": self.units,
             "num_heads": self.num_heads,
-            "depth": self.depth,
+            "num_blocks": self.num_blocks,
             "dropout": self.dropout,
         }

@@ -1,33 +1,54 @@
-"""The dense layers that fusions are made of."""
+"""The dense layers that fusions consist of."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 
-def dense(layer, width, units, activation=None, use_bias=True):
-    """A built dense layer of a fusion's own precision.
+def dense(
+    layer: keras.layers.Layer,
+    width: int,
+    units: int,
+    activation: str | None = None,
+    use_bias: bool = True,
+) -> keras.layers.Dense:
+    """A built dense layer with the dtype policy of a fusion.
 
     Args:
         layer: The fusion.
-        width: Size of the last axis that comes in.
-        units: Size of the last axis that goes out.
+        width: int > 0, size of the last axis of the input.
+        units: int > 0, size of the last axis of the output.
         activation: As for `keras.layers.Dense`.
         use_bias: As for `keras.layers.Dense`.
+
+    Returns:
+        The layer, from `(..., width)` to `(..., units)`.
     """
-    made = keras.layers.Dense(
+    built = keras.layers.Dense(
         units, activation, use_bias=use_bias, dtype=layer.dtype_policy
     )
-    made.build((None, width))
-    return made
+    built.build((None, width))
+    return built
 
 
-def dense_each(layer, shapes, units, activation=None, use_bias=True):
-    """One such layer for each input, see `dense`.
+def dense_each(
+    layer: keras.layers.Layer,
+    shapes: Sequence[Any],
+    units: int,
+    activation: str | None = None,
+    use_bias: bool = True,
+) -> list[keras.layers.Dense]:
+    """A dense layer for each input of a fusion, see `dense`.
 
     Args:
         layer: The fusion.
-        shapes: Shapes of its inputs.
-        units: Size of the last axis that goes out, the same for all.
+        shapes: Shapes of its `n` inputs.
+        units: int > 0, size of the last axis of all outputs.
         activation: As for `keras.layers.Dense`.
         use_bias: As for `keras.layers.Dense`.
+
+    Returns:
+        List of `n` layers.
     """
     return [dense(layer, shape[-1], units, activation, use_bias) for shape in shapes]

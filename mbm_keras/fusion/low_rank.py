@@ -1,36 +1,39 @@
-"""Low-rank multimodal fusion: the tensor product without the tensor."""
+"""Low-rank multimodal fusion: tensor fusion with weights of low rank."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
+from mbm_keras.fusion.outer import prepend_one
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.low_rank")
 class LowRankFusion(keras.layers.Layer):
-    """Tensor fusion whose weights are a sum of `rank` products.
+    """Tensor fusion with a weight tensor that is a sum of `rank` products.
 
         out = sum_r w_r prod_i ([1; x_i] F_i^(r)) + b
 
-    The ones keep the products of fewer modalities; an absent `x_i` is 0.
+    The ones add the products of fewer modalities. An absent `x_i` is zeros.
 
     Source: Liu et al. 2018, "Efficient Low-rank Multimodal Fusion with
     Modality-Specific Factors", https://arxiv.org/abs/1806.00064, section 3.3, with the
     weights `w_r` of the authors' code. Deviation: none.
 
     Args:
-        units: Width of the fused embedding.
-        rank: Number of products.
+        units: int > 0, width of the fused embedding.
+        rank: int > 0, number of products.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
 
     Returns:
-        `(batch, units)`.
+        `(batch, units)`, float.
 
     Raises:
         ValueError: If called with anything but a list of embeddings.
@@ -38,7 +41,7 @@ class LowRankFusion(keras.layers.Layer):
 
     takes_sequences = False
 
-    def __init__(self, units, rank=4, **kwargs):
+    def __init__(self, units: int, rank: int = 4, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
         self.rank = rank
@@ -55,15 +58,11 @@ class LowRankFusion(keras.layers.Layer):
         self.bias = self.add_weight((self.units,), "zeros", name="b")
 
     def call(self, embeddings, present=None):
-        products = [
-            ops.pad(x, [[0, 0], [1, 0]], constant_values=1.0) @ factor
-            for x, factor in zip(
-                zero_absent(embeddings, present), self.factors, strict=True
-            )
-        ]
+        x = prepend_one(zero_absent(embeddings, present))  # (batch, 1 + width_i) each
+        products = [x_i @ factor for x_i, factor in zip(x, self.factors, strict=True)]
         product = ops.reshape(math.prod(products), (-1, self.rank, self.units))
         weight = ops.reshape(self.weight, (1, self.rank, 1))
-        return ops.sum(weight * product, axis=1) + self.bias
+        return ops.sum(weight * product, axis=1) + self.bias  # (batch, units)
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "rank": self.rank}

@@ -1,12 +1,13 @@
-"""Multiplicative interactions by a matrix that the other inputs make."""
+"""Multiplicative interaction by a matrix computed from the other inputs."""
 
 import math
+from typing import Any
 
 import keras
 
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.outer import outer
-from mbm_keras.fusion.outer import with_one
+from mbm_keras.fusion.outer import prepend_one
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.fusion.shapes import check_size
 from mbm_keras.layers import zero_absent
@@ -14,7 +15,7 @@ from mbm_keras.layers import zero_absent
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.matrix_interaction")
 class MatrixInteraction(keras.layers.Layer):
-    """Every input makes the matrix by which the next one is mapped.
+    """Each input determines the matrix that maps the next one.
 
         out = x_1' W x_2 + x_1 U + x_2 V + b
 
@@ -22,33 +23,34 @@ class MatrixInteraction(keras.layers.Layer):
 
         out = A(x_1, x_2) x_3 + b(x_1, x_2)
 
-    which is every product of the inputs and of fewer of them, mapped by one matrix. An
-    absent input is 0.
+    which is one linear map of all products of the inputs and of fewer of them. An
+    absent input is zeros.
 
     Source: Jayakumar et al. 2020, "Multiplicative Interactions and Where to Find Them",
     https://openreview.net/forum?id=rylnK6VtDH, section 3; three inputs after Liang et
-    al. 2021, "MultiBench", https://arxiv.org/abs/2107.07502. Deviation: inputs wider
-    than `inner` are first brought to that width.
+    al. 2021, "MultiBench", https://arxiv.org/abs/2107.07502. Deviation: a dense
+    layer first reduces inputs wider than `inner` to that width.
 
     Args:
-        units: Width of the fused embedding.
-        inner: The most that an input is wide; None to take them as they are.
+        units: int > 0, width of the fused embedding.
+        inner: int > 0, maximum width of an input; None for no maximum.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
 
     Returns:
-        `(batch, units)`.
+        `(batch, units)`, float.
 
     Raises:
-        ValueError: If called with anything but a list of embeddings, or if `W` would
-            be absurd.
+        ValueError: If called with anything but a list of embeddings, or a variable
+            would have more than `MAX_WEIGHTS` weights.
     """
 
     takes_sequences = False
 
-    def __init__(self, units, inner=16, **kwargs):
+    def __init__(self, units: int, inner: int | None = 16, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
         self.inner = inner
@@ -61,8 +63,8 @@ class MatrixInteraction(keras.layers.Layer):
             self.values.append(dense(self, width, self.inner) if is_wide else None)
             widths.append(self.inner if is_wide else width)
         size = math.prod(width + 1 for width in widths)
-        check_size(self, size * self.units, f"choose a smaller `inner` than {widths}")
-        # The row of the product of no input is the bias.
+        check_size(self, size * self.units, f"inner={self.inner}, widths={widths}")
+        # No bias: the product of no input is 1, and its row is the bias.
         self.map = dense(self, size, self.units, use_bias=False)
 
     def call(self, embeddings, present=None):
@@ -70,7 +72,7 @@ class MatrixInteraction(keras.layers.Layer):
             x_i if value is None else value(x_i)
             for value, x_i in zip(self.values, embeddings, strict=True)
         ]
-        return self.map(outer(with_one(zero_absent(x, present))))
+        return self.map(outer(prepend_one(zero_absent(x, present))))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "inner": self.inner}

@@ -1,4 +1,6 @@
-"""Maximum over the embeddings that are there."""
+"""Maximum over the present embeddings."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -9,23 +11,24 @@ from mbm_keras.fusion.shapes import check_embeddings
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.maximum")
 class MaximumFusion(keras.layers.Layer):
-    """Takes in every unit the largest of the present embeddings.
+    """Takes the maximum of the present embeddings, unit by unit.
 
-        out = max_i (W_i x_i + b_i)     over the present modalities, 0 without any
+        out = max_i (W_i x_i + b_i)     over the present modalities, else 0
 
     Source: Goodfellow et al. 2013, "Maxout Networks",
-    https://arxiv.org/abs/1302.4389, section 2, over modalities for the pieces of one
-    input. Deviation: none.
+    https://arxiv.org/abs/1302.4389, section 2. Deviation: over modalities instead of
+    linear maps of one input.
 
     Args:
-        units: Width of the fused embedding.
+        units: int > 0, width of the fused embedding.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
 
     Returns:
-        `(batch, units)`.
+        `(batch, units)`, float.
 
     Raises:
         ValueError: If called with anything but a list of embeddings.
@@ -33,7 +36,7 @@ class MaximumFusion(keras.layers.Layer):
 
     takes_sequences = False
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
 
@@ -45,11 +48,11 @@ class MaximumFusion(keras.layers.Layer):
         values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
         values = ops.stack(values, axis=1)  # (batch, n, units)
         if present is None:
-            return ops.max(values, axis=1)
-        here = ops.expand_dims(present, -1)
+            return ops.max(values, axis=1)  # (batch, units)
+        present = ops.expand_dims(present, -1)  # (batch, n, 1)
         lowest = ops.full_like(values, -6e4)  # finite in float16
-        largest = ops.max(ops.where(here, values, lowest), axis=1)
-        return ops.where(ops.any(here, axis=1), largest, ops.zeros_like(largest))
+        largest = ops.max(ops.where(present, values, lowest), axis=1)  # (batch, units)
+        return ops.where(ops.any(present, axis=1), largest, ops.zeros_like(largest))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}

@@ -1,4 +1,6 @@
-"""Mean of the embeddings that are there."""
+"""Mean of the present embeddings."""
+
+from typing import Any
 
 import keras
 
@@ -9,26 +11,27 @@ from mbm_keras.layers import present_mean
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.mean")
 class MeanFusion(keras.layers.Layer):
-    """Averages the present embeddings, each brought to one width first.
+    """Averages the present embeddings, after a dense layer for each.
 
         out = sum_i p_i (W_i x_i + b_i) / sum_i p_i
 
-    with `p_i` 1 where input `i` is present and 0 where not: the scale of the output
-    does not depend on how many there are.
+    with `p_i` 1 if input `i` is present, else 0. The scale of the output does not
+    depend on the number of present inputs.
 
     Source: Kiela et al. 2018, "Dynamic Meta-Embeddings for Improved Sentence
     Representations", https://arxiv.org/abs/1804.07983, section 3.1 (unweighted).
     Deviation: none.
 
     Args:
-        units: Width of the fused embedding.
+        units: int > 0, width of the fused embedding.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
 
     Returns:
-        `(batch, units)`.
+        `(batch, units)`, float.
 
     Raises:
         ValueError: If called with anything but a list of embeddings.
@@ -36,7 +39,7 @@ class MeanFusion(keras.layers.Layer):
 
     takes_sequences = False
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
 

@@ -1,44 +1,46 @@
-"""MFB: the factorised bilinear product, summed over its factors."""
+"""MFB: a factorized bilinear product, summed over its factors."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
-from mbm_keras.fusion.power import normalised
+from mbm_keras.fusion.power import power_normalize
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import ones_for_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.mfb")
 class MFBFusion(keras.layers.Layer):
-    """Multiplies the embeddings in `factors` spaces and adds these up.
+    """Multiplies the embeddings in a wide space and sums groups of units.
 
-        z   = prod_i (W_i x_i + b_i)        inner * factors wide, over the present
-        s   = z summed over its groups of `factors`
-        out = W normalise(sign(s) sqrt(|s|)) + b
+        z   = prod_i (W_i x_i + b_i)        over the present modalities
+        s_j = sum_k z_(jk)                  k = 1 ... num_factors
+        out = W normalize(s) + b
 
-    `normalise` divides by the Euclidean length.
+    with `normalize` the signed square root, divided by its Euclidean norm.
 
     Source: Yu et al. 2017, "Multi-modal Factorized Bilinear Pooling with Co-Attention
     Learning for Visual Question Answering", https://arxiv.org/abs/1708.01471, section
-    3. Deviation: any number of inputs, an absent one is a factor of 1; the root is
-    smooth about 0, see `power.normalised`.
+    3. Deviations: any number of inputs, an absent one is a factor of 1; the root of
+    `power_normalize`.
 
     Args:
-        units: Width of the fused embedding.
-        inner: Width of `s`; 1,000 in the paper.
-        factors: Size of a group; 5 in the paper.
-        dropout: Rate of dropout on `z`.
+        units: int > 0, width of the fused embedding.
+        inner: int > 0, width of `s`; 1,000 in the paper.
+        num_factors: int > 0, size of a group; 5 in the paper.
+        dropout: float in [0, 1), dropout rate of `z`.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
 
     Returns:
-        `(batch, units)`.
+        `(batch, units)`, float.
 
     Raises:
         ValueError: If called with anything but a list of embeddings.
@@ -46,30 +48,39 @@ class MFBFusion(keras.layers.Layer):
 
     takes_sequences = False
 
-    def __init__(self, units, inner=128, factors=5, dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        units: int,
+        inner: int = 128,
+        num_factors: int = 5,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.units = units
         self.inner = inner
-        self.factors = factors
+        self.num_factors = num_factors
         self.dropout = dropout
 
     def build(self, shapes):
         check_embeddings(self, shapes)
-        self.values = dense_each(self, shapes, self.inner * self.factors)
+        self.values = dense_each(self, shapes, self.inner * self.num_factors)
         self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
         self.mix = dense(self, self.inner, self.units)
 
     def call(self, embeddings, present=None, training=None):
         values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
-        z = self.drop(math.prod(ones_for_absent(values, present)), training=training)
-        s = ops.sum(ops.reshape(z, (-1, self.inner, self.factors)), axis=2)
-        return self.mix(normalised(s))  # (batch, units)
+        z = math.prod(ones_for_absent(values, present))  # (batch, inner * num_factors)
+        z = self.drop(z, training=training)
+        z = ops.reshape(z, (-1, self.inner, self.num_factors))
+        s = ops.sum(z, axis=2)  # (batch, inner)
+        return self.mix(power_normalize(s))  # (batch, units)
 
     def get_config(self):
         return {
             **super().get_config(),
             "units": self.units,
             "inner": self.inner,
-            "factors": self.factors,
+            "num_factors": self.num_factors,
             "dropout": self.dropout,
         }

@@ -1,4 +1,6 @@
-"""Mixture of experts: one expert per modality, and a gate that has seen them all."""
+"""Mixture of experts: one expert per modality, and a gate that sees all of them."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,28 +14,29 @@ from mbm_keras.layers import zero_absent
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.mixture_of_experts")
 class MixtureOfExperts(keras.layers.Layer):
-    """Weighs what each modality says by how far it is to be trusted here.
+    """Weighs the expert of each modality by a gate computed from all of them.
 
         g   = softmax_i(V [x_1, ..., x_n] + c)      over the present modalities
         out = sum_i g_i relu(W_i x_i + b_i)
 
-    with `x_i` zero where it is absent. The weights can be returned, and read.
+    with `x_i` zeros if modality `i` is absent. The weights `g` can be returned.
 
     Source: Jacobs et al. 1991, "Adaptive Mixtures of Local Experts",
-    https://doi.org/10.1162/neco.1991.3.1.79. Deviation: an expert sees its own modality
-    alone, the gate sees all.
+    https://doi.org/10.1162/neco.1991.3.1.79. Deviation: an expert sees only its own
+    modality.
 
     Args:
-        units: Width of the fused embedding.
+        units: int > 0, width of the fused embedding.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
-        return_weights: True to also return the weights.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
+        return_weights: bool. True to return the weights as well.
 
     Returns:
-        `(batch, units)`; and if `return_weights`, `(batch, n)` that sum to 1 and are 0
-        for the absent.
+        `(batch, units)`, float; if `return_weights`, also the weights `(batch, n)`,
+        which sum to 1 and are 0 for absent inputs.
 
     Raises:
         ValueError: If called with anything but a list of embeddings.
@@ -41,7 +44,7 @@ class MixtureOfExperts(keras.layers.Layer):
 
     takes_sequences = False
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
 
@@ -54,8 +57,9 @@ class MixtureOfExperts(keras.layers.Layer):
         x = zero_absent(embeddings, present)
         g = self.gate(ops.concatenate(x, axis=-1))  # (batch, n)
         g = present_softmax(g, present)
-        said = [expert(x_i) for expert, x_i in zip(self.experts, x, strict=True)]
-        fused = ops.sum(ops.expand_dims(g, -1) * ops.stack(said, axis=1), axis=1)
+        y = [expert(x_i) for expert, x_i in zip(self.experts, x, strict=True)]
+        y = ops.stack(y, axis=1)  # (batch, n, units)
+        fused = ops.sum(ops.expand_dims(g, -1) * y, axis=1)  # (batch, units)
         return (fused, g) if return_weights else fused
 
     def get_config(self):

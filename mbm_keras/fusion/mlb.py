@@ -1,6 +1,7 @@
-"""MLB: the low-rank bilinear product."""
+"""MLB: a low-rank bilinear product."""
 
 import math
+from typing import Any
 
 import keras
 
@@ -12,24 +13,25 @@ from mbm_keras.layers import ones_for_absent
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.mlb")
 class MLBFusion(keras.layers.Layer):
-    """Multiplies the embeddings in a common space.
+    """Multiplies the embeddings unit by unit in a common space.
 
         out = W (prod_i tanh(W_i x_i + b_i)) + b    over the present modalities
 
     Source: Kim et al. 2017, "Hadamard Product for Low-rank Bilinear Pooling",
-    https://arxiv.org/abs/1610.04325, section 3. Deviation: any number of inputs; an
-    absent one is a factor of 1.
+    https://arxiv.org/abs/1610.04325, section 3. Deviation: any number of inputs,
+    an absent one is a factor of 1.
 
     Args:
-        units: Width of the fused embedding.
-        inner: Width of the common space, the rank; 1,200 in the paper.
+        units: int > 0, width of the fused embedding.
+        inner: int > 0, width of the common space, the rank; 1,200 in the paper.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
 
     Returns:
-        `(batch, units)`.
+        `(batch, units)`, float.
 
     Raises:
         ValueError: If called with anything but a list of embeddings.
@@ -37,7 +39,7 @@ class MLBFusion(keras.layers.Layer):
 
     takes_sequences = False
 
-    def __init__(self, units, inner=128, **kwargs):
+    def __init__(self, units: int, inner: int = 128, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
         self.inner = inner

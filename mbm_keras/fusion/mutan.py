@@ -1,6 +1,7 @@
-"""MUTAN: a Tucker product whose core has a low rank."""
+"""MUTAN: a Tucker product with a core of low rank."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -13,7 +14,7 @@ from mbm_keras.layers import ones_for_absent
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.mutan")
 class MUTANFusion(keras.layers.Layer):
-    """Multiplies the embeddings in `rank` spaces and adds these up.
+    """Multiplies the embeddings in `rank` spaces and sums the products.
 
         x~_i = W_i x_i + b_i
         z    = sum_r prod_i (x~_i M_i^(r) + m_i^(r))    over the present modalities
@@ -21,19 +22,20 @@ class MUTANFusion(keras.layers.Layer):
 
     Source: Ben-younes et al. 2017, "MUTAN: Multimodal Tucker Fusion for Visual Question
     Answering", https://arxiv.org/abs/1705.06676, section 3.2. Deviation: any number of
-    inputs; an absent one is a factor of 1.
+    inputs, an absent one is a factor of 1.
 
     Args:
-        units: Width of the fused embedding.
-        inner: Width of `x~_i` and `z`.
-        rank: Number of products.
+        units: int > 0, width of the fused embedding.
+        inner: int > 0, width of `x~_i` and `z`.
+        rank: int > 0, number of products.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
 
     Returns:
-        `(batch, units)`.
+        `(batch, units)`, float.
 
     Raises:
         ValueError: If called with anything but a list of embeddings.
@@ -41,7 +43,7 @@ class MUTANFusion(keras.layers.Layer):
 
     takes_sequences = False
 
-    def __init__(self, units, inner=64, rank=5, **kwargs):
+    def __init__(self, units: int, inner: int = 64, rank: int = 5, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
         self.inner = inner
@@ -50,13 +52,14 @@ class MUTANFusion(keras.layers.Layer):
     def build(self, shapes):
         check_embeddings(self, shapes)
         self.values = dense_each(self, shapes, self.inner)
-        inner = [(None, self.inner)] * len(shapes)
-        self.factors = dense_each(self, inner, self.inner * self.rank)
+        inner_shapes = [(None, self.inner)] * len(shapes)
+        self.factors = dense_each(self, inner_shapes, self.inner * self.rank)
         self.mix = dense(self, self.inner, self.units)
 
     def call(self, embeddings, present=None):
         layers = zip(self.values, self.factors, embeddings, strict=True)
-        z = math.prod(ones_for_absent([f(v(x)) for v, f, x in layers], present))
+        z = [f(v(x)) for v, f, x in layers]  # (batch, rank * inner) each
+        z = math.prod(ones_for_absent(z, present))
         z = ops.sum(ops.reshape(z, (-1, self.rank, self.inner)), axis=1)
         return self.mix(z)  # (batch, units)
 

@@ -1,16 +1,20 @@
 """The outer product of embeddings."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from keras import ops
 
 
-def outer(embeddings):
-    """Every product of one unit of each embedding.
+def outer(embeddings: Sequence[Any]) -> Any:
+    """The products of all combinations of one unit of each embedding.
 
     Args:
-        embeddings: List of `(batch, width_i)`.
+        embeddings: List of tensors `(batch, width_i)`, float.
 
     Returns:
-        `(batch, product of the widths)`, the last embedding's units next to each other.
+        `(batch, product of the widths)`, float; the index of the last embedding changes
+        fastest.
     """
     product, *rest = embeddings
     for x in rest:
@@ -19,13 +23,13 @@ def outer(embeddings):
     return product
 
 
-def with_one(embeddings):
-    """The embeddings with a 1 in front, which keeps the products of fewer of them.
+def prepend_one(embeddings: Sequence[Any]) -> list[Any]:
+    """Prepends a 1 to embeddings, so that their product has those of fewer inputs.
 
     Args:
-        embeddings: List of `(batch, width_i)`.
+        embeddings: List of tensors `(batch, width_i)`, float.
 
     Returns:
-        List of `(batch, 1 + width_i)`.
+        List of tensors `(batch, 1 + width_i)`, float.
     """
     return [ops.pad(x, [[0, 0], [1, 0]], constant_values=1.0) for x in embeddings]

@@ -1,103 +1,129 @@
-"""Perceiver: a few latents that read everything there is."""
+"""Perceiver: a few latents cross-attend to all inputs."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
 from mbm_keras.fusion.dense import dense_each
-from mbm_keras.fusion.tokens import always
-from mbm_keras.fusion.tokens import built_blocks
-from mbm_keras.fusion.tokens import built_norm
-from mbm_keras.fusion.tokens import check_sequences
-from mbm_keras.fusion.tokens import tokens_of
+from mbm_keras.fusion.shapes import check_sequences
+from mbm_keras.fusion.tokens import all_valid
+from mbm_keras.fusion.tokens import build_blocks
+from mbm_keras.fusion.tokens import build_norm
+from mbm_keras.fusion.tokens import project_tokens
 from mbm_keras.layers import repeat_for
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.perceiver")
 class PerceiverFusion(keras.layers.Layer):
-    """Latents attend to all places of all modalities, and then to each other.
+    """Latents attend to all steps of all modalities, and then to each other.
 
         t   = [null, W_1 x_1 + b_1 + e_1, ..., W_n x_n + b_n + e_n]
-        z   = block_l(cross_l(z, t))                l = 1 ... depth, z_0 learned
+        z   = block_l(cross_l(z, t))                l = 1 ... num_blocks, z_0 learned
         out = mean(norm(z))
 
-    What it costs grows with the number of places, not with its square. `null` is a
-    place of the layer's own, `e_i` tells the modality.
+    The cost is linear in the number of steps. `e_i` is a learned embedding of modality
+    `i`, `null` a learned token.
 
     Source: Jaegle et al. 2021, "Perceiver: General Perception with Iterative
-    Attention", https://arxiv.org/abs/2103.03206, section 3. Deviations: one latent
-    block after each reading; no weights are shared; the null place.
+    Attention", https://arxiv.org/abs/2103.03206, section 3. Deviations: one
+    self-attention block after each cross-attention; no shared weights; the null token.
 
     Args:
-        units: Width of the latents and of the fused embedding.
-        latents: Number of latents.
-        num_heads: Attention heads of a block; a reading has one, as in the paper.
-        depth: Number of readings.
-        dropout: Rate of dropout in the blocks.
+        units: int > 0, width of the latents and of the fused embedding, a multiple of
+            `num_heads`.
+        num_latents: int > 0, number of latents.
+        num_heads: int > 0, attention heads of a self-attention block; a cross-attention
+            has one, as in the paper.
+        num_blocks: int >= 0, number of cross-attentions, each followed by a
+            self-attention block.
+        dropout: float in [0, 1), dropout rate in the blocks.
 
     Call arguments:
-        inputs: List of `n` tensors `(batch, width_i)` or `(batch, places_i,
-            width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
-        mask, inputs_mask: Filled in by Keras, the first where `inputs` come alone,
-            the second where `present` comes too: the padding of each sequence, which
-            does not count.
+        inputs: List of `n` tensors, float: embeddings `(batch, width_i)` or sequences
+            `(batch, steps_i, width_i)`.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
+        mask, inputs_mask: Lists of `n` masks, `(batch, steps_i)` bool, False for
+            padding, or None. Keras fills in the first if `inputs` is the only argument,
+            and the second if `present` is given as well.
 
     Returns:
-        `(batch, units)`.
+        `(batch, units)`, float.
 
     Raises:
         ValueError: If called with anything but a list of embeddings and sequences, or
-            `units` is no multiple of `num_heads`.
+            `units` is not a multiple of `num_heads`.
     """
 
     takes_sequences = True
 
-    def __init__(self, units, latents=8, num_heads=4, depth=2, dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        units: int,
+        num_latents: int = 8,
+        num_heads: int = 4,
+        num_blocks: int = 2,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.units = units
-        self.latents = latents
+        self.num_latents = num_latents
         self.num_heads = num_heads
-        self.depth = depth
+        self.num_blocks = num_blocks
         self.dropout = dropout
         self.supports_masking = True
 
     def build(self, shapes):
         check_sequences(self, shapes)
         normal = keras.initializers.RandomNormal(0.02)
-        self.values = dense_each(self, shapes, self.units)
-        self.kinds = self.add_weight((len(shapes), self.units), normal, name="e")
-        self.null = self.add_weight((1, self.units), normal, name="null")
-        self.z = self.add_weight((self.latents, self.units), normal, name="z")
-        self.readings = built_blocks(
-            self, self.units, self.depth, crosses=True, num_heads=1
+        self.projections = dense_each(self, shapes, self.units)
+        self.modality_embeddings = self.add_weight(
+            (len(shapes), self.units), normal, name="e"
         )
-        self.blocks = built_blocks(self, self.units, self.depth)
-        self.norm = built_norm(self, self.units)
+        self.null = self.add_weight((1, self.units), normal, name="null")
+        self.z = self.add_weight((self.num_latents, self.units), normal, name="z")
+        self.cross_blocks = build_blocks(
+            self, self.units, self.num_blocks, crosses=True, num_heads=1
+        )
+        self.blocks = build_blocks(self, self.units, self.num_blocks)
+        self.norm = build_norm(self, self.units)
 
     def call(self, inputs, present=None, mask=None, inputs_mask=None, training=None):
-        tokens, counts = tokens_of(inputs, self.values, present, mask or inputs_mask)
-        kinds = ops.cast(self.kinds, tokens[0].dtype)
-        tokens = [x + kinds[i] for i, x in enumerate(tokens)]
+        masks = mask or inputs_mask
+        tokens, valid = project_tokens(inputs, self.projections, present, masks)
+        e = ops.cast(self.modality_embeddings, tokens[0].dtype)
+        tokens = [x + e[i] for i, x in enumerate(tokens)]
+        # (batch, 1 + all steps, units) and its mask
         t = ops.concatenate([repeat_for(self.null, tokens[0]), *tokens], axis=1)
-        here = ops.concatenate([always(t, 1), *counts], axis=1)
-        z = repeat_for(self.z, t)  # (batch, latents, units)
-        for reading, block in zip(self.readings, self.blocks, strict=True):
-            z = block(reading(z, t, here, training=training), training=training)
-        return self.decoded(self.norm(z), training)
+        t_valid = ops.concatenate([all_valid(t, 1), *valid], axis=1)
+        z = repeat_for(self.z, t)  # (batch, num_latents, units)
+        for cross, block in zip(self.cross_blocks, self.blocks, strict=True):
+            z = block(cross(z, t, t_valid, training=training), training=training)
+        return self.decode(self.norm(z), training)
 
-    def decoded(self, z, training=None):
-        """The latents as one embedding."""
+    def decode(self, z: Any, training: bool | None = None) -> Any:
+        """Makes one embedding of the latents: their mean.
+
+        Args:
+            z: `(batch, num_latents, units)`, float, normalized.
+            training: bool, True in training.
+
+        Returns:
+            `(batch, units)`, float.
+        """
         return ops.mean(z, axis=1)
 
     def compute_mask(self, inputs, mask=None):
-        return None  # the places are gone, and their mask with them
+        return None  # the output has no steps
 
     def get_config(self):
         return {
             **super().get_config(),
             "units": self.units,
-            "latents": self.latents,
+            "num_latents": self.num_latents,
             "num_heads": self.num_heads,
-            "depth": self.depth,
+            "num_blocks": self.num_blocks,
             "dropout": self.dropout,
         }

@@ -1,4 +1,6 @@
-"""Product of experts: the joint posterior of Gaussians."""
+"""Product of experts: the product of one Gaussian per modality."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -10,31 +12,32 @@ from mbm_keras.layers import zero_absent
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.product_of_experts")
 class ProductOfExperts(keras.layers.Layer):
-    """Each modality gives a Gaussian; the sure ones count for more.
+    """Multiplies Gaussians; those with a small variance have a large weight.
 
         mu_i, log var_i = W_i x_i + b_i
         T_i             = p_i / (var_i + epsilon),   T_0 = 1 the prior N(0, 1)
         mu              = sum_i T_i mu_i / sum_i T_i,    var = 1 / sum_i T_i
 
-    with `p_i` 1 where modality `i` is present and 0 where not: an absent one has no
-    say, and with none at all the prior is left.
+    with `p_i` 1 if modality `i` is present, else 0. Without any input the result is the
+    prior.
 
     Source: Wu and Goodman 2018, "Multimodal Generative Models for Scalable
     Weakly-Supervised Learning", https://arxiv.org/abs/1802.05335, section 2.2.
-    Deviation: the mean is the fused embedding, nothing is drawn from it here.
+    Deviation: the mean is the fused embedding, without sampling.
 
     Args:
-        units: Width of the latent space.
-        epsilon: Least variance of a modality.
+        units: int > 0, width of the latent space.
+        epsilon: float > 0, minimum variance of a modality.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
-        return_variance: True to also return the variance.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
+        return_variance: bool. True to return the variance as well.
 
     Returns:
-        `(batch, units)`, the mean; and if `return_variance`, the variance in the same
-        shape.
+        The mean `(batch, units)`, float; if `return_variance`, also the variance
+        `(batch, units)`.
 
     Raises:
         ValueError: If called with anything but a list of embeddings.
@@ -42,7 +45,7 @@ class ProductOfExperts(keras.layers.Layer):
 
     takes_sequences = False
 
-    def __init__(self, units, epsilon=1e-3, **kwargs):
+    def __init__(self, units: int, epsilon: float = 1e-3, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
         self.epsilon = epsilon
@@ -52,13 +55,14 @@ class ProductOfExperts(keras.layers.Layer):
         self.experts = dense_each(self, shapes, 2 * self.units)
 
     def call(self, embeddings, present=None, return_variance=False):
-        made = [e(x) for e, x in zip(self.experts, embeddings, strict=True)]
-        means, logs = zip(*(ops.split(x, 2, axis=-1) for x in made), strict=True)
-        # A variance beyond e^10 has no say, and its inverse is finite in float16.
-        trust = [1 / (ops.exp(ops.clip(x, -10, 10)) + self.epsilon) for x in logs]
-        trust, means = zero_absent(trust, present), zero_absent(means, present)
-        total = 1 + sum(trust)
-        mean = sum(t * m for t, m in zip(trust, means, strict=True)) / total
+        y = [e(x) for e, x in zip(self.experts, embeddings, strict=True)]
+        # (batch, units) each
+        mu, log_var = zip(*(ops.split(y_i, 2, axis=-1) for y_i in y), strict=True)
+        # The limits keep variances and their inverses finite in float16.
+        t = [1 / (ops.exp(ops.clip(x, -10, 10)) + self.epsilon) for x in log_var]
+        t, mu = zero_absent(t, present), zero_absent(mu, present)
+        total = 1 + sum(t)
+        mean = sum(t_i * mu_i for t_i, mu_i in zip(t, mu, strict=True)) / total
         return (mean, 1 / total) if return_variance else mean
 
     def get_config(self):

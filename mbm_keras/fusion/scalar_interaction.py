@@ -1,17 +1,19 @@
-"""Multiplicative interactions by a number that the other inputs make."""
+"""Multiplicative interaction by a number computed from each other input."""
+
+from typing import Any
 
 import keras
 
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
-from mbm_keras.fusion.modulate import modulated
+from mbm_keras.fusion.modulate import modulate
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import zero_absent
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.scalar_interaction")
 class ScalarInteraction(keras.layers.Layer):
-    """Every further input scales and shifts, by one number each, what is there.
+    """Each further input scales and shifts the result by one number each.
 
         h_1 = W_1 x_1 + b_1
         h_i = (1 + x_i . w_i + v_i) h_(i-1) + x_i . u_i + b_i       i > 1
@@ -24,14 +26,15 @@ class ScalarInteraction(keras.layers.Layer):
     `VectorInteraction`.
 
     Args:
-        units: Width of the fused embedding.
+        units: int > 0, width of the fused embedding.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
 
     Returns:
-        `(batch, units)`.
+        `(batch, units)`, float.
 
     Raises:
         ValueError: If called with anything but a list of embeddings.
@@ -39,7 +42,7 @@ class ScalarInteraction(keras.layers.Layer):
 
     takes_sequences = False
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
 
@@ -53,7 +56,7 @@ class ScalarInteraction(keras.layers.Layer):
         first, *rest = embeddings
         (h,) = zero_absent([self.first(first)], present)
         others = None if present is None else present[:, 1:]
-        return modulated(h, rest, self.scales, self.shifts, others)
+        return modulate(h, rest, self.scales, self.shifts, others)
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}

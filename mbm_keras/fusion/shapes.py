@@ -1,12 +1,35 @@
-"""What fusion layers check when they are built."""
+"""Checks of input shapes and sizes, when a fusion is built."""
+
+from typing import Any
+
+import keras
+
+MAX_WEIGHTS = 50_000_000  # 200 megabytes in float32, and three times that with Adam
 
 
-def check_embeddings(layer, shapes):
-    """Checks that `layer` is called on a list of embeddings.
+def check_list(layer: keras.layers.Layer, shapes: Any) -> None:
+    """Checks that a fusion is called on a list of one or more tensors.
 
     Args:
-        layer: The fusion layer, for its name.
-        shapes: What Keras hands to `build`.
+        layer: The fusion, for its name.
+        shapes: What Keras passes to `build`.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if not shapes or not isinstance(shapes[0], (list, tuple)):
+        raise ValueError(
+            "Expected a list of one or more tensors as input of "
+            f"`{type(layer).__name__}`. Received: shapes={shapes}."
+        )
+
+
+def check_embeddings(layer: keras.layers.Layer, shapes: Any) -> None:
+    """Checks that a fusion is called on a list of embeddings.
+
+    Args:
+        layer: The fusion, for its name.
+        shapes: What Keras passes to `build`.
 
     Raises:
         ValueError: If it is not a list, or an item is not `(batch, width)`.
@@ -14,40 +37,45 @@ def check_embeddings(layer, shapes):
     check_list(layer, shapes)
     if any(len(shape) != 2 for shape in shapes):
         raise ValueError(
-            f"`{type(layer).__name__}` fuses embeddings of shape (batch, width). Pool "
-            f"a sequence first. Received: shapes={shapes}."
-        )
-
-
-def check_list(layer, shapes):
-    """Checks that `layer` is called on a list of one or more tensors.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    if not shapes or not isinstance(shapes[0], (list, tuple)):
-        raise ValueError(
-            f"`{type(layer).__name__}` fuses a list of one or more tensors. "
+            "Expected embeddings (batch, width) as inputs of "
+            f"`{type(layer).__name__}`; pool a sequence first. "
             f"Received: shapes={shapes}."
         )
 
 
-MOST_WEIGHTS = 50_000_000  # 200 megabytes, and three times that with Adam
-
-
-def check_size(layer, weights, advice):
-    """Checks that a layer does not ask for an absurd number of weights.
+def check_sequences(layer: keras.layers.Layer, shapes: Any) -> None:
+    """Checks that a fusion is called on a list of embeddings and sequences.
 
     Args:
-        layer: The fusion layer, for its name.
-        weights: How many its largest variable would have.
-        advice: What to choose smaller.
+        layer: The fusion, for its name.
+        shapes: What Keras passes to `build`.
 
     Raises:
-        ValueError: If they are more than `MOST_WEIGHTS`.
+        ValueError: If it is not a list, or an item is neither `(batch, width)` nor
+            `(batch, steps, width)`.
     """
-    if weights > MOST_WEIGHTS:
+    check_list(layer, shapes)
+    if any(len(shape) not in (2, 3) for shape in shapes):
         raise ValueError(
-            f"`{type(layer).__name__}` would have {weights:,} weights in one variable, "
-            f"more than {MOST_WEIGHTS:,}: {advice}."
+            "Expected embeddings (batch, width) and sequences (batch, steps, width) as "
+            f"inputs of `{type(layer).__name__}`. Received: shapes={shapes}."
+        )
+
+
+def check_size(layer: keras.layers.Layer, num_weights: int, received: str) -> None:
+    """Checks that a fusion does not create too large a variable.
+
+    Args:
+        layer: The fusion, for its name.
+        num_weights: int > 0, number of weights in its largest variable.
+        received: The arguments and widths that determine this number, for the error.
+
+    Raises:
+        ValueError: If `num_weights` is more than `MAX_WEIGHTS`.
+    """
+    if num_weights > MAX_WEIGHTS:
+        raise ValueError(
+            f"Expected at most {MAX_WEIGHTS:,} weights in one variable of "
+            f"`{type(layer).__name__}`; choose a smaller `inner`. "
+            f"Received: num_weights={num_weights:,}, {received}."
         )

@@ -1,5 +1,7 @@
 """Squeeze and excitation across modalities."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -11,28 +13,29 @@ from mbm_keras.layers import zero_absent
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.squeeze_excitation")
 class SqueezeExcitationFusion(keras.layers.Layer):
-    """Opens and closes the units of every modality by what all of them hold.
+    """Scales the units of every modality by gates computed from all of them.
 
-        z   = relu(W [x_1, ..., x_n] + b)       1 / ratio as wide as all of them
+        z   = relu(W [x_1, ..., x_n] + b)       sum of the widths / ratio wide
         y_i = 2 sigmoid(V_i z + c_i) * x_i
         out = sum_i p_i (U_i y_i + d_i)
 
-    with `x_i` zero and `p_i` 0 where modality `i` is absent.
+    with `x_i` zeros and `p_i` 0 if modality `i` is absent, else `p_i` 1.
 
     Source: Joze et al. 2020, "MMTM: Multimodal Transfer Module for CNN Fusion",
-    https://arxiv.org/abs/1911.08670, section 3. Deviation: there between the feature
-    maps of networks that go on, here on their embeddings, with a sum behind it.
+    https://arxiv.org/abs/1911.08670, section 3. Deviation: on embeddings, followed by
+    a sum, instead of between feature maps inside the networks.
 
     Args:
-        units: Width of the fused embedding.
-        ratio: How much narrower `z` is; 4 in the paper.
+        units: int > 0, width of the fused embedding.
+        ratio: int > 0, sum of the widths divided by the width of `z`; 4 in the paper.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
 
     Returns:
-        `(batch, units)`.
+        `(batch, units)`, float.
 
     Raises:
         ValueError: If called with anything but a list of embeddings.
@@ -40,7 +43,7 @@ class SqueezeExcitationFusion(keras.layers.Layer):
 
     takes_sequences = False
 
-    def __init__(self, units, ratio=4, **kwargs):
+    def __init__(self, units: int, ratio: int = 4, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
         self.ratio = ratio
@@ -55,7 +58,7 @@ class SqueezeExcitationFusion(keras.layers.Layer):
 
     def call(self, embeddings, present=None):
         x = zero_absent(embeddings, present)
-        z = self.squeeze(ops.concatenate(x, axis=-1))
+        z = self.squeeze(ops.concatenate(x, axis=-1))  # (batch, narrow)
         layers = zip(self.excite, self.values, x, strict=True)
         y = [value(2 * gate(z) * x_i) for gate, value, x_i in layers]
         return sum(zero_absent(y, present))  # (batch, units)

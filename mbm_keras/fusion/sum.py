@@ -1,4 +1,6 @@
-"""Sum of embeddings, the plainest fusion."""
+"""Sum of the embeddings."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -10,26 +12,26 @@ from mbm_keras.layers import zero_absent
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.sum")
 class SumFusion(keras.layers.Layer):
-    """Adds the embeddings up, each brought to one width first.
+    """Sums the embeddings, after a dense layer for each.
 
         out = sum_i p_i (W_i x_i + b_i)
 
-    with `p_i` 1 where input `i` is present and 0 where not. Followed by a dense
-    softmax it is `y = softmax(W (f_1 + f_2 + ...) + b)`.
+    with `p_i` 1 if input `i` is present, else 0.
 
     Source: Atrey et al. 2010, "Multimodal fusion for multimedia analysis",
     https://doi.org/10.1007/s00530-010-0182-0, section 3.1 (linear weighted
-    fusion). Deviation: the weights are matrices and learned.
+    fusion). Deviation: learned matrices instead of scalar weights.
 
     Args:
-        units: Width of the fused embedding.
+        units: int > 0, width of the fused embedding.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
 
     Returns:
-        `(batch, units)`.
+        `(batch, units)`, float.
 
     Raises:
         ValueError: If called with anything but a list of embeddings.
@@ -37,7 +39,7 @@ class SumFusion(keras.layers.Layer):
 
     takes_sequences = False
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
 
@@ -47,7 +49,8 @@ class SumFusion(keras.layers.Layer):
 
     def call(self, embeddings, present=None):
         values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
-        return ops.sum(ops.stack(zero_absent(values, present), axis=1), axis=1)
+        values = ops.stack(zero_absent(values, present), axis=1)  # (batch, n, units)
+        return ops.sum(values, axis=1)  # (batch, units)
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}

@@ -1,43 +1,37 @@
-"""Embeddings and sequences as sequences, and which of their places count."""
+"""Embeddings and sequences as token sequences of one width, and their valid steps."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
-from mbm_keras.fusion.shapes import check_list
 from mbm_keras.layers import AttentionBlock
 from mbm_keras.layers import zero_absent
 
 
-def check_sequences(layer, shapes):
-    """Checks that `layer` is called on a list of embeddings and sequences.
-
-    Args:
-        layer: The fusion layer, for its name.
-        shapes: What Keras hands to `build`.
-
-    Raises:
-        ValueError: If it is not a list, or an item is of another rank.
-    """
-    check_list(layer, shapes)
-    if any(len(shape) not in (2, 3) for shape in shapes):
-        raise ValueError(
-            f"`{type(layer).__name__}` fuses embeddings (batch, width) and sequences "
-            f"(batch, places, width). Received: shapes={shapes}."
-        )
-
-
-def built_blocks(layer, width, number, *, crosses=False, num_heads=None):
-    """Blocks of a transformer, of a fusion's own precision, heads and dropout.
+def build_blocks(
+    layer: keras.layers.Layer,
+    width: int,
+    num_blocks: int,
+    *,
+    crosses: bool = False,
+    num_heads: int | None = None,
+) -> list[AttentionBlock]:
+    """Built transformer blocks with the dtype policy, heads and dropout of a fusion.
 
     Args:
         layer: The fusion.
-        width: Width of the tokens.
-        number: How many.
-        crosses: As for `mbm_keras.layers.AttentionBlock`.
-        num_heads: The same; None for the fusion's own.
+        width: int > 0, width of the tokens.
+        num_blocks: int >= 0, number of blocks.
+        crosses: bool, as for `mbm_keras.layers.AttentionBlock`.
+        num_heads: int > 0, attention heads; None for those of the fusion.
+
+    Returns:
+        List of `num_blocks` blocks.
     """
     blocks = []
-    for _ in range(number):
+    for _ in range(num_blocks):
         block = AttentionBlock(
             num_heads or layer.num_heads,
             crosses,
@@ -49,41 +43,64 @@ def built_blocks(layer, width, number, *, crosses=False, num_heads=None):
     return blocks
 
 
-def built_norm(layer, width):
-    """A normalisation of tokens, of a fusion's own precision."""
+def build_norm(
+    layer: keras.layers.Layer, width: int
+) -> keras.layers.LayerNormalization:
+    """A built layer normalization of tokens with the dtype policy of a fusion.
+
+    Args:
+        layer: The fusion.
+        width: int > 0, width of the tokens.
+    """
     norm = keras.layers.LayerNormalization(dtype=layer.dtype_policy)
     norm.build((None, None, width))
     return norm
 
 
-def tokens_of(inputs, values, present, masks):
-    """The inputs as sequences of one width.
+def project_tokens(
+    inputs: Sequence[Any],
+    projections: Sequence[keras.layers.Layer],
+    present: Any,
+    masks: Sequence[Any] | None,
+) -> tuple[list[Any], list[Any]]:
+    """Maps embeddings and sequences to token sequences of one width.
 
     Args:
-        inputs: List of `n` tensors `(batch, width_i)`, of one place, or `(batch,
-            places_i, width_i)`.
-        values: A layer for each, that brings it to that width.
-        present: `(batch, n)` bool, or None.
-        masks: List of `n` masks `(batch, places_i)` bool or None, or None.
+        inputs: List of `n` tensors: embeddings `(batch, width_i)`, as sequences of one
+            step, and sequences `(batch, steps_i, width_i)`.
+        projections: List of `n` layers, from `width_i` to `units`.
+        present: `(batch, n)` bool; None if all rows have all inputs.
+        masks: List of `n` masks, `(batch, steps_i)` bool or None; None if there is no
+            padding at all.
 
     Returns:
-        A list of `(batch, places_i, units)`, zeros where an input is absent; and a
-        list of `(batch, places_i)` bool, False for padding and for what is absent.
+        List of `n` tokens `(batch, steps_i, units)`, zeros where an input is absent.
+        List of `n` masks `(batch, steps_i)` bool, False for padding and absent inputs.
     """
     masks = masks or [None] * len(inputs)
-    tokens, counts = [], []
-    for i, (x, value, mask) in enumerate(zip(inputs, values, masks, strict=True)):
+    tokens, valid = [], []
+    for i, (x, project, mask) in enumerate(
+        zip(inputs, projections, masks, strict=True)
+    ):
         x = ops.expand_dims(x, 1) if len(x.shape) == 2 else x
-        here = ops.ones_like(x[:, :, 0], dtype="bool")
+        valid_i = ops.ones_like(x[:, :, 0], dtype="bool")  # (batch, steps_i)
         if mask is not None:
-            here = ops.logical_and(here, ops.reshape(mask, ops.shape(here)))
+            valid_i = ops.logical_and(valid_i, ops.reshape(mask, ops.shape(valid_i)))
         if present is not None:
-            here = ops.logical_and(here, present[:, i : i + 1])
-        tokens.append(value(x))
-        counts.append(here)
-    return zero_absent(tokens, present), counts
+            valid_i = ops.logical_and(valid_i, present[:, i : i + 1])
+        tokens.append(project(x))  # (batch, steps_i, units)
+        valid.append(valid_i)
+    return zero_absent(tokens, present), valid
 
 
-def always(like, places):
-    """`(batch, places)` of True, for places that are the layer's own."""
-    return ops.ones((ops.shape(like)[0], places), dtype="bool")
+def all_valid(like: Any, steps: int) -> Any:
+    """The mask of tokens that belong to the fusion itself: all of them are valid.
+
+    Args:
+        like: `(batch, ...)`, a tensor of the batch; only its size is used.
+        steps: int > 0, number of tokens.
+
+    Returns:
+        `(batch, steps)` bool, True everywhere.
+    """
+    return ops.ones((ops.shape(like)[0], steps), dtype="bool")

@@ -1,4 +1,6 @@
-"""Tucker fusion: a full core between small spaces."""
+"""Tucker fusion: a full core tensor between small spaces."""
+
+from typing import Any
 
 import keras
 
@@ -15,34 +17,35 @@ class TuckerFusion(keras.layers.Layer):
     """Multiplies every unit of each modality with every unit of the others.
 
         x~_i = W_i x_i + b_i
-        z    = T(x~_1, ..., x~_n) + t       T inner^(n+1) numbers
+        z    = T(x~_1, ..., x~_n) + t       T a tensor of inner^(n+1) weights
         out  = W z + b
 
-    An absent `x~_i` is all ones: the core is then summed along its axis.
+    An absent `x~_i` is ones: the core is then summed along its axis.
 
     Source: Tucker 1966, "Some mathematical notes on three-mode factor analysis",
     https://doi.org/10.1007/BF02289464; as a fusion Ben-younes et al. 2017,
     https://arxiv.org/abs/1705.06676, section 3.1. Deviation: any number of inputs.
 
     Args:
-        units: Width of the fused embedding.
-        inner: Width of `x~_i` and `z`.
+        units: int > 0, width of the fused embedding.
+        inner: int > 0, width of `x~_i` and `z`.
 
     Call arguments:
-        embeddings: List of `n` tensors `(batch, width_i)`.
-        present: `(batch, n)` bool, or None if everything is present.
+        embeddings: List of `n` tensors `(batch, width_i)`, float.
+        present: `(batch, n)` bool, True where a row has the input; None if all rows
+            have all inputs.
 
     Returns:
-        `(batch, units)`.
+        `(batch, units)`, float.
 
     Raises:
-        ValueError: If called with anything but a list of embeddings, or if the core
-            would be absurd.
+        ValueError: If called with anything but a list of embeddings, or a variable
+            would have more than `MAX_WEIGHTS` weights.
     """
 
     takes_sequences = False
 
-    def __init__(self, units, inner=16, **kwargs):
+    def __init__(self, units: int, inner: int = 16, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
         self.inner = inner
@@ -50,7 +53,7 @@ class TuckerFusion(keras.layers.Layer):
     def build(self, shapes):
         check_embeddings(self, shapes)
         size = self.inner ** (len(shapes) + 1)
-        check_size(self, size, f"choose a smaller `inner` than {self.inner}")
+        check_size(self, size, f"inner={self.inner}, num_inputs={len(shapes)}")
         self.values = dense_each(self, shapes, self.inner)
         self.core = dense(self, self.inner ** len(shapes), self.inner)
         self.mix = dense(self, self.inner, self.units)

@@ -51,15 +51,11 @@ def test_a_callback_may_change_the_rates():
 
 
 @pytest.mark.parametrize(
-    "rates, said",
-    [
-        (1.5, "in .0, 1"),
-        ([0.1, -0.1, 0], "in .0, 1"),
-        ([0.1], "each input.*num_inputs=3"),
-    ],
+    "rates, message",
+    [(1.5, "in .0, 1"), ([0.1, -0.1, 0], "in .0, 1"), ([0.1], "num_inputs=3")],
 )
-def test_rejects(rates, said):
-    with pytest.raises(ValueError, match=said):
+def test_rejects(rates, message):
+    with pytest.raises(ValueError, match=message):
         ModalityDropout(rates)(PRESENT)
 
 
