@@ -1,6 +1,6 @@
 """Decodes a table into memory, each value once, and accounts for every row."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +11,8 @@ from data_pipelines.decoding.inputs import find_inputs
 from data_pipelines.decoding.samples import Samples
 from data_pipelines.decoding.status import CORRUPT
 from data_pipelines.decoding.status import OK
+from data_pipelines.protocols import Features
+from data_pipelines.protocols import Target
 from data_pipelines.quarantine import Broken
 from data_pipelines.tables.table import Table
 
@@ -19,8 +21,8 @@ _BATCH = 256  # values decoded at once
 
 def decode(
     table: Table,
-    features: Any,
-    targets: dict[str, Any] | None = None,
+    features: Features,
+    targets: Mapping[str, Target] | None = None,
     *,
     keep_corrupt: bool = False,
 ) -> tuple[Samples, np.ndarray, list[Broken]]:
@@ -31,13 +33,8 @@ def decode(
 
     Args:
         table: What `sources.open_table` returned.
-        features: The preprocessors, such as `mbm_keras.preprocessing.Features`: an
-            object with `columns()`, the raw columns by key of the input; `by_key`, the
-            preprocessors; `decode_input(key, raw)`, which returns the arrays of raw
-            values and the status of each, see `data_pipelines.decoding.status`; and
-            `explain(key, value)`, which says why a value is corrupt.
-        targets: By name of the target, an object with `encode(values)` and
-            `known(encoded)`, such as `mbm_keras.preprocessing.Label`; None for rows
+        features: The preprocessors, see `data_pipelines.protocols.Features`.
+        targets: Targets by name, see `data_pipelines.protocols.Target`; None for rows
             without targets.
         keep_corrupt: True to keep rows with a corrupt input, as absent, like a served
             model does. Rows without any input are always left out.
@@ -76,7 +73,7 @@ def decode(
 
 
 def encode_targets(
-    table: Table, targets: dict[str, Any] | None
+    table: Table, targets: Mapping[str, Target] | None
 ) -> tuple[dict[str, np.ndarray], np.ndarray, list[Broken]]:
     """Encodes the targets of a table for training.
 

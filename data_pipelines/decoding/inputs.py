@@ -3,10 +3,13 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
 import polars as pl
 import tensorflow as tf
 
-from data_pipelines.tables.table import FILES
+from data_pipelines.protocols import Features
+from data_pipelines.protocols import Preprocessor
+from data_pipelines.tables.modality import FILES
 from data_pipelines.tables.table import Table
 
 
@@ -24,7 +27,7 @@ class TableInput:
 
     key: str
     columns: list[str]
-    preprocessor: Any
+    preprocessor: Preprocessor
     is_file: bool
 
     @property
@@ -38,7 +41,7 @@ class TableInput:
         return ", ".join(self.columns)
 
 
-def find_inputs(table: Table, features: Any) -> dict[str, TableInput]:
+def find_inputs(table: Table, features: Features) -> dict[str, TableInput]:
     """Finds the columns of each input in a table.
 
     Args:
@@ -66,7 +69,7 @@ def find_inputs(table: Table, features: Any) -> dict[str, TableInput]:
     return inputs
 
 
-def explain(table: Table, features: Any, source: TableInput, cell: Any) -> str:
+def explain(table: Table, features: Features, source: TableInput, cell: Any) -> str:
     """Says why a cell is corrupt: it is read and decoded again, outside a graph.
 
     Args:
@@ -99,7 +102,7 @@ def explain(table: Table, features: Any, source: TableInput, cell: Any) -> str:
     return "cannot be decoded"
 
 
-def find_distinct(cells: Any) -> tuple[pl.Series, Any]:
+def find_distinct(cells: Any) -> tuple[pl.Series, np.ndarray]:
     """Finds the distinct values of a column, and which of them each row has.
 
     Args:

@@ -2,7 +2,6 @@
 
 import os
 import threading
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,6 +14,7 @@ from data_pipelines.decoding.samples import count_steps
 from data_pipelines.decoding.status import ABSENT
 from data_pipelines.decoding.status import CORRUPT
 from data_pipelines.decoding.status import OK
+from data_pipelines.protocols import Features
 from data_pipelines.tables.table import Table
 
 _BATCH = 256  # rows decoded at once for their lengths
@@ -33,7 +33,7 @@ class RowDecoder:
     def __init__(
         self,
         table: Table,
-        features: Any,
+        features: Features,
         source: TableInput,
         cache: str | os.PathLike[str] | None = None,
     ):

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import pathlib
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,6 +15,7 @@ from data_pipelines.decoding.inputs import find_distinct
 from data_pipelines.decoding.inputs import find_inputs
 from data_pipelines.decoding.status import CORRUPT
 from data_pipelines.formats import parquet
+from data_pipelines.protocols import Features
 from data_pipelines.quarantine import Broken
 from data_pipelines.tables.table import Table
 
@@ -24,7 +24,7 @@ _BATCH = 256  # files read and decoded at once, in parallel
 
 def scan(
     table: Table,
-    features: Any,
+    features: Features,
     *,
     deep: bool = True,
     cache: str | os.PathLike[str] | None = None,

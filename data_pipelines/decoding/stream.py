@@ -2,7 +2,7 @@
 
 import copy
 import os
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +20,8 @@ from data_pipelines.decoding.inputs import find_inputs
 from data_pipelines.decoding.row_decoder import RowDecoder
 from data_pipelines.decoding.status import CORRUPT
 from data_pipelines.decoding.status import OK
+from data_pipelines.protocols import Features
+from data_pipelines.protocols import Target
 from data_pipelines.quarantine import Broken
 from data_pipelines.tables.table import Table
 
@@ -48,8 +50,8 @@ class Stream(Batches):
     def __init__(
         self,
         table: Table,
-        features: Any,
-        targets: dict[str, Any] | None = None,
+        features: Features,
+        targets: Mapping[str, Target] | None = None,
         *,
         keep_corrupt: bool = False,
         cache: str | os.PathLike[str] | None = None,
