@@ -77,12 +77,12 @@ def told_words():
     """What the tower is asked for: shapes, then colours."""
     from data_pipelines.datasets import scenes
 
-    return [*scenes.SHAPES, *scenes.COLOURS]
+    return [*scenes.SHAPES, *scenes.COLORS]
 
 
 def labels_of(examples):
     """`(rows, words)` float32, 1 for what is in the picture."""
-    there = [{w for t in e["things"] for w in (t.shape, t.colour)} for e in examples]
+    there = [{w for t in e["things"] for w in (t.shape, t.color)} for e in examples]
     return np.array([[w in words for w in told_words()] for words in there], "float32")
 
 
@@ -108,7 +108,7 @@ def tower_trained(splits, epochs):
     model = keras.Model(tower.input, outputs)
     examples, images, _ = splits["train"]
     order = Order(len(images), 64, shuffle=True, seed=SEED)
-    steps = order.steps * epochs
+    steps = order.num_batches * epochs
     model.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(4e-3, steps)),
         {n: keras.losses.BinaryCrossentropy(from_logits=True) for n in outputs},
@@ -121,7 +121,7 @@ def tower_trained(splits, epochs):
     def asked(epoch, rows):
         image, label = tf.gather(images, rows), tf.gather(labels, rows)
         keys = row_random.keys(SEED, epoch, rows)
-        other = row_random.uniform(row_random.other(keys, 1), 1)[:, 0] < RECOLOURED
+        other = row_random.uniform(row_random.fold_in(keys, 1), 1)[:, 0] < RECOLOURED
         image = tf.where(other[:, None, None, None], mixed(image, keys), image)
         parts = {"shapes": label[:, : len(scenes.SHAPES)]}
         parts["colours"] = label[:, len(scenes.SHAPES) :]
@@ -246,11 +246,11 @@ def judged(model, caption, split):
             by_shape = {thing.shape: thing for thing in example["things"]}
             words = sentence.split()
             pairs = set(zip(words, words[1:], strict=False))
-            right = [(t.colour, t.shape) in pairs for t in example["things"]]
+            right = [(t.color, t.shape) in pairs for t in example["things"]]
             named = sorted(word for word in words if word in scenes.SHAPES)
             objects.append(all(right) and named == sorted(by_shape))
             for thing, so in zip(example["things"], right, strict=True):
-                if (thing.colour, thing.shape) in scenes.UNSEEN:
+                if (thing.color, thing.shape) in scenes.UNSEEN:
                     combinations.append(so)
             for word, row in zip(words, where, strict=False):
                 if word in by_shape:

@@ -32,7 +32,7 @@ def main():
         "batches of 64, shuffled": Order(size, 64, **shuffled),
         **{
             f"{n} buckets": Buckets(
-                size, 256, lengths=lengths, max_steps=budget, buckets=n, **shuffled
+                size, 256, lengths=lengths, max_steps=budget, num_buckets=n, **shuffled
             )
             for n in (4, 8, 16, 32)
         },

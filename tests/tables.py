@@ -75,3 +75,18 @@ def assert_equal_batches(left, right):
     """Fails where two sequences of batches differ in a single number."""
     assert len(left) == len(right)
     tf.nest.map_structure(np.testing.assert_array_equal, left, right)
+
+
+def to_arrays(batches):
+    """All batches of a dataset, or of an iterator, as numpy arrays."""
+    return [tf.nest.map_structure(np.asarray, batch) for batch in batches]
+
+
+def rows_of(order):
+    """The row numbers of a dataset of batches, as lists."""
+    return [rows.numpy().tolist() for rows in order]
+
+
+def rows_with_epoch(order):
+    """The same of a dataset that has the number of the epoch too."""
+    return [(int(epoch), rows.numpy().tolist()) for epoch, rows in order]

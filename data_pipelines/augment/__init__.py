@@ -1,11 +1,18 @@
-"""Random changes of a batch that leave its meaning alone.
+"""Random changes of a batch that do not change its meaning.
 
-Each function builds one: it takes a batch of arrays and keys `(batch,)` int64, see
-`data_pipelines.batching.row_random`, and returns a batch of the same shape and type.
-The same key gives the same change, whatever else is in the batch. Only `mixup` mixes
-rows: it takes inputs and targets.
+Each function of this module returns a change: a function of a batch of arrays and keys
+`(batch,)` int64, see `data_pipelines.batching.row_random`, which returns a batch of the
+same shape and dtype. The same key gives the same change, whatever else is in the batch.
+Only `mixup` mixes rows: it changes inputs and targets.
 """
 
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from data_pipelines.augment.change import Change
 from data_pipelines.augment.image import channels
 from data_pipelines.augment.image import colors
 from data_pipelines.augment.image import crops
@@ -20,7 +27,7 @@ from data_pipelines.augment.text import words
 from data_pipelines.batching import row_random
 
 __all__ = [
-    "by_name",
+    "by_key",
     "chain",
     "channels",
     "colors",
@@ -36,11 +43,11 @@ __all__ = [
 ]
 
 
-def chain(*changes):
-    """One change after the other, each with random numbers of its own.
+def chain(*changes: Change) -> Change:
+    """Applies changes in turn, each with random numbers of its own.
 
     Args:
-        *changes: Functions of this module.
+        *changes: What functions of this module return.
 
     Returns:
         A function of a batch and keys.
@@ -48,33 +55,33 @@ def chain(*changes):
 
     def change(batch, keys):
         for stream, one in enumerate(changes):
-            batch = one(batch, row_random.other(keys, stream << 32))
+            batch = one(batch, row_random.fold_in(keys, stream << 32))
         return batch
 
     return change
 
 
-def by_name(changes):
+def by_key(
+    changes: Mapping[str, Change | Sequence[Change]] | None,
+) -> Callable[[str, tf.Tensor, tf.Tensor], tf.Tensor]:
     """The changes of all inputs as one function.
 
     Args:
-        changes: By input name, a function of this module or several in a list; None
-            for no change.
+        changes: By key of the input, a change or a list of them; None for no change.
 
     Returns:
-        A function of an input's name, a batch of it and the keys of its rows, which
-        gives the batch as it is where nothing changes.
+        A function of the key of an input, a batch of it and the keys of its rows. It
+        returns the batch unchanged where the input has no change.
     """
     functions = {
-        name: change if callable(change) else chain(*change)
-        for name, change in (changes or {}).items()
+        key: change if callable(change) else chain(*change)
+        for key, change in (changes or {}).items()
     }
+    streams = {key: stream for stream, key in enumerate(functions)}
 
-    def change(name, batch, keys):
-        if name not in functions:
+    def change(key, batch, keys):
+        if key not in functions:
             return batch
-        return functions[name](
-            batch, row_random.other(keys, list(functions).index(name))
-        )
+        return functions[key](batch, row_random.fold_in(keys, streams[key]))
 
     return change

@@ -1,19 +1,25 @@
-"""Changes of pictures and clips."""
+"""Random changes of images and clips."""
 
 import tensorflow as tf
 
+from data_pipelines.augment.change import Change
 from data_pipelines.batching import row_random
 
 
-def pictures(shift=0.1, scale=0.1, degrees=10.0, contrast=0.2):
-    """Moves, scales, turns and re-lights every picture by its own amount.
+def pictures(
+    shift: float = 0.1,
+    scale: float = 0.1,
+    degrees: float = 10.0,
+    contrast: float = 0.2,
+) -> Change:
+    """Moves, scales and turns each image, and changes its contrast and brightness.
 
-    Nothing is mirrored: that would change letters, digits and roads.
+    Images are not mirrored: that would change letters, digits and roads.
 
     Args:
-        shift: Largest move along an axis, as a share of the picture.
+        shift: Largest move along an axis, as a share of the image.
         scale: Largest change of size, as a share.
-        degrees: Largest turn.
+        degrees: Largest rotation.
         contrast: Largest change of contrast and of brightness, as a share.
 
     Returns:
@@ -26,7 +32,7 @@ def pictures(shift=0.1, scale=0.1, degrees=10.0, contrast=0.2):
         u = tf.unstack(row_random.uniform(keys, 6, -1.0, 1.0), axis=1)
         angle, size = u[0] * degrees * 3.14159265 / 180.0, 1.0 + u[1] * scale
         cos, sin = tf.cos(angle) / size, tf.sin(angle) / size
-        # Where each output pixel comes from: turned about the centre, then moved.
+        # Source of each output pixel: rotated about the center, then moved.
         x, y = (width - 1) / 2, (height - 1) / 2
         left = x - cos * x + sin * y + u[2] * shift * width
         top = y - sin * x - cos * y + u[3] * shift * height
@@ -48,16 +54,18 @@ def pictures(shift=0.1, scale=0.1, degrees=10.0, contrast=0.2):
     return change
 
 
-def crops(pad=0.1):
-    """Moves every picture by whole pixels: pads it and cuts it out again.
+def crops(pad: float = 0.1) -> Change:
+    """Moves each image by whole pixels: pads it and crops it to its size.
 
-    After He et al. 2016, "Deep Residual Learning for Image Recognition",
+    Nothing is interpolated: edges stay sharp, and it takes a quarter of the time of
+    `pictures`.
+
+    Source: He et al. 2016, "Deep Residual Learning for Image Recognition",
     https://arxiv.org/abs/1512.03385, section 4.2. Deviation: the padding repeats the
-    edge. Nothing is interpolated: edges stay sharp, and it takes a quarter of the
-    time of `pictures`.
+    edge.
 
     Args:
-        pad: Largest move along an axis, as a share of the picture.
+        pad: Largest move along an axis, as a share of the image.
 
     Returns:
         A function of `(batch, height, width, channels)` and keys.
@@ -67,50 +75,48 @@ def crops(pad=0.1):
         shape = tf.shape(batch)
         u = row_random.uniform(keys, 2, -1.0, 1.0)
 
-        def places(size, u):
+        def move(size, u):
             moves = tf.cast(tf.round(u * pad * tf.cast(size, u.dtype)), tf.int32)
             return tf.clip_by_value(tf.range(size)[None] + moves, 0, size - 1)
 
-        rows, columns = places(shape[1], u[:, :1]), places(shape[2], u[:, 1:])
+        rows, columns = move(shape[1], u[:, :1]), move(shape[2], u[:, 1:])
         moved = tf.gather(batch, rows, axis=1, batch_dims=1)
         return tf.gather(moved, columns, axis=2, batch_dims=1)
 
     return change
 
 
-def flips(rate=0.5):
-    """Mirrors pictures left to right, where that leaves their meaning alone.
+def flips(rate: float = 0.5) -> Change:
+    """Mirrors images left to right, where that does not change their meaning.
 
     Args:
-        rate: Share of the pictures.
+        rate: Share of the images, in [0, 1].
 
     Returns:
         A function of `(batch, height, width, channels)` and keys.
     """
 
     def change(batch, keys):
-        mirrored = (
-            row_random.uniform(keys, 1)[:, :, None, None] < rate
-        )  # (batch, 1, 1, 1)
-        return tf.where(mirrored, tf.reverse(batch, [2]), batch)
+        u = row_random.uniform(keys, 1)[:, :, None, None]  # (batch, 1, 1, 1)
+        return tf.where(u < rate, tf.reverse(batch, [2]), batch)
 
     return change
 
 
-def colors(saturation=0.3, hue=0.05, gray=0.0):
-    """Changes how strong and what the colours of every picture are.
+def colors(saturation: float = 0.3, hue: float = 0.05, gray: float = 0.0) -> Change:
+    """Changes the saturation and the hue of each image.
 
-    The brightness of a pixel, its luma of ITU-R BT.601, stays.
+    The brightness of a pixel, its luma of ITU-R BT.601, does not change.
 
     Args:
-        saturation: Largest change of the strength of colour, as a share.
-        hue: Largest turn of the colours, as a share of the circle.
-        gray: Share of the pictures that lose all colour.
+        saturation: Largest change of the saturation, as a share.
+        hue: Largest rotation of the hue, as a share of the circle.
+        gray: Share of the images that become gray, in [0, 1].
 
     Returns:
         A function of `(batch, height, width, 3)` and keys.
     """
-    # The transform of BT.601 between RGB and YIQ: hue is an angle in its last two.
+    # From RGB to YIQ, as in BT.601: the hue is an angle in the plane of I and Q.
     to_yiq = tf.constant(
         [[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]]
     )
@@ -132,15 +138,15 @@ def colors(saturation=0.3, hue=0.05, gray=0.0):
     return change
 
 
-def channels():
-    """Mixes the channels of every picture by a matrix of its own: shapes stay.
+def channels() -> Change:
+    """Mixes the channels of each image with a random matrix.
 
-    A pixel's channels about the middle are multiplied by a matrix of normal numbers of
-    variance 1 / channels. What is left to tell things by is their shape.
+    x - 127.5 of each pixel is multiplied by a matrix of normal numbers with variance
+    1 / channels. Shapes stay, and only they can be learned from.
 
     Source: Xu et al. 2021, "Robust and Generalizable Visual Representation Learning
     via Random Convolutions", https://arxiv.org/abs/2007.13003, of kernel 1.
-    Deviation: values beyond the range of a pixel are cut to it.
+    Deviation: values are clipped to the range of a pixel.
 
     Returns:
         A function of `(batch, height, width, channels)` uint8 and keys.
@@ -148,10 +154,8 @@ def channels():
 
     def change(batch, keys):
         size = batch.shape[-1]
-        matrix = (
-            row_random.normal(row_random.uniform(keys, 2 * size * size)) * size**-0.5
-        )
-        matrix = tf.reshape(matrix, (-1, size, size))
+        matrix = row_random.normal(row_random.uniform(keys, 2 * size * size))
+        matrix = tf.reshape(matrix * size**-0.5, (-1, size, size))
         mixed = tf.einsum("bhwc,bcd->bhwd", tf.cast(batch, tf.float32) - 127.5, matrix)
         mixed = tf.clip_by_value(tf.round(mixed + 127.5), 0.0, 255.0)
         return tf.cast(mixed, batch.dtype)
@@ -159,24 +163,24 @@ def channels():
     return change
 
 
-def frames(change):
-    """A change of pictures for clips: one and the same for all frames of a clip.
+def frames(change: Change) -> Change:
+    """A change of images for clips: the same change for all frames of a clip.
 
     Args:
-        change: What `pictures`, `crops`, `flips`, `colors` or `channels` gives.
+        change: What `pictures`, `crops`, `flips`, `colors` or `channels` returns.
 
     Returns:
-        A function of `(batch, frames, height, width, channels)` and keys. Nothing is
-        moved in time, and so the frames stay in step with their sound.
+        A function of `(batch, frames, height, width, channels)` and keys. Nothing moves
+        in time, so the frames stay aligned with their sound.
     """
 
-    def change_all(batch, keys):
+    def change_frames(batch, keys):
         shape = tf.shape(batch)
-        pictures = tf.reshape(batch, tf.concat([[-1], shape[2:]], axis=0))
-        # Frames of zeros stand for none.
-        here = tf.reduce_any(pictures != 0, axis=(1, 2, 3), keepdims=True)
-        changed = change(pictures, tf.repeat(keys, shape[1]))
-        changed = tf.where(here, changed, tf.zeros_like(changed))
+        images = tf.reshape(batch, tf.concat([[-1], shape[2:]], axis=0))
+        # Frames of zeros are padding.
+        valid = tf.reduce_any(images != 0, axis=(1, 2, 3), keepdims=True)
+        changed = change(images, tf.repeat(keys, shape[1]))
+        changed = tf.where(valid, changed, tf.zeros_like(changed))
         return tf.ensure_shape(tf.reshape(changed, shape), batch.shape)
 
-    return change_all
+    return change_frames

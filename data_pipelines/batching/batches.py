@@ -1,149 +1,217 @@
-"""Batches of rows that are numbered: what `Samples` and `Stream` have in common."""
+"""Batches of numbered rows, in the same way for `Samples` and `Stream`."""
 
+import abc
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+import numpy as np
 import tensorflow as tf
 
 from data_pipelines.batching.buckets import Buckets
 from data_pipelines.batching.order import Order
 from data_pipelines.batching.resumable import Resumable
 
+# By key of the input, a random change or several, see `data_pipelines.augment`.
+Augment = Mapping[str, Callable | Sequence[Callable]]
+# Inputs, targets and keys to inputs and targets, see `data_pipelines.augment.mixup`.
+Mixup = Callable[..., tuple[dict, dict]]
 
-class Batches:
-    """Rows that come in batches, in an order that seed and epoch alone decide.
 
-    A class of this kind has a length, `lengths(name)`, `_groups(name)`, which rows
-    have the same value of an input, `(rows,)` integers, and `_mapped(batches, ...)`,
-    which makes arrays of row numbers.
-    """
+class Batches(abc.ABC):
+    """Rows in batches whose order depends on the seed and the epoch alone."""
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    @property
+    @abc.abstractmethod
+    def inputs(self) -> list[str]:
+        """Keys of the inputs, in order."""
+
+    @abc.abstractmethod
+    def lengths(self, key: str) -> np.ndarray:
+        """`(rows,)` int64, the steps of each row of an input before its padding."""
+
+    @abc.abstractmethod
+    def _find_groups(self, key):
+        """`(rows,)` integers, equal where rows share their value of an input."""
+
+    @abc.abstractmethod
+    def _load_batches(self, order, seed, *, augment, mixup, inputs, unique, bucket_by):
+        """Maps epochs and row numbers, as `Order.passes` gives them, to batches."""
 
     def batches(
         self,
-        batch_size,
+        batch_size: int,
         *,
-        shuffle=False,
-        seed=0,
-        augment=None,
-        mixup=None,
-        group_by=None,
-        unique=False,
-        inputs=None,
-        bucket_by=None,
-        max_steps=None,
-        epoch=0,
-        worker=(0, 1),
-    ):
+        shuffle: bool = False,
+        seed: int = 0,
+        augment: Augment | None = None,
+        mixup: Mixup | None = None,
+        group_by: str | None = None,
+        unique: bool = False,
+        inputs: Sequence[str] | None = None,
+        bucket_by: str | None = None,
+        max_steps: int | None = None,
+        epoch: int = 0,
+        worker: tuple[int, int] = (0, 1),
+    ) -> tf.data.Dataset:
         """Batches for `fit`, `evaluate` and `predict`.
 
         The order and the random changes of a row depend on the seed, the epoch and the
-        row, on nothing else. Every time the dataset is gone through is an epoch.
+        row alone. Each pass over the dataset is one epoch, the next pass the next one.
 
         Args:
-            batch_size: Number of rows per batch; the last may have fewer, and so has
-                one of a `Stream` with broken rows.
-            shuffle: True for another order of the rows every epoch.
+            batch_size: Rows per batch; the last batch may have fewer, and so may any
+                batch of a `Stream` with broken rows.
+            shuffle: True for a new order of the rows in every epoch.
             seed: Seed of the order, of `augment` and of `mixup`.
-            augment: By input name, a function of `data_pipelines.augment`, or several
-                in a list, one after the other.
-            mixup: What `data_pipelines.augment.mixup` gives, to mix rows with their
-                neighbours; None to leave them apart.
-            group_by: Name of an input: rows that share its value follow each other,
-                as the questions to one picture.
-            unique: True to give a value that several rows of a batch share once.
-                The input then has one entry per distinct value of the batch, and
-                `<name>_index` `(batch,)` int32 says which of them a row has. Of
-                `Samples` alone, and not with `mixup`.
-            inputs: Names of the inputs to make; None for all.
-            bucket_by: Name of an input of variable length, padded with zeros: rows of
-                similar length share a batch, which ends with its longest row. None
+            augment: By key of the input, a function of `data_pipelines.augment`, or a
+                list of them, which are applied in turn.
+            mixup: What `data_pipelines.augment.mixup` returns, to mix each row with
+                another row of its batch; None for no mixing.
+            group_by: Key of an input: rows with the same value of it follow each
+                other, such as all questions about one image.
+            unique: True to hold each distinct value of a batch once. An input then has
+                one entry per distinct value, and `<key>_index` `(batch,)` int32 says
+                which of them each row has. Only for `Samples`, and not with `mixup`.
+            inputs: Keys of the inputs to load; None for all.
+            bucket_by: Key of an input of variable length, padded with zeros: rows of
+                similar length share a batch, which is as long as its longest row. None
                 for batches of `batch_size` rows.
-            max_steps: The most steps of that input in a batch, padding included; None
-                for what `batch_size` rows of mean length have.
-            epoch: Number of the first epoch: a run that was stopped goes on with the
-                data it would have had.
-            worker: Which of how many workers this is; between them they see every row
+            max_steps: Maximum steps of that input in a batch, padding included; None
+                for the steps of `batch_size` rows of mean length.
+            epoch: Number of the first epoch; an interrupted run that continues there
+                gets the batches it would have had.
+            worker: `(index, count)` of this worker: together the workers see each row
                 of an epoch once, see `data_pipelines.batching.order.Order`.
 
         Returns:
-            A `tf.data.Dataset` of `(inputs, targets)`, both by name. The inputs
-            have `present` `(batch, n)` bool among them. That of a `Stream` raises
-            `tf.errors.InvalidArgumentError` when every row of a batch is broken.
+            A `tf.data.Dataset` of `(inputs, targets)`: arrays `(batch, ...)` by key of
+            the input and by name of the target. `present` `(batch, n)` bool, one
+            column for each input, is among the inputs. The dataset of a `Stream`
+            raises `tf.errors.InvalidArgumentError` if every row of a batch is broken.
 
         Raises:
-            ValueError: If two of the choices do not go together.
+            ValueError: If a key is not one of the inputs, or two arguments exclude each
+                other.
         """
         if unique and mixup is not None:
-            raise ValueError("Rows that share a value cannot be mixed: choose one.")
-        order = self._order(
+            raise ValueError(
+                "Expected unique=False with mixup: rows that share a value cannot be "
+                "mixed. Received: unique=True."
+            )
+        self._check_keys(
+            augment=augment, inputs=inputs, group_by=group_by, bucket_by=bucket_by
+        )
+        order = self._make_order(
             batch_size, shuffle, seed, worker, group_by, bucket_by, max_steps
         )
-        changes = dict(augment=augment, mixup=mixup, inputs=inputs, unique=unique)
-        return self._mapped(order.passes(epoch), seed, bucket_by=bucket_by, **changes)
+        return self._load_batches(
+            order.passes(epoch),
+            seed,
+            augment=augment,
+            mixup=mixup,
+            inputs=inputs,
+            unique=unique,
+            bucket_by=bucket_by,
+        )
 
     def resumable(
         self,
-        batch_size,
+        batch_size: int,
         *,
-        shuffle=False,
-        seed=0,
-        augment=None,
-        mixup=None,
-        bucket_by=None,
-        max_steps=None,
-        worker=(0, 1),
-        state=None,
-    ):
-        """All epochs without end, from where an earlier iterator was left.
+        shuffle: bool = False,
+        seed: int = 0,
+        augment: Augment | None = None,
+        mixup: Mixup | None = None,
+        bucket_by: str | None = None,
+        max_steps: int | None = None,
+        worker: tuple[int, int] = (0, 1),
+        state: Mapping[str, int] | None = None,
+    ) -> Resumable:
+        """All epochs without end, from the position of an earlier iterator.
 
         Args:
-            batch_size: As for `batches`, and so are the next six.
-            shuffle: True for another order every epoch.
-            seed: Seed of the order and of the changes.
-            augment: Random changes by input name.
+            batch_size: As for `batches`, as are the next six arguments.
+            shuffle: True for a new order in every epoch.
+            seed: Seed of the order and of the random changes.
+            augment: Random changes by key of the input.
             mixup: How rows are mixed.
-            bucket_by: Name of the input whose length puts rows together.
-            max_steps: The most steps of that input in a batch.
-            worker: Which of how many; there may be another number of them than when
-                the state was taken.
-            state: What `state()` of the earlier iterator gave; None to begin.
+            bucket_by: Key of the input by whose length rows share a batch.
+            max_steps: Maximum steps of that input in a batch.
+            worker: `(index, count)` of this worker; the count may differ from that of
+                the earlier run.
+            state: What `state()` of the earlier iterator returned; None to start at the
+                first batch.
 
         Returns:
             A `Resumable`.
+
+        Raises:
+            ValueError: As `batches`, and if the state is not one of these batches.
         """
-        order = self._order(
+        self._check_keys(augment=augment, bucket_by=bucket_by)
+        order = self._make_order(
             batch_size, shuffle, seed, worker, None, bucket_by, max_steps
         )
 
-        def make(epoch, step):
-            rows = order.stream(epoch, step)
-            return self._mapped(
-                rows, seed, augment=augment, mixup=mixup, bucket_by=bucket_by
+        def make_dataset(epoch, step):
+            return self._load_batches(
+                order.endless(epoch, step),
+                seed,
+                augment=augment,
+                mixup=mixup,
+                inputs=None,
+                unique=False,
+                bucket_by=bucket_by,
             )
 
-        return Resumable(make, order, state)
+        return Resumable(make_dataset, order, state)
 
-    def _order(self, batch_size, shuffle, seed, worker, group_by, bucket_by, max_steps):
-        size = len(self)
+    def _check_keys(self, **arguments):
+        for name, value in arguments.items():
+            keys = [value] if isinstance(value, str) else list(value or ())
+            if not set(keys) <= set(self.inputs):
+                raise ValueError(
+                    f"Expected `{name}` to name inputs: {self.inputs}. Received: "
+                    f"{name}={keys}."
+                )
+
+    def _make_order(
+        self, batch_size, shuffle, seed, worker, group_by, bucket_by, max_steps
+    ):
+        num_rows = len(self)
         if bucket_by is None:
-            groups = None if group_by is None else self._groups(group_by)
-            return Order(size, batch_size, shuffle, seed, groups, worker)
+            groups = None if group_by is None else self._find_groups(group_by)
+            return Order(num_rows, batch_size, shuffle, seed, groups, worker)
         if group_by is not None:
             raise ValueError(
-                "Rows go together by a value or by their length, not by both. "
-                f"Received: group_by={group_by!r}, bucket_by={bucket_by!r}."
+                "Expected group_by or bucket_by, not both. Received: "
+                f"group_by={group_by!r}, bucket_by={bucket_by!r}."
             )
         lengths = self.lengths(bucket_by)
         if max_steps is None:
             max_steps = max(1, round(batch_size * float(lengths.mean())))
-        # A batch of short rows has more of them than `batch_size`, up to four times.
-        most = 4 * batch_size
-        sizes = dict(lengths=lengths, max_steps=max_steps)
-        return Buckets(size, most, shuffle, seed, None, worker, **sizes)
+        return Buckets(
+            num_rows,
+            4 * batch_size,  # a batch of short rows has more than `batch_size`
+            shuffle,
+            seed,
+            None,
+            worker,
+            lengths=lengths,
+            max_steps=max_steps,
+        )
 
 
-def trim_padding(value, lengths):
-    """A batch without the zeros behind the end of its longest row.
+def trim_padding(value: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """Cuts a batch after the end of its longest row.
 
     Args:
-        value: `(batch, steps, ...)`, a tensor.
-        lengths: `(batch,)` integers, the steps of each row.
+        value: `(batch, steps, ...)`.
+        lengths: `(batch,)` integers, the steps of each row before its padding.
     """
     return value[:, : tf.maximum(tf.reduce_max(lengths), 1)]

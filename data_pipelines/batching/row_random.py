@@ -1,29 +1,29 @@
-"""Random numbers that belong to a row, whatever batch it comes in.
+"""Random numbers that belong to a row, whatever batch the row is in.
 
-TensorFlow's stateless draws take one seed for a whole tensor, so that a value depends
-on its place in the batch. Here every row has a key of its own, and its numbers depend
-on nothing else: not on the size of a batch, the number of workers, or where a run that
-was stopped goes on.
+TensorFlow's stateless random operations take one seed for a whole tensor, so a value
+depends on its position in the batch. Instead, each row gets a key of its own, and its
+numbers depend on the key alone: not on the batch size, the number of workers, or the
+step at which an interrupted run continues.
 
-The mixing is that of SplitMix64, Steele et al. 2014, "Fast Splittable Pseudorandom
-Number Generators", https://doi.org/10.1145/2714064.2660195, figure 19.
+The mixing function is that of SplitMix64, Steele et al. 2014, "Fast Splittable
+Pseudorandom Number Generators", https://doi.org/10.1145/2714064.2660195, figure 19.
 """
 
 import tensorflow as tf
 
-# The paper's constants, as the signed numbers of the same bits.
+# The paper's constants, as the signed numbers with the same bits.
 _GAMMA = 0x9E3779B97F4A7C15 - 2**64
 _MIX_1 = 0xBF58476D1CE4E5B9 - 2**64
 _MIX_2 = 0x94D049BB133111EB - 2**64
 
 
-def keys(seed, epoch, rows):
-    """A key for every row of an epoch.
+def keys(seed: int | tf.Tensor, epoch: int | tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """One key for each row of an epoch.
 
     Args:
         seed: A Python int or a scalar int64.
         epoch: A Python int or a scalar int64.
-        rows: `(batch,)` int64, what the randomness is to belong to.
+        rows: `(batch,)` int64, the numbers of the rows.
 
     Returns:
         `(batch,)` int64.
@@ -33,12 +33,12 @@ def keys(seed, epoch, rows):
     return _mix(key + tf.cast(rows, tf.int64))
 
 
-def other(keys, stream):
-    """Other keys for the same rows: one stream per thing that is changed by chance.
+def fold_in(keys: tf.Tensor, stream: int) -> tf.Tensor:
+    """Other keys for the same rows: one stream for each random change of a row.
 
     Args:
         keys: `(batch,)` int64.
-        stream: A number; 0 gives the keys as they are.
+        stream: Number of the stream; 0 returns the keys unchanged.
 
     Returns:
         `(batch,)` int64.
@@ -46,32 +46,37 @@ def other(keys, stream):
     return keys + tf.constant(stream, tf.int64)  # `uniform` mixes them
 
 
-def uniform(keys, count, low=0.0, high=1.0):
-    """`count` numbers for every key.
+def uniform(
+    keys: tf.Tensor, count: int | tf.Tensor, low: float = 0.0, high: float = 1.0
+) -> tf.Tensor:
+    """Uniform random numbers, `count` for each key.
 
     Args:
         keys: `(batch,)` int64.
-        count: How many, a Python int or a scalar.
-        low: Least value.
-        high: Upper bound, not reached.
+        count: Numbers per key, a Python int or a scalar.
+        low: Lower bound, included.
+        high: Upper bound, excluded.
 
     Returns:
         `(batch, count)` float32.
     """
-    place = tf.range(1, tf.cast(count, tf.int64) + 1, dtype=tf.int64) * _GAMMA
-    # 24 bits, as many as a float32 holds.
-    bits = _shift(_mix(_mix(keys)[:, None] + place), 40)
+    offset = tf.range(1, tf.cast(count, tf.int64) + 1, dtype=tf.int64) * _GAMMA
+    # 24 bits: the precision of a float32.
+    bits = _shift(_mix(_mix(keys)[:, None] + offset), 40)  # (batch, count)
     return low + (high - low) * tf.cast(bits, tf.float32) * 2.0**-24
 
 
-def normal(uniform):
-    """Two uniform numbers to a normal one, after Box and Muller 1958.
+def normal(uniform: tf.Tensor) -> tf.Tensor:
+    """Normal random numbers, from two uniform ones each.
+
+    Source: Box and Muller 1958, "A Note on the Generation of Random Normal Deviates",
+    https://doi.org/10.1214/aoms/1177706645. Deviation: only the cosine is used.
 
     Args:
-        uniform: `(batch, 2 n)` in [0, 1), as `uniform` draws them.
+        uniform: `(batch, 2 n)` in [0, 1), from `uniform`.
 
     Returns:
-        `(batch, n)` float32 of mean 0 and variance 1.
+        `(batch, n)` float32 with mean 0 and variance 1.
     """
     radius, turn = tf.split(uniform, 2, axis=1)
     return tf.sqrt(-2 * tf.math.log1p(-radius)) * tf.cos(2 * 3.14159265 * turn)
@@ -85,6 +90,6 @@ def _mix(z):
 
 
 def _shift(z, bits):
-    """To the right, zeros coming in: TensorFlow copies the sign of an int64."""
-    moved = tf.bitwise.right_shift(z, tf.constant(bits, tf.int64))
-    return tf.bitwise.bitwise_and(moved, tf.constant(2 ** (64 - bits) - 1, tf.int64))
+    """Shifts right and fills with zeros: TensorFlow copies the sign of an int64."""
+    shifted = tf.bitwise.right_shift(z, tf.constant(bits, tf.int64))
+    return tf.bitwise.bitwise_and(shifted, tf.constant(2 ** (64 - bits) - 1, tf.int64))

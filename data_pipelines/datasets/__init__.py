@@ -1,1 +1,1 @@
-"""Datasets that the package makes itself, also as `tensorflow-datasets` builders."""
+"""Datasets that this package generates, also as `tensorflow-datasets` builders."""

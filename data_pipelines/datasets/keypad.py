@@ -1,16 +1,22 @@
-"""Keypad arithmetic: a small real task that needs text, picture and sound at once.
+"""Keypad arithmetic: a small task that needs a text, an image and a sound together.
 
-A handwritten digit (scikit-learn's, as PNG), a telephone key tone (the dual tones of
-ITU-T Q.23, in noise, as WAV) and an instruction in varied words, such as "the larger
-of the two". The answer is a digit. Offline, and the same for the same seed.
+A handwritten digit (of scikit-learn, as PNG), a telephone key tone (the dual tones of
+ITU-T Q.23, in noise, as WAV) and an instruction in varied words, such as "the larger of
+the two". The answer is a digit. It is made offline; the same seed gives the same rows.
 """
 
 import io
 import pathlib
 import wave
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import polars as pl
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 INSTRUCTIONS = {
     "hear": ("what did you hear", "the key that was pressed", "repeat the tone",
@@ -41,21 +47,25 @@ ANSWERS = {
     "product": lambda heard, seen: heard * seen % 10,
 }
 
-# What needs one of the two alone is asked less often, lest one of them go too far.
-ASKED = {operation: 0.1 if operation in ("hear", "see") else 0.16
-         for operation in INSTRUCTIONS}  # fmt: skip
+# Share of each operation. Those that need the tone or the digit alone are rarer, so
+# that neither is enough for many rows.
+OPERATION_SHARES = {
+    operation: 0.1 if operation in ("hear", "see") else 0.16
+    for operation in INSTRUCTIONS
+}
 
 SHARES = {"train": 0.75, "valid": 0.1, "test": 0.15}
 SAMPLE_RATE = 8_000  # hertz
-_ROWS, _COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477)  # hertz
+# Tones of the rows and columns of a telephone's keys, in hertz.
+_ROWS, _COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477)
 
 
-def load(*, rows=8_000, seed=0):
-    """The examples as raw rows.
+def load(*, rows: int = 8_000, seed: int = 0) -> dict[str, "tf.data.Dataset"]:
+    """Loads the examples as raw rows.
 
     Args:
         rows: Number of examples in all splits together.
-        seed: Seed of everything drawn.
+        seed: Seed of all random choices.
 
     Returns:
         `{split: tf.data.Dataset}` of `({"instruction": string, "digit": PNG bytes,
@@ -64,9 +74,9 @@ def load(*, rows=8_000, seed=0):
     """
     import tensorflow as tf
 
-    made = {split: [] for split in SHARES}
+    by_split = {split: [] for split in SHARES}
     for example in examples(rows=rows, seed=seed):
-        made[example["split"]].append(example)
+        by_split[example["split"]].append(example)
     names = ("instruction", "digit", "tone")
     return {
         split: tf.data.Dataset.from_tensor_slices(
@@ -75,17 +85,19 @@ def load(*, rows=8_000, seed=0):
                 {"answer": [example["answer"] for example in part]},
             )
         )
-        for split, part in made.items()
+        for split, part in by_split.items()
     }
 
 
-def write(folder, *, rows=8_000, seed=0):
-    """Writes the examples as files with two tables beside them.
+def write(
+    folder: str | pathlib.Path, *, rows: int = 8_000, seed: int = 0
+) -> tuple[pathlib.Path, pathlib.Path]:
+    """Writes the examples as files and two tables.
 
     Args:
         folder: Folder to write.
         rows: Number of examples in both tables together.
-        seed: Seed of everything drawn.
+        seed: Seed of all random choices.
 
     Returns:
         Paths of `rows.csv` (with the column `split`: train and valid) and `test.csv`.
@@ -110,12 +122,12 @@ def write(folder, *, rows=8_000, seed=0):
     return folder / "rows.csv", folder / "test.csv"
 
 
-def examples(*, rows=8_000, seed=0):
-    """Draws the examples one by one.
+def examples(*, rows: int = 8_000, seed: int = 0) -> Iterator[dict[str, Any]]:
+    """Generates the examples one by one.
 
     Args:
-        rows: How many.
-        seed: Seed of everything drawn.
+        rows: Number of examples in all splits together.
+        seed: Seed of all random choices.
 
     Yields:
         Dicts with `split`, `instruction`, `digit` (PNG bytes), `digit_id`, `tone`
@@ -124,41 +136,46 @@ def examples(*, rows=8_000, seed=0):
     from sklearn.datasets import load_digits
 
     rng = np.random.default_rng(seed)
-    drawn = load_digits()
-    pictures = [png(image) for image in drawn.images]
-    order, start = rng.permutation(len(pictures)), 0
-    tone_id = 0
+    drawings = load_digits()
+    images = [png(drawing) for drawing in drawings.images]
+    order, start = rng.permutation(len(images)), 0
+    operations, tone_id = list(OPERATION_SHARES), 0
     for split, share in SHARES.items():
         size = round(share * len(order))
-        mine, start = order[start : start + size], start + size
+        own, start = order[start : start + size], start + size
         for _ in range(round(share * rows)):
-            operation = rng.choice(list(ASKED), p=list(ASKED.values()))
-            digit, heard = int(rng.choice(mine)), int(rng.integers(10))
-            answer = ANSWERS[operation](heard, int(drawn.target[digit]))
+            operation = rng.choice(operations, p=list(OPERATION_SHARES.values()))
+            digit, key = int(rng.choice(own)), int(rng.integers(10))
+            answer = ANSWERS[operation](key, int(drawings.target[digit]))
             yield {
                 "split": split,
                 "instruction": str(rng.choice(INSTRUCTIONS[operation])),
-                "digit": pictures[digit],
+                "digit": images[digit],
                 "digit_id": digit,
-                "tone": wav(_tone(heard, rng)),
+                "tone": wav(_make_tone(key, rng)),
                 "tone_id": tone_id,
                 "answer": str(answer),
             }
             tone_id += 1
 
 
-def png(image, size=32):
-    """A drawing of 8x8 dots from 0 to 16, as PNG bytes, white ink on black."""
+def png(drawing: np.ndarray, size: int = 32) -> bytes:
+    """Encodes a drawing as PNG, white on black.
+
+    Args:
+        drawing: `(8, 8)`, from 0 to 16, as scikit-learn has it.
+        size: Height and width of the image, in pixels.
+    """
     from PIL import Image
 
-    picture = Image.fromarray(np.uint8(np.minimum(image * 16, 255)))
+    image = Image.fromarray(np.uint8(np.minimum(drawing * 16, 255)))
     data = io.BytesIO()
-    picture.resize((size, size), Image.Resampling.BILINEAR).save(data, "PNG")
+    image.resize((size, size), Image.Resampling.BILINEAR).save(data, "PNG")
     return data.getvalue()
 
 
-def _tone(key, rng, seconds=0.25):
-    """The two tones of a telephone key, somewhere in noise, `(samples,)` in [-1, 1]."""
+def _make_tone(key, rng, seconds=0.25):
+    """The two tones of a telephone key at a random time in noise, `(samples,)`."""
     row, column = (3, 1) if key == 0 else divmod(key - 1, 3)
     length = int(rng.uniform(0.1, 0.2) * SAMPLE_RATE)
     time = np.arange(length) / SAMPLE_RATE
@@ -171,8 +188,12 @@ def _tone(key, rng, seconds=0.25):
     return np.clip(sound, -1, 1)
 
 
-def wav(sound):
-    """Samples in [-1, 1] as 16-bit WAV bytes."""
+def wav(sound: np.ndarray) -> bytes:
+    """Encodes samples as 16-bit WAV at `SAMPLE_RATE`.
+
+    Args:
+        sound: `(samples,)`, in [-1, 1].
+    """
     data = io.BytesIO()
     with wave.open(data, "wb") as file:
         file.setnchannels(1)

@@ -1,116 +1,134 @@
-"""Sounds mixed by two or three, the parts kept: what a separator learns from.
+"""Mixtures of several sounds and their parts, for models that separate sounds.
 
-    waves      any sounds `(rows, samples)`, as `Waveform` decodes them
-    sight      what belongs to each of them, such as the frames of a clip
-    groups     who makes them: nobody is mixed with himself
-
-Which sounds meet and how loud they are depends on the seed, the epoch and the row of
+Which sounds are mixed, and their levels, depend on the seed, the epoch and the row of
 the mixture alone.
 """
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-def drawn(groups, *, rows, sounds=2, levels=(-2.5, 2.5), seed=0, epoch=0):
-    """Which sounds make the mixtures, and how loud they are.
+
+def choose_sounds(
+    groups: np.ndarray,
+    *,
+    rows: int,
+    num_sounds: int = 2,
+    levels: tuple[float, float] = (-2.5, 2.5),
+    seed: int = 0,
+    epoch: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Chooses the sounds of each mixture, and their levels.
 
     Args:
-        groups: `(sounds there are,)`, who makes each of them.
+        groups: `(sounds,)`, who makes each sound. No mixture has two of one group.
         rows: Number of mixtures.
-        sounds: Sounds in a mixture.
-        levels: From and to, in decibels: the level of every sound is drawn evenly.
-        seed: Of the draws.
-        epoch: Its number; every epoch has mixtures of its own.
+        num_sounds: Sounds in a mixture.
+        levels: Smallest and largest level, in dB, with uniform distribution.
+        seed: Seed of all random choices.
+        epoch: Number of the epoch; each epoch has other mixtures.
 
     Returns:
-        `(rows, sounds)` int64 places, every one of another group; and `(rows, sounds)`
-        float32 factors for sounds of equal power.
+        `(rows, num_sounds)` int64, the index of each sound; and `(rows, num_sounds)`
+        float32 factors, for sounds of equal power.
 
     Raises:
         ValueError: If there are fewer groups than sounds in a mixture.
     """
-    names, of = np.unique(np.asarray(groups), return_inverse=True)
-    if len(names) < sounds or sounds < 1:
+    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
+    if not 1 <= num_sounds <= len(names):
         raise ValueError(
-            f"A mixture is made by {sounds} different groups, of which there are "
-            f"{len(names)}. Received: sounds={sounds}."
+            "Expected 1 <= num_sounds <= number of groups. Received: "
+            f"num_sounds={num_sounds}, {len(names)} groups."
         )
-    members = [np.flatnonzero(of == i) for i in range(len(names))]
-    places = np.zeros((rows, sounds), np.int64)
-    factors = np.zeros((rows, sounds), np.float32)
+    members = [np.flatnonzero(group_of == i) for i in range(len(names))]
+    index = np.zeros((rows, num_sounds), np.int64)
+    factors = np.zeros((rows, num_sounds), np.float32)
     for row in range(rows):
         rng = np.random.default_rng((seed, epoch, row))
-        for i, group in enumerate(rng.permutation(len(names))[:sounds]):
-            places[row, i] = rng.choice(members[group])
-        factors[row] = 10 ** (rng.uniform(*levels, sounds) / 20)
-    return places, factors
+        for i, group in enumerate(rng.permutation(len(names))[:num_sounds]):
+            index[row, i] = rng.choice(members[group])
+        factors[row] = 10 ** (rng.uniform(*levels, num_sounds) / 20)
+    return index, factors
 
 
 def mix(
-    waves,
+    waves: np.ndarray | Sequence,
     *,
-    rows,
-    sight=None,
-    groups=None,
-    sounds=2,
-    levels=(-2.5, 2.5),
-    seed=0,
-    epoch=0,
-):
+    rows: int,
+    sight: np.ndarray | Sequence | None = None,
+    groups: np.ndarray | Sequence | None = None,
+    num_sounds: int = 2,
+    levels: tuple[float, float] = (-2.5, 2.5),
+    seed: int = 0,
+    epoch: int = 0,
+) -> "tf.data.Dataset":
     """The mixtures of one epoch.
 
-    Every sound is brought to the same power before its level; a mixture that would go
-    beyond full scale is made softer as a whole. So the parts always add up to it.
+    Each sound gets the same power before its level. A mixture that would exceed full
+    scale is made softer as a whole, so the parts always add up to it.
 
     Args:
-        waves: `(sounds there are, samples)` float32; none is silent.
+        waves: `(sounds, samples)` float32, such as `Waveform` decodes; none is silent.
         rows: Number of mixtures.
-        sight: `(sounds there are, ...)`, what belongs to each; None to listen alone.
-        groups: `(sounds there are,)`, who makes each; None if everyone is another.
-        sounds: Sounds in a mixture.
-        levels: From and to, in decibels.
-        seed: Of the draws.
-        epoch: Its number.
+        sight: `(sounds, ...)`, what is seen with each sound, such as frames of a clip;
+            None for mixtures without.
+        groups: `(sounds,)`, who makes each sound; None if each is a group of its own.
+        num_sounds: Sounds in a mixture.
+        levels: Smallest and largest level, in dB.
+        seed: Seed of all random choices.
+        epoch: Number of the epoch.
 
     Returns:
         A `tf.data.Dataset` of `rows` elements `({"mixture": (samples,), "sight":
-        (sounds, ...)}, {"speakers": (sounds, samples)})`, float32 sounds.
+        (num_sounds, ...)}, {"speakers": (num_sounds, samples)})`, float32 sounds.
 
     Raises:
-        ValueError: If a sound is silent or has values that are no numbers, if `sight`
-            or `groups` are not as many, or there are too few groups.
+        ValueError: If a sound is silent or not finite, `sight` or `groups` has another
+            length, or there are too few groups.
     """
     import tensorflow as tf
 
     waves = np.asarray(waves, "float32")
     groups = np.arange(len(waves)) if groups is None else np.asarray(groups)
-    beside = {"groups": groups} | ({} if sight is None else {"sight": sight})
-    wrong = {name: len(x) for name, x in beside.items() if len(x) != len(waves)}
-    if wrong:
-        raise ValueError(f"There are {len(waves)} sounds. Received: {wrong}.")
-    power = np.sqrt(np.mean(np.square(waves, dtype="float64"), axis=1))
-    useless = np.flatnonzero(~(power > 0) | ~np.isfinite(power))
-    if len(useless):
-        raise ValueError(
-            "A silent sound, or one of values that are no numbers, cannot be brought "
-            f"to a level. Leave out the sounds {useless[:10].tolist()}"
-            f"{' and others' if len(useless) > 10 else ''}."
-        )
-    places, factors = drawn(
-        groups, rows=rows, sounds=sounds, levels=levels, seed=seed, epoch=epoch
+    power = _check(waves, groups, sight)
+    index, factors = choose_sounds(
+        groups, rows=rows, num_sounds=num_sounds, levels=levels, seed=seed, epoch=epoch
     )
-    factors = (0.1 * factors / power[places]).astype("float32")
-    held = tf.constant(waves)
-    shown = None if sight is None else tf.constant(sight)
+    factors = (0.1 * factors / power[index]).astype("float32")
+    waves = tf.constant(waves)
+    sight = None if sight is None else tf.constant(sight)
 
-    def mixed(places, factors):
-        parts = tf.gather(held, places) * factors[:, None]
-        loudest = tf.reduce_max(tf.abs(tf.reduce_sum(parts, axis=0)))
-        parts /= tf.maximum(loudest, 1.0)
+    def mix_row(index, factors):
+        parts = tf.gather(waves, index) * factors[:, None]  # (num_sounds, samples)
+        peak = tf.reduce_max(tf.abs(tf.reduce_sum(parts, axis=0)))
+        parts /= tf.maximum(peak, 1.0)
         inputs = {"mixture": tf.reduce_sum(parts, axis=0)}
-        if shown is not None:
-            inputs["sight"] = tf.gather(shown, places)
+        if sight is not None:
+            inputs["sight"] = tf.gather(sight, index)
         return inputs, {"speakers": parts}
 
-    dataset = tf.data.Dataset.from_tensor_slices((places, factors))
-    return dataset.map(mixed, tf.data.AUTOTUNE, deterministic=True)
+    dataset = tf.data.Dataset.from_tensor_slices((index, factors))
+    return dataset.map(mix_row, tf.data.AUTOTUNE, deterministic=True)
+
+
+def _check(waves, groups, sight):
+    """Checks the arguments of `mix`, and returns the power of each sound."""
+    lengths = {"groups": len(groups)} | ({} if sight is None else {"sight": len(sight)})
+    wrong = {name: size for name, size in lengths.items() if size != len(waves)}
+    if wrong:
+        raise ValueError(
+            f"Expected one entry for each of {len(waves)} sounds. Received: {wrong}."
+        )
+    power = np.sqrt(np.mean(np.square(waves, dtype="float64"), axis=1))
+    unusable = np.flatnonzero(~(power > 0) | ~np.isfinite(power))
+    if len(unusable):
+        raise ValueError(
+            "Expected finite sounds that are not silent. Received: waves "
+            f"{unusable[:10].tolist()}{' and others' if len(unusable) > 10 else ''}."
+        )
+    return power

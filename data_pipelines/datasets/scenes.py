@@ -1,11 +1,11 @@
-"""Shapes and scenes: pictures of a few coloured shapes, described, asked about, judged.
+"""Shapes and scenes: images of a few colored shapes, with texts about them.
 
-Every picture holds one to three objects of different shape, each with a colour, a size
-and a place, on a noisy background; some overlap. Beside it are five captions in varied
-words, questions with answers, statements that are true or false, and the box of every
-object. The validation and test splits hold out pictures; the split `unseen` holds out
-combinations: each of its pictures shows a colour on a shape that training never shows
-together, though it shows both. Offline, and the same for the same seed.
+Each image shows one to three objects of different shapes, each with a color, a size and
+a position, on a noisy background; some overlap. With it come five captions in varied
+words, a question and its answer, a statement that is true or false, and the box of each
+object. The splits `valid` and `test` hold out images. The split `unseen` holds out
+combinations: each of its images shows a color on a shape that training never shows
+together, though it shows both. It is made offline; the same seed gives the same rows.
 """
 
 import colorsys
@@ -13,15 +13,21 @@ import dataclasses
 import io
 import json
 import pathlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
-# Hue in degrees, saturation, value: from and to. A colour is a range of shades, as it
-# is of real things.
+# Hue in degrees, saturation, value: from and to. A color is a range of shades, as on
+# real objects.
 _VIVID = (0.35, 1.0), (0.75, 1.0)
-COLOURS = {
+COLORS = {
     "red": ((-14, 12), *_VIVID),
     "orange": ((20, 38), *_VIVID),
     "yellow": ((46, 64), *_VIVID),
@@ -32,9 +38,9 @@ COLOURS = {
     "pink": ((300, 335), *_VIVID),
     "white": ((0, 360), (0.0, 0.08), (0.8, 1.0)),
 }
-SIZES = {"small": (0.17, 0.22), "large": (0.29, 0.36)}  # of the picture's side
+SIZES = {"small": (0.17, 0.22), "large": (0.29, 0.36)}  # shares of the image's side
 SHARES = {"train": 0.75, "valid": 0.05, "test": 0.1, "unseen": 0.1}
-# One colour of every shape.
+# One color of each shape.
 UNSEEN = frozenset(
     {
         ("red", "square"),
@@ -50,7 +56,7 @@ _OPENINGS = ("", "there is ", "i see ", "the picture shows ")
 _SINGLE = ("{a}", "{a} {at}")
 _PAIR = ("{a} {where} {b}", "{a} and {b}", "{a} is {where} {b}")
 _TRIPLE = ("{a} {where} {b} and {c}", "{a} and {b} and {c}")
-_HAS_AN_EDGE = ("the top left", "the top right", "the bottom left", "the bottom right")
+_CORNERS = ("the top left", "the top right", "the bottom left", "the bottom right")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,28 +64,33 @@ class Thing:
     """One object of a scene.
 
     Args:
-        shape, colour, size: Their words.
-        box: Top, left, bottom and right, as shares of the picture's side.
+        shape: One of `SHAPES`.
+        color: One of `COLORS`.
+        size: One of `SIZES`.
+        box: Top, left, bottom and right, as shares of the image's side.
     """
 
     shape: str
-    colour: str
+    color: str
     size: str
-    box: tuple
+    box: tuple[float, float, float, float]
 
     @property
-    def middle(self):
+    def center(self) -> tuple[float, float]:
+        """Its y and x, as shares of the image's side."""
         top, left, bottom, right = self.box
         return (top + bottom) / 2, (left + right) / 2
 
 
-def load(*, rows=8_000, seed=0, image_size=64):
-    """The scenes as raw rows.
+def load(
+    *, rows: int = 8_000, seed: int = 0, image_size: int = 64
+) -> dict[str, "tf.data.Dataset"]:
+    """Loads the scenes as raw rows.
 
     Args:
         rows: Number of scenes in all splits together.
-        seed: Seed of everything drawn.
-        image_size: Height and width of the pictures, in pixels.
+        seed: Seed of all random choices.
+        image_size: Height and width of the images, in pixels.
 
     Returns:
         `{split: tf.data.Dataset}` of `({"image": PNG bytes, "question": string,
@@ -87,9 +98,9 @@ def load(*, rows=8_000, seed=0, image_size=64):
     """
     import tensorflow as tf
 
-    made = {split: [] for split in SHARES}
+    by_split = {split: [] for split in SHARES}
     for example in examples(rows=rows, seed=seed, image_size=image_size):
-        made[example["split"]].append(example)
+        by_split[example["split"]].append(example)
 
     def columns(part, names):
         return {name: [example[name] for example in part] for name in names}
@@ -101,23 +112,29 @@ def load(*, rows=8_000, seed=0, image_size=64):
                 columns(part, ("caption", "answer", "truth")),
             )
         )
-        for split, part in made.items()
+        for split, part in by_split.items()
         if part
     }
 
 
-def write(folder, *, rows=8_000, seed=0, image_size=64):
-    """Writes the scenes as PNG files with a table, `rows.csv`, beside them.
+def write(
+    folder: str | pathlib.Path,
+    *,
+    rows: int = 8_000,
+    seed: int = 0,
+    image_size: int = 64,
+) -> pathlib.Path:
+    """Writes the scenes as PNG files and a table, `rows.csv`.
 
     Args:
         folder: Folder to write.
         rows: Number of scenes.
-        seed: Seed of everything drawn.
-        image_size: Height and width of the pictures, in pixels.
+        seed: Seed of all random choices.
+        image_size: Height and width of the images, in pixels.
 
     Returns:
-        The table's path. Its columns `captions` and `things` are JSON: all that was
-        said of the picture, and what is in it.
+        Path of the table. Its columns `captions` and `things` are JSON: all captions of
+        the image, and the objects in it.
     """
     folder = pathlib.Path(folder)
     (folder / "scenes").mkdir(parents=True, exist_ok=True)
@@ -127,22 +144,24 @@ def write(folder, *, rows=8_000, seed=0, image_size=64):
         (folder / path).write_bytes(example["image"])
         things = [dataclasses.asdict(thing) for thing in example["things"]]
         texts = {k: v for k, v in example.items() if isinstance(v, str)}
-        told = {"captions": example["captions"], "things": things}
-        told = {name: json.dumps(value) for name, value in told.items()}
-        records.append({**texts, **told, "image": path})
+        lists = {"captions": example["captions"], "things": things}
+        lists = {name: json.dumps(value) for name, value in lists.items()}
+        records.append({**texts, **lists, "image": path})
     names = ("image", "caption", "question", "answer", "statement", "truth")
     frame = pl.DataFrame(records).select(*names, "captions", "things", "split")
     frame.write_csv(folder / "rows.csv")
     return folder / "rows.csv"
 
 
-def examples(*, rows=8_000, seed=0, image_size=64):
-    """Draws the scenes one by one.
+def examples(
+    *, rows: int = 8_000, seed: int = 0, image_size: int = 64
+) -> Iterator[dict[str, Any]]:
+    """Generates the scenes one by one.
 
     Args:
-        rows: How many.
-        seed: Seed of everything drawn.
-        image_size: Height and width of the pictures, in pixels.
+        rows: Number of scenes in all splits together.
+        seed: Seed of all random choices.
+        image_size: Height and width of the images, in pixels.
 
     Yields:
         Dicts with `split`, `image` (PNG bytes), `things` (a list of `Thing`),
@@ -152,67 +171,67 @@ def examples(*, rows=8_000, seed=0, image_size=64):
     rng = np.random.default_rng(seed)
     for split, share in SHARES.items():
         for _ in range(round(share * rows)):
-            things = _things(rng, split == "unseen")
-            captions = [_caption(things, rng) for _ in range(5)]
-            question, answer = _question(things, rng)
+            things = _make_things(rng, split == "unseen")
+            captions = [_make_caption(things, rng) for _ in range(5)]
+            question, answer = _make_question(things, rng)
             truth = bool(rng.integers(2))
             yield {
                 "split": split,
-                "image": _picture(things, image_size, rng),
+                "image": _draw_image(things, image_size, rng),
                 "things": things,
                 "captions": captions,
                 "caption": captions[0],
                 "question": question,
                 "answer": answer,
-                "statement": _statement(things, truth, rng),
+                "statement": _make_statement(things, truth, rng),
                 "truth": "true" if truth else "false",
             }
 
 
-def _things(rng, unseen):
-    """One to three objects of different shape, the later ones in front."""
+def _make_things(rng, unseen):
+    """One to three objects of different shapes, the later ones in front."""
     number = int(rng.integers(1, 4))
     shapes = list(rng.permutation(SHAPES)[:number])
-    colours = [str(rng.choice(_colours(shape, False))) for shape in shapes]
+    colors = [str(rng.choice(_colors(shape, False))) for shape in shapes]
     if unseen:
         which = int(rng.integers(number))
-        colours[which] = str(rng.choice(_colours(shapes[which], True)))
+        colors[which] = str(rng.choice(_colors(shapes[which], True)))
     things = []
-    for shape, colour in zip(shapes, colours, strict=True):
+    for shape, color in zip(shapes, colors, strict=True):
         size = str(rng.choice(list(SIZES)))
         half = rng.uniform(*SIZES[size]) / 1.6
-        for _ in range(100):  # a place that leaves the others visible
+        for _ in range(100):  # a position that leaves the others visible
             y, x = rng.uniform(half + 0.02, 0.98 - half, 2)
             apart = [
                 max(abs(y - v), abs(x - u)) / (half + (t.box[2] - t.box[0]) / 2)
                 for t in things
-                for v, u in [t.middle]
+                for v, u in [t.center]
             ]
             if all(gap > 0.85 for gap in apart):
                 break
         box = tuple(
             round(float(v), 4) for v in (y - half, x - half, y + half, x + half)
         )
-        things.append(Thing(str(shape), colour, size, box))
+        things.append(Thing(str(shape), color, size, box))
     return things
 
 
-def _colours(shape, unseen):
-    return [c for c in COLOURS if ((c, shape) in UNSEEN) == unseen]
+def _colors(shape, unseen):
+    return [c for c in COLORS if ((c, shape) in UNSEEN) == unseen]
 
 
-def _picture(things, size, rng, finer=4):
+def _draw_image(things, size, rng, scale=4):
     from PIL import Image
     from PIL import ImageDraw
 
-    big = size * finer
+    big = size * scale
     noise = rng.uniform(20, 90) + rng.normal(0, 14, (size, size, 3))
     noise = Image.fromarray(np.uint8(np.clip(noise, 0, 255)))
     layer = Image.new("RGBA", (big, big))
     draw = ImageDraw.Draw(layer)
     for thing in things:
-        colour = _shade(thing.colour, rng)
-        _draw(draw, thing.shape, [v * big for v in thing.box], colour)
+        color = _choose_shade(thing.color, rng)
+        _draw_shape(draw, thing.shape, [v * big for v in thing.box], color)
     layer = layer.resize((size, size), Image.Resampling.BOX)
     noise.paste(layer, (0, 0), layer)
     data = io.BytesIO()
@@ -220,98 +239,99 @@ def _picture(things, size, rng, finer=4):
     return data.getvalue()
 
 
-def _shade(colour, rng):
-    """Red, green and blue, 0 to 255, of a colour's range."""
-    hue, saturation, value = (rng.uniform(*span) for span in COLOURS[colour])
+def _choose_shade(color, rng):
+    """Red, green and blue from 0 to 255, in the range of a color."""
+    hue, saturation, value = (rng.uniform(*span) for span in COLORS[color])
     shade = colorsys.hsv_to_rgb(hue / 360 % 1, saturation, value)
     return tuple(round(255 * part) for part in shade)
 
 
-def _draw(draw, shape, box, colour):
+def _draw_shape(draw, shape, box, color):
     top, left, bottom, right = box
     y, x, third = (top + bottom) / 2, (left + right) / 2, (right - left) / 3
     if shape == "circle":
-        draw.ellipse((left, top, right, bottom), fill=colour)
+        draw.ellipse((left, top, right, bottom), fill=color)
     elif shape == "ring":
-        draw.ellipse((left, top, right, bottom), outline=colour, width=int(third * 0.8))
+        draw.ellipse((left, top, right, bottom), outline=color, width=int(third * 0.8))
     elif shape == "square":
-        draw.rectangle((left, top, right, bottom), fill=colour)
+        draw.rectangle((left, top, right, bottom), fill=color)
     elif shape == "triangle":
-        draw.polygon([(x, top), (right, bottom), (left, bottom)], fill=colour)
+        draw.polygon([(x, top), (right, bottom), (left, bottom)], fill=color)
     elif shape == "diamond":
-        draw.polygon([(x, top), (right, y), (x, bottom), (left, y)], fill=colour)
+        draw.polygon([(x, top), (right, y), (x, bottom), (left, y)], fill=color)
     else:
-        draw.rectangle((left + third, top, right - third, bottom), fill=colour)
-        draw.rectangle((left, top + third, right, bottom - third), fill=colour)
+        draw.rectangle((left + third, top, right - third, bottom), fill=color)
+        draw.rectangle((left, top + third, right, bottom - third), fill=color)
 
 
-def _caption(things, rng):
-    # As one reads, so that what comes next can be told from the picture.
-    order = sorted(things, key=lambda thing: thing.middle[1])
-    named = dict(zip("abc", (_named(thing, rng) for thing in order), strict=False))
+def _make_caption(things, rng):
+    # From left to right, so that the image determines which object comes next.
+    order = sorted(things, key=lambda thing: thing.center[1])
+    phrases = [_describe(thing, rng) for thing in order]
+    phrases = dict(zip("abc"[: len(order)], phrases, strict=True))
     forms = {1: _SINGLE, 2: _PAIR, 3: _TRIPLE}[len(order)]
-    place = _place(order[0])
-    if len(order) == 1 and place is None:
+    corner = _find_corner(order[0])
+    if len(order) == 1 and corner is None:
         forms = forms[:1]
     form = str(rng.choice(forms))
-    where = _relation(order[0], order[1], rng) if len(order) > 1 else None
+    where = _relate(order[0], order[1]) if len(order) > 1 else None
     opening = "" if " is " in form else str(rng.choice(_OPENINGS))
-    return opening + form.format(**named, where=where, at=f"at {place}")
+    return opening + form.format(**phrases, where=where, at=f"at {corner}")
 
 
-def _named(thing, rng):
+def _describe(thing, rng):
     size = f"{thing.size} " if rng.random() < 0.5 else ""
-    return f"a {size}{thing.colour} {thing.shape}"
+    return f"a {size}{thing.color} {thing.shape}"
 
 
-def _place(thing):
-    """A corner, where it is clearly in one."""
-    y, x = thing.middle
+def _find_corner(thing):
+    """The corner that an object is clearly in, or None."""
+    y, x = thing.center
     if min(abs(y - 0.5), abs(x - 0.5)) < 0.1:
         return None
-    return _HAS_AN_EDGE[2 * (y > 0.5) + (x > 0.5)]
+    return _CORNERS[2 * (y > 0.5) + (x > 0.5)]
 
 
-def _relation(one, other, rng):
-    """Where the first is of the second, by the direction in which they lie apart."""
-    (y, x), (v, u) = one.middle, other.middle
+def _relate(one, other):
+    """Where the first is, seen from the second, along the axis of their distance."""
+    (y, x), (v, u) = one.center, other.center
     if abs(x - u) >= abs(y - v):
         return "left of" if x < u else "right of"
     return "above" if y < v else "below"
 
 
-def _question(things, rng):
+def _make_question(things, rng):
     thing = things[rng.integers(len(things))]
-    # Of three, two may lie to the same side.
+    # Of three objects, two may be on the same side.
     kind = int(rng.integers(4 if len(things) == 2 else 3))
     if kind == 0:
-        return f"what colour is the {thing.shape}", thing.colour
+        return f"what color is the {thing.shape}", thing.color
     if kind == 1:
         return "how many objects are there", str(len(things))
     if kind == 2:
         yes = bool(rng.integers(2))
-        shapes = [t.shape for t in things] if yes else _lacking(things)
+        shapes = [t.shape for t in things] if yes else _missing_shapes(things)
         answer = "yes" if yes else "no"
         return f"is there a {rng.choice(shapes)}", answer
     other = next(t for t in things if t is not thing)
-    where = _relation(thing, other, rng)
+    where = _relate(thing, other)
     return f"which shape is {where} the {other.shape}", thing.shape
 
 
-def _lacking(things):
+def _missing_shapes(things):
     return [shape for shape in SHAPES if shape not in {t.shape for t in things}]
 
 
-def _statement(things, truth, rng):
+def _make_statement(things, truth, rng):
     thing = things[rng.integers(len(things))]
     if len(things) > 1 and rng.random() < 0.5:
         other = next(t for t in things if t is not thing)
         if not truth:
             thing, other = other, thing
-        right = _relation(thing, other, rng)
-        if not truth:  # said of the wrong one
+        right = _relate(thing, other)
+        if not truth:  # with the objects exchanged
             thing, other = other, thing
         return f"the {thing.shape} is {right} the {other.shape}"
-    wrong = [c for c in COLOURS if c != thing.colour]
-    colour = thing.colour if truth else str(rng.choice(wrong))
-    return f"the {thing.shape} is {colour}"
+    wrong = [c for c in COLORS if c != thing.color]
+    color = thing.color if truth else str(rng.choice(wrong))
+    return f"the {thing.shape} is {color}"

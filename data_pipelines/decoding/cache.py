@@ -1,110 +1,117 @@
-"""What was decoded, kept on disk by row."""
+"""Decoded arrays on disk, by row."""
 
 import hashlib
 import json
 import os
 import pathlib
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-_UNKNOWN = 255
+from data_pipelines.decoding.inputs import TableInput
+from data_pipelines.tables.table import Table
+
+_UNKNOWN = 255  # the status of a row that was not decoded yet
 
 
 class Cache:
-    """Arrays of every input, filled row by row, in whatever order rows come.
+    """The arrays of one input, filled row by row in any order.
 
-    A folder has two files per input: `<name>.values`, one array after the other, and
-    `<name>.states`, a byte per row. They outlive the process; what was made by other
-    preprocessors or of another table is not used. That a picture was exchanged under
-    its old name is not seen: delete the folder then.
+    There are two files: `<key>.values`, one array after the other, and `<key>.status`,
+    a byte for each row. They outlive the process. Files that another preprocessor or
+    another table made are replaced. A file of the table that changes under its old name
+    is not noticed: delete the folder then.
 
     Args:
-        folder: Where to keep them; made if it is not there.
+        folder: Where the files are; it is created if it does not exist.
         table: A `data_pipelines.tables.table.Table`.
-        features: As for `data_pipelines.decode`, with `config()` by input.
+        source: The input of the table, whose preprocessor has `config()` and `array`.
 
     Raises:
         OSError: If the folder cannot be written, or the disk is full.
     """
 
-    def __init__(self, folder, table, features):
-        self.folder = pathlib.Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.table, self.features = table, features
-        self._open, self._opening = {}, threading.Lock()
+    def __init__(
+        self, folder: str | os.PathLike[str], table: Table, source: TableInput
+    ):
+        self._path = pathlib.Path(folder) / source.key
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._table, self._source = table, source
+        self._files, self._lock = None, threading.Lock()
 
-    def get(self, name, rows, decode):
-        """Values and states of some rows; those that are not there are made and kept.
+    def get(
+        self,
+        rows: np.ndarray,
+        decode: Callable[[np.ndarray], tuple[tf.Tensor, np.ndarray]],
+    ) -> tuple[tf.Tensor, np.ndarray]:
+        """Values and status of some rows; rows that are missing are decoded and kept.
 
         Args:
-            name: Name of the input.
             rows: `(batch,)` row numbers.
-            decode: Maps `(n,)` row numbers to tensors `(n, ...)` and states `(n,)`.
+            decode: Maps `(n,)` row numbers to values `(n, ...)` and status `(n,)`.
 
         Returns:
             A tensor `(batch, ...)`, and `(batch,)` uint8.
         """
-        with self._opening:  # batches are read side by side
-            kept = self._kept(name)
-        new = rows[kept.states[rows] == _UNKNOWN]
-        if len(new):
-            kept.put(new, *decode(new))
-        values = _aligned((len(rows), *kept.shape), kept.dtype)
-        np.take(kept.values, rows, axis=0, out=values, mode="clip")
-        # Handed over and not copied, which would take as long again.
+        with self._lock:  # several batches are read at once
+            if self._files is None:
+                self._files = self._open_files()
+        files = self._files
+        missing = rows[files.status[rows] == _UNKNOWN]
+        if len(missing):
+            files.write(missing, *decode(missing))
+        values = _allocate((len(rows), *files.shape), files.dtype)
+        np.take(files.values, rows, axis=0, out=values, mode="clip")
+        # Handed over without a copy, which would take as long again.
         values = tf.experimental.dlpack.from_dlpack(values.__dlpack__())
-        return values, kept.states[rows]
+        return values, files.status[rows]
 
-    def _kept(self, name):
-        if name not in self._open:
-            columns = [
-                self.table.source_column(n) for n in self.features.columns()[name]
-            ]
-            made_by = {
-                "by": type(self.features.by_name[name]).__name__,
-                **self.features.by_name[name].config(),
-                "rows": int(self.table.frame.select(columns).hash_rows().sum() or 0),
-                "of": str(self.table.path.resolve()),
-            }
-            key = hashlib.sha256(json.dumps(made_by).encode()).hexdigest()
-            size = len(self.table.frame)
-            spec = self.features.by_name[name].array
-            self._open[name] = _Kept(self.folder / name, key, size, spec)
-        return self._open[name]
+    def _open_files(self):
+        table, preprocessor = self._table, self._source.preprocessor
+        columns = [table.source_column(name) for name in self._source.columns]
+        origin = {
+            "preprocessor": [type(preprocessor).__name__, preprocessor.config()],
+            "rows": int(table.frame.select(columns).hash_rows().sum() or 0),
+            "table": str(table.path.resolve()),
+        }
+        origin = hashlib.sha256(json.dumps(origin).encode()).hexdigest()
+        return _Files(self._path, origin, len(table.frame), preprocessor.array)
 
 
-class _Kept:
-    """The two files of one input."""
+class _Files:
+    """The open files of one input, and a note of what made them."""
 
-    def __init__(self, path, key, size, spec):
-        files = [path.with_name(f"{path.name}.{kind}") for kind in ("values", "states")]
-        note = path.with_name(f"{path.name}.json")
+    def __init__(self, path, origin, num_rows, spec):
+        values, status, note = (
+            path.with_name(f"{path.name}.{kind}")
+            for kind in ("values", "status", "json")
+        )
         self.shape, self.dtype = tuple(spec.shape), np.dtype(spec.dtype.as_numpy_dtype)
-        self.bytes = int(np.prod(self.shape)) * self.dtype.itemsize
-        # The note goes first and comes last: a process killed in between leaves none,
-        # and what has none is made anew.
-        if not note.exists() or note.read_text() != json.dumps(key):
-            for old in (note, *files):  # not cut: others may have them open
+        self._size = int(np.prod(self.shape)) * self.dtype.itemsize
+        # The note is deleted first and written last: a process that is killed in
+        # between leaves none, and then the files are made again.
+        if not note.exists() or note.read_text() != json.dumps(origin):
+            for old in (note, values, status):  # other processes may have them open
                 old.unlink(missing_ok=True)
-            files[0].write_bytes(b"")
-            os.truncate(files[0], size * self.bytes)  # takes room only as it is filled
-            files[1].write_bytes(bytes([_UNKNOWN]) * size)
-            note.write_text(json.dumps(key))
-        self.values = np.memmap(files[0], self.dtype, "r", shape=(size, *self.shape))
-        self.states = np.memmap(files[1], np.uint8, "r+", shape=(size,))
-        self.file = os.open(files[0], os.O_WRONLY)
+            values.write_bytes(b"")
+            os.truncate(values, num_rows * self._size)  # takes space as it is filled
+            status.write_bytes(bytes([_UNKNOWN]) * num_rows)
+            note.write_text(json.dumps(origin))
+        self.values = np.memmap(values, self.dtype, "r", shape=(num_rows, *self.shape))
+        self.status = np.memmap(status, np.uint8, "r+", shape=(num_rows,))
+        self._file = os.open(values, os.O_WRONLY)
 
-    def put(self, rows, values, states):
-        # Written and not mapped: a full disk is then an error and not a crash.
+    def write(self, rows, values, status):
+        # Written, not mapped: a full disk is then an error instead of a crash.
         for row, value in zip(rows.tolist(), np.asarray(values), strict=True):
-            os.pwrite(self.file, value.tobytes(), row * self.bytes)
-        self.states[rows] = states
+            os.pwrite(self._file, value.tobytes(), row * self._size)
+        self.status[rows] = status
 
 
-def _aligned(shape, dtype):
-    """An empty array that begins where TensorFlow wants its memory to begin."""
+def _allocate(shape, dtype):
+    """An empty array whose memory is aligned as TensorFlow needs it."""
     size = int(np.prod(shape)) * dtype.itemsize
     memory = np.empty(size + 64, np.uint8)
     start = -memory.ctypes.data % 64

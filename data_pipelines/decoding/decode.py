@@ -1,97 +1,89 @@
-"""Decode every part of a table once, in parallel, and account for every row."""
+"""Decodes a table into memory, each value once, and accounts for every row."""
+
+from collections.abc import Mapping
 
 import numpy as np
-import polars as pl
 import tensorflow as tf
 
+from data_pipelines.decoding.inputs import explain
+from data_pipelines.decoding.inputs import find_distinct
+from data_pipelines.decoding.inputs import find_inputs
 from data_pipelines.decoding.samples import Samples
 from data_pipelines.decoding.status import CORRUPT
 from data_pipelines.decoding.status import OK
+from data_pipelines.protocols import Features
+from data_pipelines.protocols import Target
 from data_pipelines.quarantine import Broken
-from data_pipelines.tables.table import FILES
+from data_pipelines.tables.table import Table
 
-_TOGETHER = 256  # values decoded in one go
+_BATCH = 256  # values decoded at once
 
 
-def decode(table, features, targets=None, *, keep_corrupt=False):
+def decode(
+    table: Table,
+    features: Features,
+    targets: Mapping[str, Target] | None = None,
+    *,
+    keep_corrupt: bool = False,
+) -> tuple[Samples, np.ndarray, list[Broken]]:
     """Decodes a table.
 
-    Each distinct picture, sound and text is read and decoded once, however many rows
-    have it.
+    Each distinct image, sound and text is read and decoded once, however many rows
+    share it.
 
     Args:
-        table: What `data_pipelines.sources.open_table` returned.
-        features: The preprocessors: an object with `by_name`, `columns()`, and
-            `decode_input(name, raw)` that returns an array of many raw values and the
-            status of each (0 ok, 1 absent, 2 corrupt), such as
-            `mbm_keras.preprocessing.Features`.
-        targets: By target name, an object with `encode(values)` and
-            `known(encoded)`, such as `mbm_keras.preprocessing.Label`; None for rows
+        table: What `sources.open_table` returned.
+        features: The preprocessors, see `data_pipelines.protocols.Features`.
+        targets: Targets by name, see `data_pipelines.protocols.Target`; None for rows
             without targets.
-        keep_corrupt: True to keep a row with a corrupt part, that part absent, as
-            a served model does. A row with no part at all always goes.
+        keep_corrupt: True to keep rows with a corrupt input, as absent, like a served
+            model does. Rows without any input are always left out.
 
     Returns:
-        The `Samples` of the good rows, whose ids are row numbers; a boolean mask of
-        them over the rows of `table`; and a list of `Broken`, what is wrong with the
-        others (and with the corrupt parts that were kept).
+        The `Samples` of the good rows, whose ids are row numbers of the table; a mask
+        `(rows,)` bool of the good rows; and a list of `Broken`, the reasons of the
+        others and of corrupt inputs that were kept.
 
     Raises:
-        ValueError: If `features` asks for a column that is no input of the table.
+        ValueError: If a column of `features` is not an input of the table.
     """
-    check_columns(table, features)
-    values, places, status, broken = {}, {}, {}, []
-    for name, columns in features.columns().items():
-        if columns == [name] and table.columns[name] in ("text", *FILES):
-            part = _decode_distinct(table, features, name)
-        else:
-            part = _decode_rows(table, features, name, columns)
-        values[name], places[name], state, reasons = part
-        status[name] = state[places[name]]
-        for row in np.flatnonzero(status[name] == CORRUPT):
-            reason = reasons[places[name][row]]
-            broken.append(Broken(int(table.rows[row]), name, reason))
+    values, index, status, broken = {}, {}, {}, []
+    for key, source in find_inputs(table, features).items():
+        decode_column = _decode_rows if source.is_row else _decode_distinct
+        part = decode_column(table, features, source)
+        values[key], index[key], value_status, reasons = part
+        status[key] = value_status[index[key]]
+        for row in np.flatnonzero(status[key] == CORRUPT):
+            reason = reasons[index[key][row]]
+            broken.append(Broken(int(table.rows[row]), source.column, reason))
 
     good = np.ones(len(table.rows), bool)
     if not keep_corrupt:
-        for state in status.values():
-            good &= state != CORRUPT
-    nothing = np.all([state != OK for state in status.values()], axis=0)
-    for row in np.flatnonzero(nothing & good):
+        for column in status.values():
+            good &= column != CORRUPT
+    empty = np.all([column != OK for column in status.values()], axis=0)
+    for row in np.flatnonzero(empty & good):
         broken.append(Broken(int(table.rows[row]), "", "every input is empty"))
-    good &= ~nothing
+    good &= ~empty
 
     encoded, known, refused = encode_targets(table, targets)
-    samples = Samples(values, places, status, encoded, table.rows)
+    samples = Samples(values, index, status, encoded, table.rows)
     good &= known
     return samples.take(good), good, [*broken, *refused]
 
 
-def check_columns(table, features):
-    """Stops where a table lacks a column.
-
-    Raises:
-        ValueError: If `features` asks for a column that is no input of the table.
-    """
-    asked = sum(features.columns().values(), [])
-    lacking = sorted(set(asked) - set(table.columns))
-    if lacking:
-        raise ValueError(
-            f"The features ask for columns {lacking} that are no inputs of "
-            f"`{table.path}`. Its inputs are {sorted(table.columns)}."
-        )
-
-
-def encode_targets(table, targets):
-    """The targets as training takes them.
+def encode_targets(
+    table: Table, targets: Mapping[str, Target] | None
+) -> tuple[dict[str, np.ndarray], np.ndarray, list[Broken]]:
+    """Encodes the targets of a table for training.
 
     Args:
         table: A `Table`.
         targets: As for `decode`.
 
     Returns:
-        Arrays by target name; a boolean mask of the rows whose targets can all be
-        learned from; and a list of `Broken` for the others.
+        Arrays `(rows, ...)` by name of the target; a mask `(rows,)` bool of the rows
+        whose targets can all be learned from; and a list of `Broken` for the others.
     """
     encoded, known, refused = {}, np.ones(len(table.rows), bool), []
     for name, target in (targets or {}).items():
@@ -100,81 +92,63 @@ def encode_targets(table, targets):
         empty = np.array([cell is None or cell == "" for cell in cells], bool)
         for row in np.flatnonzero(~target.known(encoded[name]) | empty):
             known[row] = False
-            why = f"the target {cells[row]!r} is not one that training saw"
-            why = "the target is empty" if empty[row] else why
-            refused.append(Broken(int(table.rows[row]), name, why))
+            reason = f"the target {cells[row]!r} is not one that training saw"
+            reason = "the target is empty" if empty[row] else reason
+            refused.append(Broken(int(table.rows[row]), name, reason))
     return encoded, known, refused
 
 
-def _decode_distinct(table, features, name):
-    """Values, each row's place among them, and status and reason of each value."""
-    distinct, places = distinct_of(table.raw(name))
-    refused, by = {}, features.by_name[name]
-    is_file = table.columns[name] in FILES
-    if is_file:
+def _decode_distinct(table, features, source):
+    """Distinct values, the index of each row's value, and status and reasons."""
+    (column,) = source.columns
+    distinct, index = find_distinct(table.raw(column))
+    unreadable = {}
+    if source.is_file:
 
-        def read(places):
-            data, reasons = table.read_cells(name, distinct.gather(places), by)
-            refused.update({int(places[i]): why for i, why in reasons.items()})
+        def read(index):
+            data, reasons = table.read_cells(
+                column, distinct.gather(index), source.preprocessor
+            )
+            unreadable.update({int(index[i]): why for i, why in reasons.items()})
             return np.array(data, object)
 
-        batches = tf.data.Dataset.range(len(distinct)).batch(_TOGETHER)
-        raw = batches.map(lambda x: _strings(tf.numpy_function(read, [x], tf.string)))
-        raw = raw.prefetch(2)
+        batches = tf.data.Dataset.range(len(distinct)).batch(_BATCH)
+        raw = batches.map(lambda x: _read_strings(read, x)).prefetch(2)
     else:
-        raw = tf.data.Dataset.from_tensor_slices(list(distinct)).batch(_TOGETHER)
-    values, state = _run(raw, lambda x: features.decode_input(name, x))
-    state[list(refused)] = CORRUPT
+        raw = tf.data.Dataset.from_tensor_slices(list(distinct)).batch(_BATCH)
+    values, status = _decode_all(raw, features, source)
+    status[list(unreadable)] = CORRUPT
     reasons = {
-        i: refused.get(i) or reason(table, features, name, distinct[int(i)])
-        for i in np.flatnonzero(state == CORRUPT)
+        i: unreadable.get(i) or explain(table, features, source, distinct[int(i)])
+        for i in np.flatnonzero(status == CORRUPT)
     }
-    return values, places, state, reasons
+    return values, index, status, reasons
 
 
-def distinct_of(cells):
-    """The different values of a column, and which of them each row has."""
-    cells = pl.Series("cell", cells)
-    distinct = cells.unique(maintain_order=True)
-    index = pl.DataFrame({"cell": distinct}).with_row_index("place")
-    same = dict(on="cell", how="left", maintain_order="left", nulls_equal=True)
-    places = cells.to_frame().join(index, **same)["place"]
-    return distinct, places.to_numpy().astype("int64")
+def _read_strings(read, index):
+    return tf.ensure_shape(tf.numpy_function(read, [index], tf.string), (None,))
 
 
-def _strings(tensor):
-    return tf.ensure_shape(tensor, (None,))
+def _decode_rows(table, features, source):
+    """The same for an input of several columns, where each row is its own value."""
+    columns = {column: table.raw(column) for column in source.columns}
+    raw = tf.data.Dataset.from_tensor_slices(columns).batch(_BATCH)
+    values, status = _decode_all(raw, features, source)
+    reasons = {}
+    for i in np.flatnonzero(status == CORRUPT):
+        cell = {column: cells[i] for column, cells in columns.items()}
+        reasons[i] = explain(table, features, source, cell)
+    return values, np.arange(len(status)), status, reasons
 
 
-def _decode_rows(table, features, name, columns):
-    """The same for an input of several columns, where every row is its own value."""
-    raw = {column: tf.constant(table.raw(column)) for column in columns}
-    raw = tf.data.Dataset.from_tensor_slices(raw).batch(_TOGETHER)
-    values, state = _run(raw, lambda x: features.decode_input(name, x))
-    return values, np.arange(len(state)), state, {}
-
-
-def _run(batches, part):
-    """Values and status of everything, a batch at a time."""
-    run = tf.function(part, autograph=False, input_signature=[batches.element_spec])
-    # Of the one shape there is, or TensorFlow warns that every column makes another.
-    run = run.get_concrete_function()
-    done = [run(batch) for batch in batches]
-    return tuple(np.concatenate(part) for part in zip(*done, strict=True))
-
-
-def reason(table, features, name, key):
-    """What is wrong with a corrupt value: it is decoded again, outside a graph.
-
-    Args:
-        table: A `Table`.
-        features: As for `decode`.
-        name: Name of the column, which is an input of its own.
-        key: Its cell.
-    """
-    if table.columns[name] in FILES:
-        (key,), refused = table.read_cells(name, [key], features.by_name[name])
-        if refused:
-            return refused[0]
-    message = features.by_name[name].explain(key)
-    return f"cannot be decoded: {message}" if message else "cannot be decoded"
+def _decode_all(batches, features, source):
+    """Values and status of all raw values, a batch at a time."""
+    decode_batch = tf.function(
+        lambda raw: features.decode_input(source.key, raw),
+        autograph=False,
+        input_signature=[batches.element_spec],
+    )
+    # A single concrete function: TensorFlow warns of one trace for each column.
+    decode_batch = decode_batch.get_concrete_function()
+    parts = [decode_batch(raw) for raw in batches]
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))

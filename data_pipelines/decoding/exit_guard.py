@@ -4,14 +4,15 @@ import atexit
 import contextlib
 import threading
 import time
+from collections.abc import Iterator
 
 
-class Gate:
-    """What TensorFlow's threads pass before they run Python.
+class ExitGuard:
+    """Counts the threads of TensorFlow that run Python, and stops them at exit.
 
-    A thread that wants into an interpreter that is going away waits for ever, and the
-    interpreter for it. At exit the gate closes: who comes later is turned back, and
-    who is inside is waited for.
+    A thread that asks for the interpreter after it began to shut down waits forever,
+    and the interpreter waits for the thread. So, at exit, the guard turns away threads
+    that enter, and waits for those inside.
     """
 
     def __init__(self):
@@ -20,8 +21,8 @@ class Gate:
         atexit.register(self._close)
 
     @contextlib.contextmanager
-    def passed(self):
-        """For as long as Python runs.
+    def enter(self) -> Iterator[None]:
+        """Around Python code that a thread of TensorFlow runs.
 
         Raises:
             RuntimeError: If the process is about to end.
@@ -41,7 +42,7 @@ class Gate:
         deadline = time.monotonic() + seconds
         while self._inside and time.monotonic() < deadline:
             time.sleep(0.01)
-        time.sleep(0.05)  # those who have been turned back are on their way out
+        time.sleep(0.05)  # threads that were turned away need a moment to return
 
 
-GATE = Gate()
+EXIT_GUARD = ExitGuard()

@@ -1,6 +1,8 @@
-"""Decoded rows, kept as columns, and batches of them."""
+"""Decoded rows in memory, as columns, and batches of them."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -9,53 +11,64 @@ from data_pipelines import augment as augmentation
 from data_pipelines.batching import row_random
 from data_pipelines.batching.batches import Batches
 from data_pipelines.batching.batches import trim_padding
-from data_pipelines.batching.order import as_written
+from data_pipelines.batching.names import PRESENT
+from data_pipelines.batching.names import index_name
+from data_pipelines.batching.order import no_autograph
 from data_pipelines.decoding.status import ABSENT
 from data_pipelines.decoding.status import OK
 
 
 @dataclasses.dataclass(frozen=True)
 class Samples(Batches):
-    """Rows whose every part is an array, decoded once.
+    """Rows whose inputs are arrays.
 
-    A part that several rows share (one picture, ten questions) is kept once.
+    A value that several rows share (one image, ten questions) is kept once.
 
     Args:
-        values: Arrays by input name, `(number of distinct values, ...)`.
-        places: By input name, which value each row has, `(rows,)` int64.
-        status: By input name `(rows,)` uint8, an index into `STATUS`.
-        targets: Arrays by target name, `(rows, ...)`.
-        ids: What names a row, `(rows,)`.
+        values: By key of the input, the arrays of its distinct values,
+            `(number of distinct values, ...)`.
+        index: By key of the input, which of them each row has, `(rows,)` int64.
+        status: By key of the input, the status of each row, `(rows,)` uint8, see
+            `data_pipelines.decoding.status`.
+        targets: Arrays by name of the target, `(rows, ...)`.
+        ids: What identifies each row, `(rows,)`.
     """
 
-    values: dict
-    places: dict
-    status: dict
-    targets: dict
+    values: dict[str, np.ndarray]
+    index: dict[str, np.ndarray]
+    status: dict[str, np.ndarray]
+    targets: dict[str, np.ndarray]
     ids: np.ndarray
 
     @classmethod
-    def from_arrays(cls, inputs, targets=None, *, present=None, ids=None):
-        """Samples of arrays that are in memory.
+    def from_arrays(
+        cls,
+        inputs: Mapping[str, Any],
+        targets: Mapping[str, Any] | None = None,
+        *,
+        present: Mapping[str, Any] | None = None,
+        ids: Any = None,
+    ) -> "Samples":
+        """Samples of arrays in memory.
 
         Args:
-            inputs: Arrays by input name, `(rows, ...)`.
-            targets: Arrays by target name, `(rows, ...)`.
-            present: By input name `(rows,)` bool, for inputs that not all rows have.
-            ids: What names a row, `(rows,)`; None for its number.
+            inputs: Arrays by key of the input, `(rows, ...)`.
+            targets: Arrays by name of the target, `(rows, ...)`.
+            present: By key of the input, `(rows,)` bool; an input that is left out is
+                present in every row.
+            ids: What identifies each row, `(rows,)`; None for its number.
 
         Returns:
             `Samples`.
 
         Raises:
-            ValueError: If there is no input, two arrays have not as many rows, a row
-                has nothing at all, or `present` names another input.
+            ValueError: If there is no input, the arrays have different numbers of rows,
+                a row has no input at all, or `present` names something else than an
+                input.
         """
-        inputs = {name: np.asarray(array) for name, array in inputs.items()}
+        inputs = {key: np.asarray(array) for key, array in inputs.items()}
         targets = {name: np.asarray(array) for name, array in (targets or {}).items()}
-        present = {
-            name: np.asarray(here, bool) for name, here in (present or {}).items()
-        }
+        present = {key: np.asarray(p, bool) for key, p in (present or {}).items()}
         parts = {"inputs": inputs, "targets": targets, "present": present}
         rows = {
             f"{part}[{name!r}]": len(array)
@@ -64,116 +77,114 @@ class Samples(Batches):
         }
         if not inputs or len(set(rows.values())) > 1 or not set(present) <= set(inputs):
             raise ValueError(
-                "Samples take at least one input, as many rows of everything, and "
-                f"presence of inputs alone. Received: {rows}."
+                "Expected one input or more, the same number of rows everywhere, and "
+                f"`present` of inputs alone. Received: rows={rows}."
             )
         size = len(next(iter(inputs.values())))
-        everything = np.ones(size, bool)
-        some = np.any([present.get(name, everything) for name in inputs], axis=0)
-        if not some.all():
-            nothing = np.flatnonzero(~some)
+        everywhere = np.ones(size, bool)
+        present = {key: present.get(key, everywhere) for key in inputs}
+        empty = np.flatnonzero(~np.any(list(present.values()), axis=0))
+        if len(empty):
             raise ValueError(
-                "A row must have at least one input: leave the others out. "
-                f"{len(nothing)} have none, such as row {nothing[0]}."
+                "Expected one input or more in each row; leave the others out. "
+                f"Received: {len(empty)} rows without an input, such as row {empty[0]}."
             )
         return cls(
             values=inputs,
-            places={name: np.arange(size) for name in inputs},
+            index={key: np.arange(size) for key in inputs},
             status={
-                name: np.where(present.get(name, everything), OK, ABSENT).astype(
-                    "uint8"
-                )
-                for name in inputs
+                key: np.where(mask, OK, ABSENT).astype("uint8")
+                for key, mask in present.items()
             },
             targets=targets,
             ids=np.arange(size) if ids is None else np.asarray(ids),
         )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, rows):
-        """The samples at `rows`, an array of indices or a boolean mask."""
+    @property
+    def inputs(self) -> list[str]:
+        """Keys of the inputs, in order."""
+        return list(self.values)
 
-        def only(columns):
-            return {name: column[rows] for name, column in columns.items()}
+    def take(self, keep: np.ndarray) -> "Samples":
+        """Some of the rows.
+
+        Args:
+            keep: An array of indices, or a mask `(rows,)` bool.
+        """
+
+        def select(columns):
+            return {name: column[keep] for name, column in columns.items()}
 
         return dataclasses.replace(
             self,
-            places=only(self.places),
-            status=only(self.status),
-            targets=only(self.targets),
-            ids=self.ids[rows],
+            index=select(self.index),
+            status=select(self.status),
+            targets=select(self.targets),
+            ids=self.ids[keep],
         )
 
-    def present(self):
-        """`(rows, n)` bool, in the order of the inputs."""
-        return np.stack([s == OK for s in self.status.values()], axis=1)
+    def present(self) -> np.ndarray:
+        """`(rows, n)` bool, which inputs each row has, in the order of `inputs`."""
+        return np.stack([status == OK for status in self.status.values()], axis=1)
 
-    def lengths(self, name):
-        """How many steps each row of an input has before the zeros behind its end.
+    def lengths(self, key: str) -> np.ndarray:
+        """How many steps each row of an input has before its padding with zeros.
 
         Args:
-            name: Name of the input, `(batch, steps, ...)`.
+            key: Key of the input, whose arrays are `(steps, ...)`.
 
         Returns:
             `(rows,)` int64; 0 where it is absent.
         """
-        return lengths_of(self.values[name])[self.places[name]]
+        return count_steps(self.values[key])[self.index[key]]
 
-    def _groups(self, name):
-        return self.places[name]
+    def _find_groups(self, key):
+        return self.index[key]
 
-    def _mapped(
-        self,
-        batches,
-        seed,
-        *,
-        augment=None,
-        mixup=None,
-        inputs=None,
-        unique=False,
-        bucket_by=None,
-    ):
-        values = {name: tf.constant(value) for name, value in self.values.items()}
-        places = {name: tf.constant(place) for name, place in self.places.items()}
-        targets = {name: tf.constant(target) for name, target in self.targets.items()}
+    def _load_batches(self, order, seed, *, augment, mixup, inputs, unique, bucket_by):
+        values = {key: tf.constant(array) for key, array in self.values.items()}
+        index = {key: tf.constant(array) for key, array in self.index.items()}
+        targets = {name: tf.constant(array) for name, array in self.targets.items()}
         present = tf.constant(self.present())
-        change = augmentation.by_name(augment)
-        wanted = list(values) if inputs is None else inputs
+        augment = augmentation.by_key(augment)
+        keys = self.inputs if inputs is None else list(inputs)
         lengths = None if bucket_by is None else tf.constant(self.lengths(bucket_by))
 
-        @as_written
+        @no_autograph
         def gather(epoch, rows):
-            inputs = {}
-            for name in wanted:
-                place = tf.gather(places[name], rows)
+            row_keys = row_random.keys(seed, epoch, rows)
+            arrays = {}
+            for key in keys:
+                which = tf.gather(index[key], rows)
                 if unique:
-                    place, inputs[f"{name}_index"] = tf.unique(place)
-                value = tf.gather(values[name], place)
-                # What rows share changes once, else every row on its own.
-                keys = row_random.keys(seed, epoch, place if unique else rows)
-                inputs[name] = change(name, value, keys)
-                if name == bucket_by:
-                    inputs[name] = trim_padding(inputs[name], tf.gather(lengths, rows))
-            inputs["present"] = tf.gather(present, rows)
-            made = inputs, {k: tf.gather(v, rows) for k, v in targets.items()}
-            if mixup is not None:
-                made = mixup(*made, row_random.keys(seed, epoch, rows))
-            return made
+                    which, arrays[index_name(key)] = tf.unique(which)
+                    # A value that rows share is changed once.
+                    value_keys = row_random.keys(seed, epoch, which)
+                else:
+                    value_keys = row_keys
+                value = tf.gather(values[key], which)
+                arrays[key] = augment(key, value, value_keys)
+                if key == bucket_by:
+                    arrays[key] = trim_padding(arrays[key], tf.gather(lengths, rows))
+            arrays[PRESENT] = tf.gather(present, rows)
+            batch = arrays, {name: tf.gather(y, rows) for name, y in targets.items()}
+            return batch if mixup is None else mixup(*batch, row_keys)
 
-        batches = batches.map(gather, tf.data.AUTOTUNE, deterministic=True)
+        batches = order.map(gather, tf.data.AUTOTUNE, deterministic=True)
         return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def lengths_of(value):
-    """How many steps there are before the zeros behind the end.
+def count_steps(values: np.ndarray) -> np.ndarray:
+    """How many steps arrays have before the zeros at their end.
 
     Args:
-        value: `(batch, steps, ...)`, an array.
+        values: `(batch, steps, ...)`.
 
     Returns:
         `(batch,)` int64.
     """
-    real = np.any(value != 0, axis=tuple(range(2, value.ndim)))
-    return np.max(real * np.arange(1, real.shape[1] + 1), axis=1, initial=0)
+    nonzero = np.any(values != 0, axis=tuple(range(2, values.ndim)))  # (batch, steps)
+    return np.max(nonzero * np.arange(1, nonzero.shape[1] + 1), axis=1, initial=0)

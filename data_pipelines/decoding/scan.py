@@ -1,4 +1,4 @@
-"""What is wrong with the files of a table, before anything is trained on it."""
+"""Finds the broken files of a table, before anything is trained on it."""
 
 import hashlib
 import json
@@ -10,98 +10,117 @@ import polars as pl
 import tensorflow as tf
 
 from data_pipelines import stores
-from data_pipelines.decoding.decode import distinct_of
-from data_pipelines.decoding.decode import reason
+from data_pipelines.decoding.inputs import explain
+from data_pipelines.decoding.inputs import find_distinct
+from data_pipelines.decoding.inputs import find_inputs
 from data_pipelines.decoding.status import CORRUPT
 from data_pipelines.formats import parquet
+from data_pipelines.protocols import Features
 from data_pipelines.quarantine import Broken
-from data_pipelines.tables.table import FILES
+from data_pipelines.tables.table import Table
 
-_TOGETHER = 256  # files read and decoded in one go, in parallel
+_BATCH = 256  # files read and decoded at once, in parallel
 
 
-def scan(table, features, *, deep=True, notes=None):
+def scan(
+    table: Table,
+    features: Features,
+    *,
+    deep: bool = True,
+    cache: str | os.PathLike[str] | None = None,
+) -> list[Broken]:
     """Finds every file that cannot be read or decoded.
 
     Args:
         table: A `data_pipelines.tables.table.Table`.
         features: The preprocessors, as for `data_pipelines.decode`.
-        deep: True to decode each file; False to see if it is there, and not empty.
-        notes: Path of a file that remembers what was found: a file of the same path,
-            size and time of change is not decoded a second time. None for no memory.
+        deep: True to decode each file; False to check only that it exists and is not
+            empty.
+        cache: Path of a file that keeps the results: a file with the same path, size
+            and time of modification is not decoded again. None for no cache.
 
     Returns:
         A list of `Broken`.
+
+    Raises:
+        ValueError: If a column of `features` is not an input of the table.
     """
-    known = _recall(notes)
+    known = _load_results(cache)
     found, broken = {}, []
-    for name in features.columns():
-        if table.columns.get(name) not in FILES:
+    for source in find_inputs(table, features).values():
+        if not source.is_file:
             continue
-        keys, places = distinct_of(table.raw(name))
-        reasons = _reasons(table, features, name, keys, deep, known, found)
-        bad = np.array([reason is not None for reason in reasons], bool)
-        for row in np.flatnonzero(bad[places]):
-            broken.append(Broken(int(table.rows[row]), name, reasons[places[row]]))
-    if deep and notes is not None:
-        _remember(notes, {**known, **found})
+        (column,) = source.columns
+        cells, index = find_distinct(table.raw(column))
+        reasons = _check_files(table, features, source, cells, deep, known, found)
+        corrupt = np.array([reason is not None for reason in reasons], bool)
+        for row in np.flatnonzero(corrupt[index]):
+            broken.append(Broken(int(table.rows[row]), column, reasons[index[row]]))
+    if deep and cache is not None:
+        _save_results(cache, {**known, **found})
     return broken
 
 
-def _reasons(table, features, name, keys, deep, known, found):
-    """What is wrong with each of the files, None if nothing is."""
-    by = features.by_name[name]
-    made_by = json.dumps([type(by).__name__, by.config()])
-    made_by = hashlib.sha256(made_by.encode()).hexdigest()[:16]
-    reasons, stamps, todo = [None] * len(keys), {}, []
-    for place, key in enumerate(keys):
-        if stores.is_absent(key):
+def _check_files(table, features, source, cells, deep, known, found):
+    """What is wrong with each file, None if nothing is; adds results to `found`."""
+    (column,) = source.columns
+    stamp_prefix = _hash_preprocessor(source.preprocessor)
+    reasons, stamps, unknown = [None] * len(cells), {}, []
+    for i, cell in enumerate(cells):
+        if stores.is_absent(cell):
             continue
         try:
-            stamp = table.store.stamp(table.source_column(name), key)
+            stamp = table.store.stamp(table.source_column(column), cell)
         except stores.Unreadable as error:
-            reasons[place] = str(error)
+            reasons[i] = str(error)
             continue
-        stamps[place] = None if stamp is None else f"{made_by} {stamp}"
-        if stamps[place] in known:
-            reasons[place] = known[stamps[place]] or None
+        stamps[i] = None if stamp is None else f"{stamp_prefix} {stamp}"
+        if stamps[i] in known:
+            reasons[i] = known[stamps[i]] or None
         elif deep:
-            todo.append(place)
-    part = tf.function(
-        lambda raw: features.decode_input(name, raw)[1],
+            unknown.append(i)
+    find_status = tf.function(
+        lambda raw: features.decode_input(source.key, raw)[1],
         [tf.TensorSpec((None,), tf.string)],
         autograph=False,
     )
-    for start in range(0, len(todo), _TOGETHER):
-        chunk = todo[start : start + _TOGETHER]
-        data, refused = table.read_cells(name, keys.gather(chunk), by)
-        states = part(tf.constant(data)).numpy()
-        for i, place in enumerate(chunk):
-            if i in refused:
-                reasons[place] = refused[i]
-            elif states[i] == CORRUPT:
-                reasons[place] = reason(table, features, name, keys[place])
-            if stamps[place] is not None:
-                found[stamps[place]] = reasons[place] or ""
+    for start in range(0, len(unknown), _BATCH):
+        chunk = unknown[start : start + _BATCH]
+        data, unreadable = table.read_cells(
+            column, cells.gather(chunk), source.preprocessor
+        )
+        status = find_status(tf.constant(data)).numpy()
+        for position, i in enumerate(chunk):
+            if position in unreadable:
+                reasons[i] = unreadable[position]
+            elif status[position] == CORRUPT:
+                reasons[i] = explain(table, features, source, cells[i])
+            if stamps[i] is not None:
+                found[stamps[i]] = reasons[i] or ""
     return reasons
 
 
-def _recall(notes):
+def _hash_preprocessor(preprocessor):
+    config = json.dumps([type(preprocessor).__name__, preprocessor.config()])
+    return hashlib.sha256(config.encode()).hexdigest()[:16]
+
+
+def _load_results(path):
+    """Reasons by stamp, empty for a good file."""
     try:
-        if notes is None or not os.path.exists(notes):
+        if path is None or not os.path.exists(path):
             return {}
-        frame = parquet.read_parquet(notes)
+        frame = parquet.read_parquet(path)
         return dict(zip(frame["stamp"], frame["reason"], strict=True))
     except (OSError, ValueError, pl.exceptions.PolarsError):
-        return {}  # they are damaged: all is looked at again
+        return {}  # a damaged file: everything is checked again
 
 
-def _remember(notes, known):
-    notes = pathlib.Path(notes)
-    notes.parent.mkdir(parents=True, exist_ok=True)
-    new = notes.with_name(notes.name + ".unfinished")
-    frame = {"stamp": list(known), "reason": list(known.values())}
-    pl.DataFrame(frame, schema={"stamp": pl.String, "reason": pl.String}).write_parquet(
-        new
-    )
-    os.replace(new, notes)
+def _save_results(path, results):
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".unfinished")
+    columns = {"stamp": list(results), "reason": list(results.values())}
+    schema = {"stamp": pl.String, "reason": pl.String}
+    pl.DataFrame(columns, schema=schema).write_parquet(unfinished)
+    os.replace(unfinished, path)

@@ -1,1 +1,1 @@
-"""Long signals in windows, and windows back to one signal."""
+"""Long signals to windows, and windows back to one signal."""

@@ -1,76 +1,84 @@
-"""A long sound in windows that overlap, and windows back to one sound."""
+"""Splits a long sound into overlapping windows, and joins windows to one sound."""
 
 import itertools
 
 import numpy as np
 
 
-def split(wave, samples, hop):
-    """Windows of a sound, the last one padded with silence.
+def split(wave: np.ndarray, samples: int, hop: int) -> np.ndarray:
+    """Splits a sound into windows; the last one is padded with silence.
 
     Args:
-        wave: `(length, ...)`, the time first: samples, or frames of a picture.
+        wave: `(length, ...)`, samples of a sound or frames of a clip.
         samples: Length of a window.
-        hop: From the beginning of one window to that of the next.
+        hop: Distance between the starts of two windows, at most `samples`.
 
     Returns:
-        `(windows, samples, ...)`, one at least.
+        `(windows, samples, ...)`, one window or more.
 
     Raises:
-        ValueError: If windows would leave something out.
+        ValueError: If 0 < hop <= samples does not hold.
     """
     _check(samples, hop)
     windows = 1 + max(0, -(-(len(wave) - samples) // hop))
-    behind = (windows - 1) * hop + samples - len(wave)
-    wave = np.pad(wave, [[0, behind], *[[0, 0]] * (wave.ndim - 1)])
+    padding = (windows - 1) * hop + samples - len(wave)
+    wave = np.pad(wave, [[0, padding], *[[0, 0]] * (wave.ndim - 1)])
     return np.stack([wave[i * hop : i * hop + samples] for i in range(windows)])
 
 
-def join(windows, hop, length, any_order=False):
-    """One sound per row out of overlapping windows, faded over where they overlap.
+def join(
+    windows: np.ndarray, hop: int, length: int, any_order: bool = False
+) -> np.ndarray:
+    """Joins overlapping windows of several sounds, with a linear cross-fade.
 
     Args:
         windows: `(windows, sounds, samples)`.
-        hop: As for `cut`.
-        length: Of the whole.
-        any_order: True if the sounds of a window may stand in any order: those of the
-            next window are then put in the one that fits best where they overlap.
+        hop: As for `split`.
+        length: Length of the result, in samples.
+        any_order: True if each window may have the sounds in another order: they are
+            put into the order in which they match the previous window best where the
+            two overlap.
 
     Returns:
         `(sounds, length)` float32.
 
     Raises:
-        ValueError: As `cut`, and if windows without overlap come in any order.
+        ValueError: As `split`, and for windows in any order that do not overlap.
     """
     windows = np.array(windows, "float32")
     number, sounds, samples = windows.shape
     _check(samples, hop)
-    shared = samples - hop
-    if any_order and not shared and number > 1:
-        raise ValueError("Nothing tells the order of windows that do not overlap.")
-    fade = (np.arange(shared) + 0.5) / max(shared, 1)
+    overlap = samples - hop
+    if any_order and not overlap and number > 1:
+        raise ValueError(
+            "Expected hop < samples for windows in any order: only the overlap shows "
+            f"their order. Received: samples={samples}, hop={hop}."
+        )
+    fade = (np.arange(overlap) + 0.5) / max(overlap, 1)
     whole = np.zeros((sounds, (number - 1) * hop + samples), "float32")
     whole[:, :samples] = windows[0]
     for i in range(1, number):
-        at, part = i * hop, windows[i]
-        before = whole[:, at : at + shared]
+        start, window = i * hop, windows[i]
+        previous = whole[:, start : start + overlap]
         if any_order:
-            part = part[_best_order(before, part[:, :shared])]
-        whole[:, at : at + shared] = before * (1 - fade) + part[:, :shared] * fade
-        whole[:, at + shared : at + samples] = part[:, shared:]
+            window = window[_match_sounds(previous, window[:, :overlap])]
+        whole[:, start : start + overlap] = (
+            previous * (1 - fade) + window[:, :overlap] * fade
+        )
+        whole[:, start + overlap : start + samples] = window[:, overlap:]
     return whole[:, :length]
 
 
-def _best_order(before, behind):
-    likeness = before @ behind.T
-    orders = itertools.permutations(range(len(before)))
-    rows = range(len(before))
-    return list(max(orders, key=lambda order: likeness[rows, order].sum()))
+def _match_sounds(previous, following):
+    """The order of the following sounds that correlates best with the previous."""
+    correlation = previous @ following.T  # (sounds, sounds)
+    rows = range(len(previous))
+    orders = itertools.permutations(rows)
+    return list(max(orders, key=lambda order: correlation[rows, order].sum()))
 
 
 def _check(samples, hop):
     if not 0 < hop <= samples:
         raise ValueError(
-            "A window begins before the one in front of it has ended. "
-            f"Received: samples={samples}, hop={hop}."
+            f"Expected 0 < hop <= samples. Received: samples={samples}, hop={hop}."
         )

@@ -210,7 +210,7 @@ def augmentation(features):
         "video": lambda: augment.frames(augment.pictures()),
     }
     return {
-        feature.name: changes[feature.modality]()
+        feature.key: changes[feature.modality]()
         for feature in features.inputs()
         if feature.modality in changes
     }

@@ -55,7 +55,7 @@ def inspected(table, target, column=None, deep=None, allow_outside=False):
     features.adapt({name: rows.raw(name) for name in choices.learned_columns(rows)})
     files = sum(rows.raw(n).n_unique() for n in rows.files())
     deep = files <= _FEW if deep is None else deep
-    broken = [*rows.broken, *scan(rows, features, deep=deep, notes=_notes(table))]
+    broken = [*rows.broken, *scan(rows, features, deep=deep, cache=_notes(table))]
     unreadable = collections.Counter(item.column for item in set(broken))
     columns = {}
     sounds = [name for name in rows.columns if name not in rows.frame.columns]

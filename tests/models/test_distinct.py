@@ -21,7 +21,7 @@ def samples():
             "text": rng.integers(1, 9, (3, 5)).astype("int32"),
             "image": rng.integers(0, 256, (4, 16, 16, 3)).astype("uint8"),
         },
-        places={"text": rng.integers(0, 3, 20), "image": rng.integers(0, 4, 20)},
+        index={"text": rng.integers(0, 3, 20), "image": rng.integers(0, 4, 20)},
         status={name: np.zeros(20, "uint8") for name in ("text", "image")},
         targets={"label": np.arange(20) % 3},
         ids=np.arange(20),

@@ -1,10 +1,10 @@
-"""Our own tensorflow-datasets builders, in its own layout: a folder each."""
+"""Builders for `tensorflow-datasets`, in its layout: one folder each."""
 
 import importlib
 
 
-def register():
-    """Makes every builder known to `tfds.builder`; importing one is enough."""
+def register() -> None:
+    """Registers all builders for `tfds.builder`: importing one registers it."""
     for name in ("keypad_arithmetic", "shapes_and_scenes"):
         importlib.import_module(
             f"data_pipelines.datasets.builders.{name}.{name}_dataset_builder"

@@ -1,4 +1,4 @@
-"""zip_aligned keeps modalities in step or says why not."""
+"""zip_aligned: datasets of one length, or an error."""
 
 import pytest
 import tensorflow as tf
@@ -11,7 +11,7 @@ def test_rejects_unequal_lengths():
         zip_aligned(image=tf.data.Dataset.range(5), text=tf.data.Dataset.range(3))
 
 
-def test_rejects_what_never_ends():
+def test_rejects_an_infinite_dataset():
     with pytest.raises(ValueError, match="-1 is infinite"):
         zip_aligned(a=tf.data.Dataset.range(2).repeat(), b=tf.data.Dataset.range(2))
 
@@ -26,7 +26,7 @@ def unknown(*values):
     return tf.data.Dataset.from_tensor_slices(list(values)).filter(lambda x: True)
 
 
-def test_unknown_lengths_are_zipped_whole():
+def test_datasets_of_unknown_length_are_zipped_whole():
     zipped = zip_aligned(
         words=unknown(b"a", b"b", b"c"),
         ragged=unknown(1, 2, 3).map(lambda n: tf.range(n)),
@@ -39,7 +39,7 @@ def test_unknown_lengths_are_zipped_whole():
 
 
 @pytest.mark.parametrize("early", ["words", "image"])
-def test_one_that_ends_early_is_named_with_its_element(early):
+def test_a_dataset_that_ends_early_is_named_with_its_element(early):
     parts = {"words": unknown(1, 2, 3), "image": unknown(1, 2, 3)}
     zipped = zip_aligned(**{**parts, early: unknown(1, 2)})
     seen = []

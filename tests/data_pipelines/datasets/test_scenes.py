@@ -1,4 +1,4 @@
-"""Shapes and scenes: everything said of a picture is so, and what is held out is."""
+"""Shapes and scenes: all texts about an image are true; splits hold rows out."""
 
 import io
 import itertools
@@ -16,7 +16,7 @@ from data_pipelines.datasets import scenes
 
 
 @pytest.fixture(scope="module")
-def made():
+def examples():
     return list(scenes.examples(rows=600, seed=3))
 
 
@@ -24,39 +24,39 @@ def pixels(example):
     return np.array(Image.open(io.BytesIO(example["image"]))).astype(int)
 
 
-def test_is_the_same_for_the_same_seed(made):
+def test_the_same_seed_gives_the_same_scenes(examples):
     again = list(itertools.islice(scenes.examples(rows=600, seed=3), 50))
-    assert again == made[:50]
+    assert again == examples[:50]
     assert again != list(itertools.islice(scenes.examples(rows=600, seed=4), 50))
 
 
-def test_splits_hold_out_combinations_and_pictures(made):
+def test_splits_hold_out_combinations_and_images(examples):
     shown = {split: set() for split in scenes.SHARES}
-    for example in made:
-        pairs = {(t.colour, t.shape) for t in example["things"]}
+    for example in examples:
+        pairs = {(t.color, t.shape) for t in example["things"]}
         shown[example["split"]] |= pairs
         assert (example["split"] == "unseen") == bool(pairs & scenes.UNSEEN)
-    everything = set(itertools.product(scenes.COLOURS, scenes.SHAPES))
+    everything = set(itertools.product(scenes.COLORS, scenes.SHAPES))
     assert shown["train"] == everything - scenes.UNSEEN
     assert shown["unseen"] >= scenes.UNSEEN
-    assert len({e["image"] for e in made}) == len(made)
+    assert len({e["image"] for e in examples}) == len(examples)
 
 
-def test_the_box_holds_the_object(made):
-    for example in made[:100]:
+def test_the_box_contains_the_object(examples):
+    for example in examples[:100]:
         picture = pixels(example)
         assert len({t.shape for t in example["things"]}) == len(example["things"])
         front = example["things"][-1]  # nothing lies on it
-        hue, *spans = scenes.COLOURS[front.colour]
+        hue, *spans = scenes.COLORS[front.color]
         hues, *parts = np.moveaxis(rgb_to_hsv(picture / 255), -1, 0)
-        # Noise of the background is grey, with values below any colour's.
+        # Noise of the background is gray, with values below any color's.
         of_it = (hues * 360 - hue[0] + 2) % 360 <= hue[1] - hue[0] + 4
         for part, (low, high) in zip(parts, spans, strict=True):
             of_it &= (part >= low - 0.02) & (part <= high + 0.02)
         y, x = np.nonzero(of_it)
         top, left, bottom, right = (64 * v for v in front.box)
         inside = (y > top - 2) & (y < bottom + 1) & (x > left - 2) & (x < right + 1)
-        alike = [t.colour for t in example["things"]].count(front.colour)
+        alike = [t.color for t in example["things"]].count(front.color)
         if alike == 1:
             assert len(y) > 15 and inside.all(), front
         else:
@@ -64,7 +64,7 @@ def test_the_box_holds_the_object(made):
 
 
 def relation_holds(one, where, other):
-    (y, x), (v, u) = one.middle, other.middle
+    (y, x), (v, u) = one.center, other.center
     return {
         "left of": x < u,
         "right of": x > u,
@@ -73,15 +73,15 @@ def relation_holds(one, where, other):
     }[where]
 
 
-def test_captions_say_what_is_there(made):
-    for example, caption in ((e, c) for e in made for c in e["captions"]):
+def test_captions_name_every_object(examples):
+    for example, caption in ((e, c) for e in examples for c in e["captions"]):
         words = caption.split()
         by_shape = {t.shape: t for t in example["things"]}
         named = [word for word in words if word in scenes.SHAPES]
         assert sorted(named) == sorted(by_shape)  # every object, once
         for shape in named:
             i = words.index(shape)
-            assert words[i - 1] == by_shape[shape].colour
+            assert words[i - 1] == by_shape[shape].color
             if words[i - 2] in scenes.SIZES:
                 assert words[i - 2] == by_shape[shape].size
         for where in ("left of", "right of", "above", "below"):
@@ -90,14 +90,14 @@ def test_captions_say_what_is_there(made):
                 assert relation_holds(one, where, other), caption
 
 
-def test_questions_have_their_answers(made):
+def test_questions_have_the_right_answers(examples):
     kinds = set()
-    for example in made:
+    for example in examples:
         words, things = example["question"].split(), example["things"]
         by_shape = {t.shape: t for t in things}
         kinds.add(" ".join(words[:2]))
         if words[0] == "what":
-            right = by_shape[words[-1]].colour
+            right = by_shape[words[-1]].color
         elif words[0] == "how":
             right = str(len(things))
         elif words[0] == "is":
@@ -107,17 +107,17 @@ def test_questions_have_their_answers(made):
             where = " ".join(words[3:-2])
             assert relation_holds(by_shape[right], where, by_shape[words[-1]])
         assert example["answer"] == right
-    assert kinds == {"what colour", "how many", "is there", "which shape"}
+    assert kinds == {"what color", "how many", "is there", "which shape"}
 
 
-def test_statements_are_true_or_false_as_said(made):
+def test_statements_have_the_right_truth(examples):
     truths = []
-    for example in made:
+    for example in examples:
         words = example["statement"].split()
         by_shape = {t.shape: t for t in example["things"]}
         thing = by_shape[words[1]]
-        if words[-1] in scenes.COLOURS:
-            right = words[-1] == thing.colour
+        if words[-1] in scenes.COLORS:
+            right = words[-1] == thing.color
         else:
             where = " ".join(words[3:-2])
             right = relation_holds(thing, where, by_shape[words[-1]])
@@ -132,7 +132,7 @@ def test_writes_a_table_and_loads_as_a_source(tmp_path):
     assert frame.height == 20 and set(frame["split"]) == set(scenes.SHARES)
     assert Image.open(tmp_path / frame["image"][0]).size == (32, 32)
     things = json.loads(frame["things"][0])
-    assert set(things[0]) == {"shape", "colour", "size", "box"}
+    assert set(things[0]) == {"shape", "color", "size", "box"}
     loaded = scenes.load(rows=20, image_size=32)
     inputs, targets = next(iter(loaded["train"]))
     assert set(inputs) == {"image", "question", "statement"}

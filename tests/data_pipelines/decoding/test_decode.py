@@ -1,4 +1,4 @@
-"""decode: every part once, every row accounted for."""
+"""decode: each value once, every row accounted for."""
 
 import io
 
@@ -6,20 +6,21 @@ import numpy as np
 import pytest
 import soundfile
 
-from data_pipelines import augment
 from data_pipelines.decoding.decode import decode
-from mbm_keras.preprocessing import WordIds
+from mbm_keras.preprocessing import Features
 from tests.helpers import image_bytes
 from tests.helpers import wav_bytes
 from tests.tables import FILES
-from tests.tables import ROWS
 from tests.tables import make_table
 
 
-def test_every_row_is_good_or_broken_with_its_reason(tmp_path):
-    rows, features, targets = make_table(tmp_path, ROWS, FILES)
-    samples, good, broken = decode(rows, features, targets)
-    assert list(samples.ids) == [1, 2] and good.sum() == 2
+def test_good_rows_are_samples(bad_decoded):
+    samples, good, _ = bad_decoded
+    assert samples.ids.tolist() == [1, 2] and good.sum() == 2
+
+
+def test_every_other_row_is_broken_with_its_reason(bad_decoded):
+    _, _, broken = bad_decoded
     reasons = {(b.row, b.column): b.reason for b in broken}
     assert {row for row, _ in reasons} == set(range(3, 11))
     assert "JPEG" in reasons[3, "photo"]
@@ -32,87 +33,60 @@ def test_every_row_is_good_or_broken_with_its_reason(tmp_path):
     assert reasons[10, "y"] == "the target is empty"
 
 
-def test_a_corrupt_part_can_be_kept_as_absent(tmp_path):
-    rows, features, _ = make_table(tmp_path, ROWS, FILES)
-    samples, good, broken = decode(rows, features, keep_corrupt=True)
+def test_a_corrupt_input_can_be_kept_as_absent(bad_kept):
+    samples, good, broken = bad_kept
     assert good.sum() == 9 and not good[7]
     assert samples.present()[2].tolist() == [True, False, True]
     assert len(broken) == 6
 
 
-def test_the_reason_is_a_sentence_with_its_numbers(tmp_path):
+def test_the_reason_has_the_numbers_of_the_file(tmp_path):
     bomb = bytearray(image_bytes())
     bomb[16:24] = (60_000).to_bytes(4, "big") * 2
     files = {"bomb.png": bytes(bomb), "cut.wav": wav_bytes()[:-100], **FILES}
-    both = [
+    rows = [
         ("hello", "bomb.png", "good.wav", "no"),
         ("hi", "good.png", "cut.wav", "no"),
     ]
-    _, _, broken = decode(*make_table(tmp_path, both, files))
+    _, _, broken = decode(*make_table(tmp_path, rows, files))
     assert [item.reason for item in broken] == [
         "cannot be decoded: more pixels than allowed: 3600000000 50000000",
         "cannot be decoded: WAV file ends early: bytes 4000 3900",
     ]
 
 
-def test_a_column_that_is_no_input_is_named(tmp_path):
-    rows, features, _ = make_table(tmp_path, ROWS, FILES)
-    features.by_name["photograph"] = features.by_name.pop("photo")
-    with pytest.raises(ValueError, match=r"\['photograph'\] that are no inputs"):
-        decode(rows, features)
+def test_a_missing_column_is_named(bad):
+    table, features, _ = bad
+    wrong = Features(photograph=features.by_name["photo"])
+    with pytest.raises(ValueError, match=r"input columns \['photograph'\]"):
+        decode(table, wrong)
 
 
-def test_a_shared_picture_is_decoded_once(tmp_path):
-    rows, features, targets = make_table(tmp_path, ROWS[:1] * 7, FILES)
-    samples, _, _ = decode(rows, features, targets)
-    assert len(samples) == 7
-    assert {name: len(v) for name, v in samples.values.items()} == {
-        "text": 1,
-        "photo": 1,
-        "voice": 1,
+def test_rows_that_share_a_file_share_its_array(good_samples):
+    assert len(good_samples) == 40
+    assert {key: len(values) for key, values in good_samples.values.items()} == {
+        "text": 40,
+        "photo": 10,
+        "voice": 8,  # seven sounds and the empty one
     }
 
 
-@pytest.mark.parametrize("kind", ["FLAC", "OGG", "MP3"])
-def test_compressed_sound_is_the_sound_it_was(tmp_path, kind):
+def test_compressed_sounds_are_decoded_to_the_same_spectrogram(tmp_path):
     wave, rate = soundfile.read(io.BytesIO(wav_bytes()))
-    data = io.BytesIO()
-    soundfile.write(data, wave, rate, format=kind)
-    name = f"a.{kind.lower()}"
-    files = {**FILES, name: data.getvalue()}
-    both = [("hello", "", name, "no"), ("hello", "", "good.wav", "no")]
-    samples, _, broken = decode(*make_table(tmp_path, both, files))
-    assert broken == [] and len(samples) == 2
-    left, right = samples.values["voice"]
-    assert np.abs(left[3:-3] - right[3:-3]).max(axis=1).mean() < 3
-
-
-def test_batches_have_every_row_once_and_depend_on_the_seed(tmp_path):
-    many = [(f"hello {i}", "good.png", "good.wav", "no") for i in range(40)]
-    rows, features, targets = make_table(tmp_path, many, FILES)
-    features.by_name["text"] = WordIds(2, ["hello", *(str(i) for i in range(40))])
-    samples, _, _ = decode(rows, features, targets)
-
-    def texts(dataset):
-        return [x["text"][:, 1].numpy().tolist() for x, _ in dataset]
-
-    plain = samples.batches(16)
-    assert sum(texts(plain), []) == list(range(3, 43))
-    assert int(plain.cardinality()) == 3
-    one = samples.batches(16, shuffle=True, seed=1)
-    first, second = texts(one), texts(one)
-    assert sorted(sum(first, [])) == list(range(3, 43)) and first != second
-    assert texts(samples.batches(16, shuffle=True, seed=1)) == first
-    assert texts(samples.batches(16, shuffle=True, seed=2)) != first
-
-    def some(dataset):
-        return [(set(x), x["text"].numpy().tolist()) for x, _ in dataset]
-
-    change = {"photo": lambda x, seed: x, "text": augment.words(0.5)}
-    whole = samples.batches(16, shuffle=True, augment=change)
-    part = samples.batches(16, shuffle=True, augment=change, inputs=["text"])
-    assert [ids for _, ids in some(part)] == [ids for _, ids in some(whole)]
-    assert all(names == {"text", "present"} for names, _ in some(part))
+    files = dict(FILES)
+    for kind in ("FLAC", "OGG", "MP3"):
+        data = io.BytesIO()
+        soundfile.write(data, wave, rate, format=kind)
+        files[f"a.{kind.lower()}"] = data.getvalue()
+    names = ("good.wav", "a.flac", "a.ogg", "a.mp3")
+    rows = [("", "", name, "no") for name in names]
+    table, features, _ = make_table(tmp_path, rows, files)
+    features = Features(voice=features.by_name["voice"])
+    samples, _, broken = decode(table, features)
+    assert broken == [] and len(samples) == 4
+    expected, *others = samples.values["voice"]
+    for voice in others:
+        assert np.abs(voice[3:-3] - expected[3:-3]).max(axis=1).mean() < 3
 
 
 def test_a_sound_that_would_fill_the_memory_is_refused_by_its_header(tmp_path):
@@ -121,8 +95,7 @@ def test_a_sound_that_would_fill_the_memory_is_refused_by_its_header(tmp_path):
     bomb = bytearray(data.getvalue())
     bomb[21] |= 0x0F  # the length in its header, 36 bits
     bomb[22:26] = b"\xff" * 4
-    files = {**FILES, "bomb.flac": bytes(bomb)}
-    _, _, broken = decode(
-        *make_table(tmp_path, [("hello", "", "bomb.flac", "no")], files)
-    )
+    rows, files = [("hello", "", "bomb.flac", "no")], {"bomb.flac": bytes(bomb)}
+    table, features, _ = make_table(tmp_path, rows, files)
+    _, _, broken = decode(table, Features(voice=features.by_name["voice"]))
     assert "more sound than allowed" in broken[0].reason

@@ -1,4 +1,4 @@
-"""Windows: every sample where its time is, whatever the rates."""
+"""Windows: each sample at its time, whatever the rates."""
 
 import numpy as np
 import pytest
@@ -21,18 +21,18 @@ def test_every_sample_is_in_its_window_to_half_a_period(seed):
     }
     seconds = float(rng.uniform(0.3, 4))
     hop = seconds * float(rng.choice([1.0, 0.5, 0.37]))
-    made = windows.cut(streams, seconds, hop)
+    found = windows.make_windows(streams, seconds, hop)
     for name, stream in streams.items():
-        rows, mask = made.rows[name], made.mask[name]
+        rows, mask = found.index[name], found.mask[name]
         period = 1 / stream.rate
         assert abs(rows.shape[1] - seconds * stream.rate) <= 0.5 or rows.shape[1] == 1
-        place = made.starts[:, None] + np.arange(rows.shape[1]) * period
-        off = np.abs(stream.offset + rows * period - place)[mask]
+        time = found.starts[:, None] + np.arange(rows.shape[1]) * period
+        off = np.abs(stream.offset + rows * period - time)[mask]
         assert off.max(initial=0) <= period / 2 + 1e-9
-        # Where the mask is False there is no sample: before the first, after the last.
-        ends = (place < stream.offset) | (place > stream.span()[1] - period)
-        inside = (place > stream.offset + period / 2) & (
-            place < stream.span()[1] - 1.5 * period
+        # Steps are masked before the first sample and after the last.
+        ends = (time < stream.offset) | (time > stream.span()[1] - period)
+        inside = (time > stream.offset + period / 2) & (
+            time < stream.span()[1] - 1.5 * period
         )
         assert (mask | ends).all() and mask[inside].all()
         if rows.shape[1] * period >= hop:
@@ -44,63 +44,68 @@ def test_timed_samples_are_in_the_windows_of_their_time(seed):
     rng = np.random.default_rng(seed)
     times = np.sort(rng.uniform(0, 10, int(rng.integers(1, 80))))
     seconds = float(rng.uniform(0.2, 3))
-    made = windows.cut({"radar": Timed(times), "video": Regular(100, 10)}, seconds)
-    rows, mask = made.rows["radar"], made.mask["radar"]
-    inside = times[rows] - made.starts[:, None]
+    found = windows.make_windows(
+        {"radar": Timed(times), "video": Regular(100, 10)}, seconds
+    )
+    rows, mask = found.index["radar"], found.mask["radar"]
+    inside = times[rows] - found.starts[:, None]
     assert ((inside >= 0) & (inside < seconds))[mask].all()
     assert sorted(rows[mask]) == list(range(len(times)))
-    assert made.lost == {"radar": 0, "video": 0}
+    assert found.lost == {"radar": 0, "video": 0}
 
 
-def test_no_rounding_adds_up_over_hours():
-    # 29.97 frames a second beside 48 kHz, ten hours of both.
+def test_rounding_errors_do_not_add_up_over_hours():
+    # Ten hours of 29.97 frames per second and of 48 kHz.
     video, sound = Regular(1_078_921, 30_000 / 1_001), Regular(1_728_000_000, 48_000)
-    made = windows.cut({"video": video, "sound": sound}, 1.0, 3_600.0)
-    for stream, rows in ((video, made.rows["video"]), (sound, made.rows["sound"])):
-        off = rows[:-1, 0] / stream.rate - made.starts[:-1]
+    found = windows.make_windows({"video": video, "sound": sound}, 1.0, 3_600.0)
+    for stream, rows in ((video, found.index["video"]), (sound, found.index["sound"])):
+        off = rows[:-1, 0] / stream.rate - found.starts[:-1]
         assert np.abs(off).max() <= 0.5 / stream.rate + 1e-6
 
 
 def test_a_window_at_the_edge_is_padded_and_masked():
     streams = {"video": Regular(4, 2), "sound": Regular(6, 4, offset=1.0)}
-    made = windows.cut(streams, 1.0)
-    assert made.starts.tolist() == [0, 1, 2]
-    assert made.mask["video"].tolist() == [[True] * 2, [True] * 2, [False] * 2]
-    assert made.mask["sound"].sum(axis=1).tolist() == [0, 4, 2]
-    values = made.gather("sound", np.arange(1, 7)[:, None])
+    found = windows.make_windows(streams, 1.0)
+    assert found.starts.tolist() == [0, 1, 2]
+    assert found.mask["video"].tolist() == [[True] * 2, [True] * 2, [False] * 2]
+    assert found.mask["sound"].sum(axis=1).tolist() == [0, 4, 2]
+    values = found.gather("sound", np.arange(1, 7)[:, None])
     assert values[:, :, 0].tolist() == [[0] * 4, [1, 2, 3, 4], [5, 6, 0, 0]]
 
 
-def test_a_word_is_where_most_of_it_is():
+def test_a_word_is_in_the_window_with_most_of_it():
     words = windows.spans([0.1, 0.8, 2.2], [0.5, 1.6, 2.4])
-    made = windows.cut({"words": words, "video": Regular(30, 10)}, 1.0)
-    said = [
+    found = windows.make_windows({"words": words, "video": Regular(30, 10)}, 1.0)
+    words_of = [
         rows[mask].tolist()
-        for rows, mask in zip(made.rows["words"], made.mask["words"], strict=True)
+        for rows, mask in zip(found.index["words"], found.mask["words"], strict=True)
     ]
-    assert said == [[0], [1], [2]]
+    assert words_of == [[0], [1], [2]]
 
 
-def test_what_finds_no_place_is_counted():
-    made = windows.cut({"words": Timed([0.1, 0.2, 0.3, 1.5], places=2)}, 1.0)
-    assert made.mask["words"].tolist() == [[True, True], [True, False]]
-    assert made.lost == {"words": 1}
+def test_samples_that_do_not_fit_are_counted():
+    found = windows.make_windows({"words": Timed([0.1, 0.2, 0.3, 1.5], steps=2)}, 1.0)
+    assert found.mask["words"].tolist() == [[True, True], [True, False]]
+    assert found.lost == {"words": 1}
 
 
-def test_an_empty_stream_beside_another_is_all_masked():
-    made = windows.cut({"words": Timed([]), "video": Regular(10, 5)}, 1.0)
-    assert not made.mask["words"].any()
-    assert made.gather("words", np.zeros((0, 3))).shape == (2, 1, 3)
+def test_an_empty_stream_is_masked_everywhere():
+    found = windows.make_windows({"words": Timed([]), "video": Regular(10, 5)}, 1.0)
+    assert not found.mask["words"].any()
+    assert found.gather("words", np.zeros((0, 3))).shape == (2, 1, 3)
 
 
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: windows.cut({"words": Timed([])}, 1.0), "no sample in"),
-        (lambda: windows.cut({"video": Regular(3, 1)}, 0), "take time"),
+        (
+            lambda: windows.make_windows({"words": Timed([])}, 1.0),
+            "a sample in one stream or more",
+        ),
+        (lambda: windows.make_windows({"video": Regular(3, 1)}, 0), "seconds > 0"),
         (lambda: Timed([1.0, 0.5]), "in order"),
         (lambda: Timed([1.0, np.nan]), "finite"),
-        (lambda: windows.spans([0, 2], [1, 1]), "Number 1 ends before it starts"),
+        (lambda: windows.spans([0, 2], [1, 1]), r"ends\[1\]=1"),
     ],
 )
 def test_rejects(call, message):

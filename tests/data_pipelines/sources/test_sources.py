@@ -49,7 +49,7 @@ def test_keypad_answers_are_right_and_seeded():
 
 def test_a_key_sounds_with_its_two_tones():
     for key, tones in {1: (697, 1_209), 0: (941, 1_336), 9: (852, 1_477)}.items():
-        sound = keypad._tone(key, np.random.default_rng(0))
+        sound = keypad._make_tone(key, np.random.default_rng(0))
         wave, rate = decode_wav(tf.constant(keypad.wav(sound)))
         assert rate == 8_000
         spectrum = np.abs(np.fft.rfft(wave.numpy()))

@@ -10,18 +10,19 @@ _TEXTS = ("caption", "question", "answer", "statement", "truth")
 
 
 class ShapesAndScenes(tfds.core.GeneratorBasedBuilder):
-    """Pictures of coloured shapes: captions, questions, statements, boxes."""
+    """Images of colored shapes: captions, questions, statements, boxes."""
 
-    VERSION = tfds.core.Version("2.0.0")
+    VERSION = tfds.core.Version("3.0.0")
     RELEASE_NOTES = {
         "1.0.0": "8,000 scenes of 64 x 64, seed 0.",
-        "2.0.0": "Nine colours of many shades, larger objects.",
+        "2.0.0": "Nine colors of many shades, larger objects.",
+        "3.0.0": "American spelling: `color` in questions and in `things`.",
     }
 
     def _info(self):
         thing = {
             "shape": tfds.features.ClassLabel(names=scenes.SHAPES),
-            "colour": tfds.features.ClassLabel(names=list(scenes.COLOURS)),
+            "color": tfds.features.ClassLabel(names=list(scenes.COLORS)),
             "size": tfds.features.ClassLabel(names=list(scenes.SIZES)),
             "box": tfds.features.BBoxFeature(),
         }
@@ -50,5 +51,5 @@ class ShapesAndScenes(tfds.core.GeneratorBasedBuilder):
                     for thing in example["things"]
                 ]
                 texts = {name: example[name] for name in _TEXTS}
-                told = {"captions": example["captions"], "things": things}
-                yield i, {"image": example["image"], **told, **texts}
+                lists = {"captions": example["captions"], "things": things}
+                yield i, {"image": example["image"], **lists, **texts}

@@ -1,0 +1,120 @@
+"""The inputs of a model, and the columns of a table that each is decoded from."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import polars as pl
+import tensorflow as tf
+
+from data_pipelines.protocols import Features
+from data_pipelines.protocols import Preprocessor
+from data_pipelines.tables.modality import FILES
+from data_pipelines.tables.table import Table
+
+
+@dataclasses.dataclass(frozen=True)
+class TableInput:
+    """One input of a model, found in a table.
+
+    Args:
+        key: Name of the input in batches: a plain identifier.
+        columns: Names of its raw columns in the table, as the user calls them.
+        preprocessor: What decodes it. Its `raw` is a dict where it takes the cells of
+            several columns as one value.
+        is_file: True if its cells name files, whose bytes a store has.
+    """
+
+    key: str
+    columns: list[str]
+    preprocessor: Preprocessor
+    is_file: bool
+
+    @property
+    def is_row(self) -> bool:
+        """True if one value has the cells of several columns."""
+        return isinstance(self.preprocessor.raw, dict)
+
+    @property
+    def column(self) -> str:
+        """Name of its column in messages; all of them if there are several."""
+        return ", ".join(self.columns)
+
+
+def find_inputs(table: Table, features: Features) -> dict[str, TableInput]:
+    """Finds the columns of each input in a table.
+
+    Args:
+        table: A `Table`.
+        features: As for `data_pipelines.decode`.
+
+    Returns:
+        The inputs by key, in the order of `features`.
+
+    Raises:
+        ValueError: If a column is not an input of the table.
+    """
+    columns, by_key = features.columns(), features.by_key
+    missing = sorted(set(sum(columns.values(), [])) - set(table.columns))
+    if missing:
+        raise ValueError(
+            f"Expected the input columns {missing} in `{table.path}`. Received: "
+            f"inputs={sorted(table.columns)}."
+        )
+    inputs = {}
+    for key, names in columns.items():
+        is_row = isinstance(by_key[key].raw, dict)
+        is_file = not is_row and table.columns[names[0]] in FILES
+        inputs[key] = TableInput(key, names, by_key[key], is_file)
+    return inputs
+
+
+def explain(table: Table, features: Features, source: TableInput, cell: Any) -> str:
+    """Says why a cell is corrupt: it is read and decoded again, outside a graph.
+
+    Args:
+        table: A `Table`.
+        features: As for `data_pipelines.decode`.
+        source: The input of the cell.
+        cell: The cell, as `Table.raw` has it.
+
+    Returns:
+        The reason, in words.
+    """
+    if source.is_file:
+        (cell,), unreadable = table.read_cells(
+            source.columns[0], [cell], source.preprocessor
+        )
+        if unreadable:
+            return unreadable[0]
+    try:
+        features.by_key[source.key](tf.constant(cell))
+    except Exception as error:  # noqa: BLE001 - any error is the reason
+        message = str(getattr(error, "message", None) or error)
+        _, ours, parts = message.partition("Summarized data: ")
+        if ours:
+            lines = [" ".join(line.strip("b'") for line in parts.splitlines())]
+        else:
+            lines = message.splitlines()
+        message = next((line for line in reversed(lines) if line.strip()), "")
+        message = message.split(" [Op:")[0].split("}} ")[-1]
+        return f"cannot be decoded: {message or type(error).__name__}"
+    return "cannot be decoded"
+
+
+def find_distinct(cells: Any) -> tuple[pl.Series, np.ndarray]:
+    """Finds the distinct values of a column, and which of them each row has.
+
+    Args:
+        cells: `(rows,)` cells, a polars series or an array.
+
+    Returns:
+        A polars series of the distinct values in order of appearance; and `(rows,)`
+        int64, an index into it.
+    """
+    cells = pl.Series("cell", cells)
+    distinct = cells.unique(maintain_order=True)
+    numbered = pl.DataFrame({"cell": distinct}).with_row_index("index")
+    same = dict(on="cell", how="left", maintain_order="left", nulls_equal=True)
+    index = cells.to_frame().join(numbered, **same)["index"]
+    return distinct, index.to_numpy().astype("int64")

@@ -1,0 +1,146 @@
+"""Decodes some rows of one input, when they are needed."""
+
+import os
+import threading
+
+import numpy as np
+import polars as pl
+import tensorflow as tf
+
+from data_pipelines.decoding.cache import Cache
+from data_pipelines.decoding.inputs import TableInput
+from data_pipelines.decoding.inputs import explain
+from data_pipelines.decoding.samples import count_steps
+from data_pipelines.decoding.status import ABSENT
+from data_pipelines.decoding.status import CORRUPT
+from data_pipelines.decoding.status import OK
+from data_pipelines.protocols import Features
+from data_pipelines.tables.table import Table
+
+_BATCH = 256  # rows decoded at once for their lengths
+
+
+class RowDecoder:
+    """One input of a table, decoded row by row.
+
+    Args:
+        table: A `data_pipelines.tables.table.Table`.
+        features: As for `data_pipelines.decode`.
+        source: The input.
+        cache: Folder for decoded arrays; None for no cache.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        features: Features,
+        source: TableInput,
+        cache: str | os.PathLike[str] | None = None,
+    ):
+        self._table, self._features, self.source = table, features, source
+        self._cache = None if cache is None else Cache(cache, table, source)
+        self._reasons = {}  # of corrupt rows; None where it is not known yet
+        self._lock = threading.Lock()
+        self._function = self._cells = self._absent = self._lengths = None
+
+    def decode(self, rows: np.ndarray) -> tuple[tf.Tensor, np.ndarray]:
+        """Decodes rows.
+
+        Args:
+            rows: `(batch,)` indices of rows.
+
+        Returns:
+            A tensor `(batch, ...)`, zeros where the input is absent or corrupt; and
+            `(batch,)` uint8, the status of each row.
+        """
+        if self._cache is None:
+            values, status = self._decode(rows)
+        else:
+            values, status = self._cache.get(rows, self._decode)
+        for row in rows[status == CORRUPT]:
+            self._reasons.setdefault(int(row))
+        return values, status
+
+    def absent(self) -> np.ndarray:
+        """`(rows,)` uint8 of all rows: absent where the cells are empty, else ok."""
+        if self._absent is None:
+            empty = [_is_empty(pl.Series(c)).to_numpy() for c in self._read_columns()]
+            absent = np.where(np.all(empty, axis=0), ABSENT, OK)
+            self._absent = absent.astype(np.uint8)
+        return self._absent
+
+    def corrupt(self) -> list[int]:
+        """The rows that were found to be corrupt so far."""
+        return list(self._reasons)
+
+    def explain(self, row: int) -> str:
+        """Why a row is corrupt, in words."""
+        if self._reasons[row] is None:
+            cells = [cells[row] for cells in self._read_columns()]
+            cell = dict(zip(self.source.columns, cells, strict=True))
+            if not self.source.is_row:
+                (cell,) = cells
+            self._reasons[row] = explain(self._table, self._features, self.source, cell)
+        return self._reasons[row]
+
+    def lengths(self, rows: np.ndarray) -> np.ndarray:
+        """Steps of some rows before their padding. Each row is decoded once for it."""
+        if self._lengths is None:
+            self._lengths = np.full(len(self._table.rows), -1, np.int64)
+        missing = rows[self._lengths[rows] < 0]
+        for start in range(0, len(missing), _BATCH):
+            part = missing[start : start + _BATCH]
+            values, _ = self.decode(part)
+            self._lengths[part] = count_steps(values.numpy())
+        return self._lengths[rows]
+
+    def _decode(self, rows):
+        unreadable, columns = {}, self._read_columns()
+        if self.source.is_file:
+            (cells,) = columns
+            raw, unreadable = self._table.read_cells(
+                self.source.columns[0], cells.gather(rows), self.source.preprocessor
+            )
+        else:
+            raw = [cells[rows] for cells in columns]
+            raw = dict(zip(self.source.columns, raw, strict=True))
+            if not self.source.is_row:
+                (raw,) = raw.values()
+        values, status = self._trace()(tf.nest.map_structure(tf.constant, raw))
+        status = status.numpy()
+        for i, reason in unreadable.items():
+            status[i] = CORRUPT
+            self._reasons[int(rows[i])] = reason
+        return values, status
+
+    def _trace(self):
+        with self._lock:  # several batches are decoded at once
+            if self._function is None:
+                specs = self.source.preprocessor.raw
+                function = tf.function(
+                    lambda raw: self._features.decode_input(self.source.key, raw),
+                    input_signature=[tf.nest.map_structure(_add_batch, specs)],
+                    autograph=False,
+                )
+                self._function = function.get_concrete_function()
+            return self._function
+
+    def _read_columns(self):
+        if self._cells is None:
+            self._cells = [self._table.raw(name) for name in self.source.columns]
+        return self._cells
+
+
+def _is_empty(cells):
+    """Which cells of a column are absent, as `Table.raw` gives it."""
+    if cells.dtype.is_float():
+        return cells.is_nan()
+    if cells.dtype == pl.String:
+        return cells.fill_null("") == ""
+    if cells.dtype == pl.Binary:
+        return cells.fill_null(b"").bin.size() == 0
+    return cells.is_null()
+
+
+def _add_batch(spec):
+    return tf.TensorSpec((None, *spec.shape), spec.dtype)
