@@ -54,7 +54,7 @@ def train_step(which):
 
     name, preset = which.split()
     start = time.time()
-    model = ZOO[name].build(**ZOO[name].PRESETS[preset])
+    model = ZOO[name].build(**ZOO[name].PRESETS[preset].arguments)
     built = time.time() - start
     rng = np.random.default_rng(0)
     rows, inputs = 1 if name in ("mbt", "looking_to_listen") else 2, {}
