@@ -69,5 +69,7 @@ def test_the_commands_of_the_readme_exist():
 
 def test_links_of_the_pages_lead_somewhere():
     for page in PAGES:
-        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / page).read_text()):
+        for target in re.findall(
+            r"\]\((?!https?:|#)([^)#]+)", (ROOT / page).read_text()
+        ):
             assert (ROOT / page).parent.joinpath(target).exists(), (page, target)

@@ -122,7 +122,9 @@ def plan_inputs(table):
     }
     for name, planned in inputs.items():
         # The sound of a clip is heard for as long as the clip is seen.
-        sound = inputs.get(f"{name}_sound") if planned.modality == "video" else None
+        sound = (
+            inputs.get(table.sound_of(name)) if planned.modality == "video" else None
+        )
         if sound is not None and sound.modality == "audio":
             sizes_of_clip = {**planned.sizes, "seconds": sound.sizes["seconds"]}
             inputs[name] = InputPlan(

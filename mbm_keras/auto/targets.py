@@ -21,7 +21,7 @@ def infer_kind(table):
     """
     import polars as pl
 
-    from data_pipelines.tables import modality
+    from data_pipelines.tables.guess import guess
 
     values = table.frame[table.target].drop_nulls()
     distinct = values.n_unique()
@@ -38,7 +38,7 @@ def infer_kind(table):
     if values.dtype.is_numeric() and distinct > max(20, len(values) ** 0.5):
         return "number", f"{distinct} different numbers"
     is_text = values.dtype == pl.String and distinct > len(values) / 2
-    if is_text and modality.guess(values, table.path.parent) == "text":
+    if is_text and guess(values, None) == "text":
         return "caption", f"{distinct} different texts in {len(values)} rows"
     return "label", f"{distinct} different values"
 

@@ -78,7 +78,7 @@ def sample_rows(table, features, rows=8, most_bytes=4_000_000):
     Returns:
         Lists of bytes, strings or floats by column name.
     """
-    from data_pipelines.tables.table import FILES
+    from data_pipelines.tables.modality import FILES
 
     keys, by_key = features.keys, features.by_key
     taken = {}
