@@ -126,8 +126,14 @@ def keys(
     chosen: dict[str, str] = {}
     used = {name.lower() for name in (*RESERVED, *taken)}
     names = list(names)
-    # Plain names first: they keep their name whatever else is in the table.
-    for name in sorted(names, key=lambda name: _identifier(name) != name):
+    derived = {made.lower() for name in names for made in _names_of(name)[1:]}
+
+    def priority(name):
+        # Plain names first: they keep their name whatever else is in the table. After
+        # them the names that the library would make from one of them.
+        return _identifier(name) != name, name.lower() in derived
+
+    for name in sorted(names, key=priority):
         base = key = _identifier(name)
         number = 1
         while not _is_free(key, used):

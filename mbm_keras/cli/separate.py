@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from mbm_keras.cli import common
-from mbm_keras.runs import run_folder
+from mbm_keras.cli import options
+from mbm_keras.cli.reporting import reporting
+from mbm_keras.runs import folder as run_folder
+from mbm_keras.runs import runtime
 
 _MOST_SECONDS = 600
 _MOST_SAMPLES = 2 * 48_000 * _MOST_SECONDS  # of all channels
@@ -26,22 +28,22 @@ def separate(
             "per speaker. Without it the whole picture is the one speaker.",
         ),
     ] = None,
-    json: common.Json = False,
+    json: options.Json = False,
 ):
     """Write one WAV per speaker of a clip, and a picture of how it was parted."""
-    with common.reporting(json) as result:
+    with reporting(json) as result:
         boxes = [_box(text) for text in box or ()]
         for path, there in ((clip, "is_file"), (model, "is_dir")):
             if not getattr(pathlib.Path(path), there)():
                 raise ValueError(f"`{path}` is not there.")
-        run_folder.refuse_full(out)
+        run_folder.check_free(out)
         result(*separated(clip, model, out, boxes))
 
 
 def separated(clip, model, out, boxes=()):
     """What `mbm separate` does: the result, and the lines a person reads."""
-    clock = common.Clock()
-    common.load_tensorflow()
+    clock = runtime.Clock()
+    runtime.load_tensorflow()
     import numpy as np
     import soundfile
     import tensorflow as tf

@@ -1,1 +1,31 @@
-"""What the commands do, callable from Python: train, evaluate, predict, export."""
+"""What the commands do, callable from Python: train, evaluate, predict, export, ...
+
+A function takes plain arguments, returns plain data or a `Run`, and prints nothing but
+progress on standard error. Nothing heavy is imported here.
+"""
+
+from mbm_keras.runs.evaluate import evaluate
+from mbm_keras.runs.export import export
+from mbm_keras.runs.inspect import inspect
+from mbm_keras.runs.load import load
+from mbm_keras.runs.pack import pack
+from mbm_keras.runs.predict import predict
+from mbm_keras.runs.predict import write_predictions
+from mbm_keras.runs.quickstart import quickstart
+from mbm_keras.runs.run import Run
+from mbm_keras.runs.train import plan
+from mbm_keras.runs.train import train
+
+__all__ = [
+    "Run",
+    "evaluate",
+    "export",
+    "inspect",
+    "load",
+    "pack",
+    "plan",
+    "predict",
+    "quickstart",
+    "train",
+    "write_predictions",
+]

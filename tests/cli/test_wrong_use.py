@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from mbm_keras.registry import names
 from tests.cli.run import mbm
 from tests.cli.run import ok
 
@@ -60,9 +61,9 @@ def test_help_and_usage_errors_wait_for_nothing_heavy(arguments):
         (["train", "ragged.csv", "--target", "y"], "more than the 5% allowed"),
         (["train", "out.csv", "--target", "y"], "leaves the table's folder"),
         (["train", "same.csv", "--target", "y"], "at least two values"),
-        (["evaluate", "full", "rows.csv"], "folder of a finished run"),
-        (["predict", "full", "rows.csv"], "folder of a finished run"),
-        (["export", "full"], "folder of a finished run"),
+        (["evaluate", "full", "rows.csv"], "is not a finished run"),
+        (["predict", "full", "rows.csv"], "is not a finished run"),
+        (["export", "full"], "is not a finished run"),
     ],
 )
 def test_wrong_input_is_one_clear_line_and_no_traceback(tmp_path, arguments, message):
@@ -85,31 +86,29 @@ def test_wrong_input_is_one_clear_line_and_no_traceback(tmp_path, arguments, mes
     assert "Traceback" not in run.stderr
 
 
-def test_the_names_the_command_line_knows_are_those_of_the_library():
-    from mbm_keras.cli import train
-    from mbm_keras.fusion import FUSIONS
+def test_help_lists_all_models_and_fusions():
+    text = " ".join(mbm("train", "--help").stdout.split())
+    for folder in ("models", "fusion"):
+        for name in names(f"mbm_keras.{folder}"):
+            assert name in text
 
-    module = sys.modules["mbm_keras.cli.train"]
-    assert callable(train) and set(module.FUSIONS) == set(FUSIONS)
+
+@pytest.mark.parametrize("command", ["inspect", "train", "evaluate", "predict", "pack"])
+def test_help_names_all_kinds_of_tables(command):
+    text = " ".join(mbm(command, "--help").stdout.split())
+    for kind in ("CSV", "Parquet", "shards", "tars"):
+        assert kind in text
+
+
+def test_the_version_is_shown():
+    ended = mbm("--version")
+    assert ended.returncode == 0 and ended.stdout.startswith("mbm ")
 
 
 def test_a_full_disk_is_said(tmp_path):
-    from mbm_keras.cli import common
+    from mbm_keras.cli.reporting import reporting
 
-    with pytest.raises(BaseException) as error, common.reporting(False):
+    with pytest.raises(BaseException) as error, reporting(False):
         with open("/dev/full", "w") as full:
             full.write("x" * 100_000)
     assert error.value.exit_code == 2
-
-
-def test_the_loss_of_who_does_not_look():
-    from mbm_keras.auto import choices
-    from mbm_keras.preprocessing import Label
-    from mbm_keras.preprocessing import Labels
-    from mbm_keras.preprocessing import Quantity
-
-    half = np.log(2)
-    label = choices.chance_loss(Label(["a", "b"]), np.array([0, 1, 1, 0]))
-    labels = choices.chance_loss(Labels(["a", "b"]), np.array([[0, 1.0], [1, 0]]))
-    number = choices.chance_loss(Quantity(5.0, 2.0), np.array([3.0, 7.0]))
-    assert (label, labels, number) == pytest.approx((half, half, 1.0))

@@ -1,0 +1,94 @@
+"""From a plan to the objects that it names: features, towers, augmentation, model."""
+
+import functools
+
+
+def build_features(plan):
+    """The preprocessors of a plan, before `adapt`.
+
+    Args:
+        plan: A `Plan`.
+
+    Returns:
+        A `mbm_keras.preprocessing.Features`.
+    """
+    from mbm_keras.preprocessing import PREPROCESSORS
+    from mbm_keras.preprocessing import Category
+    from mbm_keras.preprocessing import Features
+    from mbm_keras.preprocessing import Number
+    from mbm_keras.preprocessing import TableRow
+
+    by_name = {}
+    for name, planned in plan.inputs.items():
+        if planned.modality == "table":
+            kinds = {"number": Number, "category": Category}
+            numbers, categories = (
+                {c: kinds[kind]() for c, m in planned.columns.items() if m == kind}
+                for kind in kinds
+            )
+            by_name[name] = TableRow(numbers, categories)
+        else:
+            by_name[name] = PREPROCESSORS[planned.preprocessor](**planned.sizes)
+    return Features(**by_name)
+
+
+def columns_to_adapt(plan):
+    """Names of the columns that vocabularies and statistics are learned from."""
+    learned = ("text", "number", "category")
+    return [name for name, modality in plan.columns.items() if modality in learned]
+
+
+def build_towers(plan):
+    """Builders of towers by input name, where the plan names one."""
+    from mbm_keras.towers import TOWERS
+
+    return {
+        name: functools.partial(TOWERS[planned.tower].build, **planned.tower_sizes)
+        for name, planned in plan.inputs.items()
+        if planned.tower is not None
+    }
+
+
+def build_augmentation(plan, specs):
+    """Small random changes by key of the input, None where the plan wants none."""
+    from data_pipelines import augment
+
+    if not plan.augment:
+        return None
+    changes = {
+        "image": augment.pictures,
+        "audio": augment.spectrograms,
+        "video": lambda: augment.frames(augment.pictures()),
+    }
+    return {
+        spec.key: changes[spec.modality]() for spec in specs if spec.modality in changes
+    }
+
+
+def build_model(plan, specs, task):
+    """The model of a plan.
+
+    Args:
+        plan: A `Plan`.
+        specs: A list of `InputSpec`, in the order of the features.
+        task: A `mbm_keras.tasks.Task`.
+
+    Returns:
+        A functional `keras.Model`.
+
+    Raises:
+        ValueError: If the model does not take these inputs or this task.
+    """
+    from mbm_keras import fusion
+    from mbm_keras.models import ZOO
+
+    arguments = dict(plan.model_sizes)
+    if plan.model == "late_fusion":
+        arguments = {
+            "towers": build_towers(plan),
+            "fusion": fusion.FUSIONS[plan.fusion](plan.width, name="fusion"),
+            "width": plan.width,
+            "pool": True,
+            **arguments,
+        }
+    return ZOO[plan.model].build(inputs=specs, task=task, **arguments)

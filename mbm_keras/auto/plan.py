@@ -1,0 +1,188 @@
+"""A plan: everything that `train` will do with a table, to read, print and change.
+
+    plan = mbm.plan("rows.csv", target="answer")
+    print(plan)
+    plan = dataclasses.replace(plan, fusion="gated", epochs=40)
+    run = mbm.train("rows.csv", plan=plan)
+
+A plan is plain data: it is written to the run folder, and a search over choices is a
+loop over `dataclasses.replace`.
+"""
+
+import dataclasses
+import html
+import types
+from collections.abc import Mapping
+from typing import Any
+
+_FIELDS = (
+    "target_kind",
+    "model",
+    "fusion",
+    "width",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "valid_share",
+    "augment",
+    "seed",
+)
+
+
+def _frozen(values):
+    return types.MappingProxyType(dict(values))
+
+
+@dataclasses.dataclass(frozen=True)
+class InputPlan:
+    """What happens to one input of the model.
+
+    Args:
+        modality: Modality of the input; number and category columns together are one
+            input of modality `"table"`.
+        columns: Modality by name of the columns that it comes from.
+        preprocessor: Name of the preprocessor, see `mbm_keras.preprocessing`.
+        sizes: Arguments of the preprocessor.
+        tower: Name of the tower, see `mbm_keras.towers`; None for the default of the
+            modality.
+        tower_sizes: Arguments of the tower, beside those that the preprocessor gives.
+        reason: Why.
+    """
+
+    modality: str
+    columns: Mapping[str, str]
+    preprocessor: str
+    sizes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    tower: str | None = None
+    tower_sizes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    reason: str = ""
+
+    def __post_init__(self):
+        for name in ("columns", "sizes", "tower_sizes"):
+            object.__setattr__(self, name, _frozen(getattr(self, name)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What `train` will do with a table.
+
+    Args:
+        target: Name of the column to learn.
+        target_kind: `"label"`, `"labels"`, `"number"` or `"caption"`.
+        inputs: What happens to each input, by name.
+        left_out: Why a column is no input, by its name.
+        model: Name of the model, see `mbm_keras.models`.
+        fusion: Name of the fusion layer of `late_fusion`, see `mbm_keras.fusion`.
+        width: Width of the embeddings.
+        model_sizes: Other arguments of the model's builder.
+        unimodal_epochs: Most epochs of each tower by itself; 0 to skip these stages.
+        fusion_epochs: Most epochs of the fusion; 0 to skip this stage.
+        epochs: Most epochs of the last stage, all towers together.
+        batch_size: Rows per step.
+        learning_rate: Peak step size of Adam.
+        valid_share: Share of the rows for validation, where no column names the splits.
+        group: Column whose values never cross splits; None for independent rows.
+        augment: True for small random changes of images and sounds in training.
+        seed: Seed of everything random.
+        reasons: Why, by name of the field.
+    """
+
+    target: str
+    target_kind: str
+    inputs: Mapping[str, InputPlan]
+    left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    model: str = "late_fusion"
+    fusion: str = "film"
+    width: int = 128
+    model_sizes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    unimodal_epochs: int = 5
+    fusion_epochs: int = 10
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 4e-3
+    valid_share: float = 0.15
+    group: str | None = None
+    augment: bool = True
+    seed: int = 0
+    reasons: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        for name in ("inputs", "left_out", "model_sizes", "reasons"):
+            object.__setattr__(self, name, _frozen(getattr(self, name)))
+        if min(self.epochs, self.batch_size) < 1 or not self.learning_rate > 0:
+            raise ValueError(
+                "Expected epochs >= 1, batch_size >= 1 and learning_rate > 0. "
+                f"Received: epochs={self.epochs}, batch_size={self.batch_size}, "
+                f"learning_rate={self.learning_rate}."
+            )
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Modality by name of the columns that are read."""
+        return {
+            column: modality
+            for planned in self.inputs.values()
+            for column, modality in planned.columns.items()
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as JSON has it, for `from_json`."""
+        return _plain(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Plan":
+        """The plan that `to_json` gave.
+
+        Raises:
+            ValueError: If a field is missing or unknown.
+        """
+        try:
+            inputs = {n: InputPlan(**one) for n, one in values["inputs"].items()}
+            return cls(**{**values, "inputs": inputs})
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(
+                f"Expected the fields of a plan. Received: {error}."
+            ) from None
+
+    def __str__(self):
+        lines = [f"Plan for {self.target!r}", ""]
+        widths = [max(map(len, column)) for column in zip(*_rows(self), strict=True)]
+        for first, second, reason in _rows(self):
+            lines.append(
+                f"{first:<{widths[0]}}  {second:<{widths[1]}}  {reason}".rstrip()
+            )
+        return "\n".join(lines)
+
+    def _repr_html_(self):
+        cells = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in _rows(self)
+        )
+        return f"<b>Plan for {html.escape(self.target)}</b><table>{cells}</table>"
+
+
+def _rows(plan):
+    """Three cells per line: what, the choice, and its reason."""
+    for name, planned in plan.inputs.items():
+        sizes = ", ".join(f"{k}={v}" for k, v in planned.sizes.items())
+        tower = planned.tower or f"default {planned.modality} tower"
+        yield (
+            f"input {name}",
+            f"{planned.preprocessor}({sizes}), {tower}",
+            planned.reason,
+        )
+    for name, reason in plan.left_out.items():
+        yield f"column {name}", "left out", reason
+    for name in _FIELDS:
+        yield name, str(getattr(plan, name)), plan.reasons.get(name, "")
+
+
+def _plain(value):
+    if dataclasses.is_dataclass(value):
+        fields = dataclasses.fields(value)
+        return {field.name: _plain(getattr(value, field.name)) for field in fields}
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return value

@@ -1,0 +1,237 @@
+"""From a table to a plan, each choice with its reason.
+
+The figures behind the reasons are in `benchmarks/RESULTS.md`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mbm_keras.auto import sizes
+from mbm_keras.auto import targets
+from mbm_keras.auto.plan import InputPlan
+from mbm_keras.auto.plan import Plan
+from mbm_keras.registry import names
+
+_GIVEN = "given"
+_ONE_TOWER_EPOCHS, _EPOCHS = 24, 20
+
+
+def make_plan(
+    table: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    group: str | None = None,
+    task: str | None = None,
+    model: str | None = None,
+    fusion: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    augment: bool | None = None,
+    seed: int = 0,
+) -> Plan:
+    """Chooses how to train on a table.
+
+    Args:
+        table: A `data_pipelines.tables.table.Table` with a target.
+        columns: Modality by column name, as the user gave it.
+        group: Column whose values never cross splits.
+        task: Kind of answer, a key of `targets.KINDS`; None to infer it.
+        model: Name of the model, None to choose.
+        fusion: Name of the fusion layer, None to choose.
+        epochs: Most epochs of the last stage, None to choose.
+        batch_size: Rows per step, None to choose.
+        learning_rate: Peak step size, None to choose.
+        augment: Random changes of images and sounds, None to choose.
+        seed: Seed of everything random.
+
+    Returns:
+        A `Plan`.
+
+    Raises:
+        ValueError: If there is no input, or a name is unknown.
+    """
+    if not table.columns:
+        raise ValueError(
+            f"Expected at least one input beside the target {table.target!r} in "
+            f"`{table.path}`. Received columns: {table.frame.columns}."
+        )
+    check_names(model=model, fusion=fusion, task=task)
+    kind, why = (task, _GIVEN) if task else targets.infer_kind(table)
+    inputs = plan_inputs(table.take(table.split == "train"))
+    reasons = {"target_kind": why}
+
+    def choose(name, given, chosen, reason):
+        reasons[name] = _GIVEN if given is not None else reason
+        return chosen if given is None else given
+
+    return Plan(
+        target=table.target,
+        target_kind=kind,
+        inputs=inputs,
+        left_out=left_out(table, columns or {}, group),
+        model=choose("model", model, *_model_for(kind)),
+        fusion=choose("fusion", fusion, "film", "best on the tables of RESULTS.md"),
+        epochs=choose(
+            "epochs",
+            epochs,
+            _ONE_TOWER_EPOCHS if len(inputs) == 1 else _EPOCHS,
+            "early stopping ends it before",
+        ),
+        batch_size=choose("batch_size", batch_size, 64, "default"),
+        learning_rate=choose("learning_rate", learning_rate, 4e-3, "default"),
+        augment=choose("augment", augment, True, "small changes keep the meaning"),
+        group=group,
+        seed=seed,
+        reasons=reasons,
+    )
+
+
+def check_names(*, model=None, fusion=None, task=None):
+    """Checks names before anything heavy is imported.
+
+    Raises:
+        ValueError: If one is unknown.
+    """
+    for what, name, known in (
+        ("model", model, names("mbm_keras.models")),
+        ("fusion", fusion, names("mbm_keras.fusion")),
+        ("task", task, list(targets.KINDS)),
+    ):
+        if name is not None and name not in known:
+            raise ValueError(f"Expected a {what} in {known}. Received: {name!r}.")
+
+
+def plan_inputs(table):
+    """An `InputPlan` by input name, sized by a look into the files.
+
+    Number and category columns together are one input, `table`.
+
+    Args:
+        table: A `data_pipelines.tables.table.Table`.
+    """
+    inputs = {
+        name: plan_column(table, name)
+        for modality, plan_column in _PLANS.items()
+        for name in table.columns_of(modality)
+    }
+    row = {
+        name: modality
+        for modality in ("number", "category")
+        for name in table.columns_of(modality)
+    }
+    for name, planned in inputs.items():
+        # The sound of a clip is heard for as long as the clip is seen.
+        sound = (
+            inputs.get(table.sound_of(name)) if planned.modality == "video" else None
+        )
+        if sound is not None and sound.modality == "audio":
+            sizes_of_clip = {**planned.sizes, "seconds": sound.sizes["seconds"]}
+            inputs[name] = InputPlan(
+                planned.modality,
+                planned.columns,
+                planned.preprocessor,
+                sizes_of_clip,
+                reason=planned.reason,
+            )
+    if row:
+        name = "table" if "table" not in inputs else "table_columns"
+        reason = "numbers and categories are one input"
+        inputs[name] = InputPlan("table", row, "TableRow", reason=reason)
+    return inputs
+
+
+def left_out(table, columns, group):
+    """Why a column is no input, by its name."""
+    reasons = {}
+    for name in table.ignored:
+        if name not in table.frame.columns:
+            continue  # a clip without sound has no second column
+        values = table.frame[name].drop_nulls()
+        if columns.get(name) == "ignore":
+            reasons[name] = _GIVEN
+        elif len(values) == 0:
+            reasons[name] = "it is empty"
+        elif values.n_unique() == 1:
+            reasons[name] = "it has one value"
+        elif values.n_unique() == len(values):
+            reasons[name] = "it has another value in every row, such as an identifier"
+        else:
+            reasons[name] = "its values fit no modality; name one with `--column`"
+    if group is not None and group not in table.columns:
+        reasons[group] = "it groups the rows"
+    return reasons
+
+
+def _model_for(kind):
+    if kind == "caption":
+        return "show_attend_tell", "it writes text about an image"
+    return "late_fusion", "it takes any inputs"
+
+
+def _text(table, name):
+    return InputPlan("text", {name: "text"}, "WordIds", reason="words")
+
+
+def _image(table, name):
+    size = sizes.image_size(sizes.open_some_files(table, name))
+    # Halved until two positions per axis are left: then each has seen all of the image.
+    halvings = (size - 1).bit_length() - 1
+    filters = [16, 32, 64, 128, 128, 128][:halvings]
+    return InputPlan(
+        "image",
+        {name: "image"},
+        "Pixels",
+        {"size": size},
+        "image_cnn",
+        {"filters": filters},
+        f"median image, {size} pixels",
+    )
+
+
+def _audio(table, name):
+    rate, seconds = sizes.audio_size(sizes.open_some_files(table, name))
+    return InputPlan(
+        "audio",
+        {name: "audio"},
+        "LogMel",
+        {
+            "sample_rate": rate,
+            "seconds": seconds,
+            "num_mel_bins": 40 if rate <= 8_000 else 64,
+        },
+        "audio_cnn",
+        {"filters": [16, 32, 64]},
+        f"95 % of the sounds fit into {seconds} s",
+    )
+
+
+def _video(table, name):
+    seconds, size = sizes.clip_size(sizes.open_some_files(table, name))
+    return InputPlan(
+        "video",
+        {name: "video"},
+        "Frames",
+        {"num_frames": 8, "size": size, "seconds": seconds},
+        reason=f"90 % of the clips fit into {seconds} s",
+    )
+
+
+def _points(table, name):
+    stride = sizes.point_stride(sizes.open_some_files(table, name))
+    return InputPlan(
+        "points",
+        {name: "points"},
+        "Points",
+        {"num_points": 512, "stride": stride},
+        reason=f"{stride} numbers per point",
+    )
+
+
+_PLANS = {
+    "text": _text,
+    "image": _image,
+    "audio": _audio,
+    "video": _video,
+    "points": _points,
+}

@@ -1,0 +1,75 @@
+"""The stages of a plan: each tower by itself, then the fusion, then everything."""
+
+import dataclasses
+
+from mbm_keras.inputs import tower_name
+
+_LEARNED = 0.95  # of the loss of a constant answer: below it a tower learned something
+
+
+def stages_of(plan, model, specs, chance):
+    """Stages in the order of training.
+
+    Args:
+        plan: A `Plan`.
+        model: The model to train.
+        specs: A list of `InputSpec`.
+        chance: The validation loss of the best constant answer.
+
+    Returns:
+        A generator function for `fit_stages`: what is frozen in the fusion stage
+        depends on the stages before. A tower that learned nothing by itself, such as
+        the sentence of a question whose answer is in an image, has nothing worth
+        freezing; it trains together with the fusion.
+    """
+    towers, unimodal, fusion, last = _all_stages(plan, model, specs)
+
+    def make(histories):
+        yield from unimodal
+        if fusion is not None:
+            frozen = tuple(
+                tower_name(spec.key)
+                for spec, stage in zip(towers, unimodal, strict=False)
+                if learned_something(histories[stage.name], chance)
+            )
+            yield dataclasses.replace(fusion, frozen=frozen)
+        yield last
+
+    return make
+
+
+def expected_stages(plan, model, specs):
+    """The stages that `stages_of` makes, nothing frozen, for the progress line."""
+    _, unimodal, fusion, last = _all_stages(plan, model, specs)
+    return [*unimodal, *([] if fusion is None else [fusion]), last]
+
+
+def learned_something(history, chance):
+    """Whether a tower got 5 % below the loss of the best constant answer."""
+    return min(history["val_loss"]) < _LEARNED * chance
+
+
+def _all_stages(plan, model, specs):
+    from mbm_keras.training import Stage
+
+    layers = {layer.name for layer in model.layers}
+    towers = [spec for spec in specs if tower_name(spec.key) in layers]
+    rate = plan.learning_rate
+    if len(towers) < 2:
+        return towers, [], None, Stage("training", plan.epochs, rate, patience=6)
+    unimodal, fusion = [], None
+    if plan.unimodal_epochs:
+        unimodal = [
+            Stage(
+                f"{spec.name} unimodal",
+                plan.unimodal_epochs,
+                rate,
+                unimodal=spec.key,
+                patience=2,
+            )
+            for spec in towers
+        ]
+    if plan.fusion_epochs:
+        fusion = Stage("fusion", plan.fusion_epochs, rate, patience=3)
+    last = Stage("finetune", plan.epochs, rate, patience=4)
+    return towers, unimodal, fusion, last

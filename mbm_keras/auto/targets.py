@@ -1,0 +1,64 @@
+"""What a target column means: a label, several labels, a number or a caption."""
+
+# Kind of answer -> class in `mbm_keras.preprocessing` that encodes and decodes it.
+KINDS = {
+    "label": "Label",
+    "labels": "Labels",
+    "number": "Quantity",
+    "caption": "Caption",
+}
+_SEPARATOR = "|"  # between labels in one cell
+
+
+def infer_kind(table):
+    """What the target of a table means, and why.
+
+    Args:
+        table: A `data_pipelines.tables.table.Table` with a target.
+
+    Returns:
+        A key of `KINDS`, and the reason.
+    """
+    import polars as pl
+
+    from data_pipelines.tables.guess import guess
+
+    values = table.frame[table.target].drop_nulls()
+    distinct = values.n_unique()
+    if isinstance(values.dtype, pl.List):
+        return "labels", "its cells are lists"
+    if (
+        values.dtype == pl.String
+        and values.str.contains(_SEPARATOR, literal=True).any()
+    ):
+        return "labels", f"cells hold {_SEPARATOR!r}"
+    # Whole numbers with few values are names of classes; other numbers are measured.
+    if values.dtype.is_float() and not (values % 1 == 0).all():
+        return "number", "its values are fractions"
+    if values.dtype.is_numeric() and distinct > max(20, len(values) ** 0.5):
+        return "number", f"{distinct} different numbers"
+    is_text = values.dtype == pl.String and distinct > len(values) / 2
+    if is_text and guess(values, None) == "text":
+        return "caption", f"{distinct} different texts in {len(values)} rows"
+    return "label", f"{distinct} different values"
+
+
+def build_target(kind):
+    """The object that encodes and decodes targets of a kind, before `adapt`.
+
+    Args:
+        kind: A key of `KINDS`.
+
+    Raises:
+        ValueError: If there is no such kind.
+    """
+    from mbm_keras import preprocessing
+
+    check_kind(kind)
+    return getattr(preprocessing, KINDS[kind])()
+
+
+def check_kind(kind):
+    """Raises a `ValueError` unless `kind` is a key of `KINDS`."""
+    if kind not in KINDS:
+        raise ValueError(f"Expected a task in {list(KINDS)}. Received: {kind!r}.")

@@ -1,0 +1,89 @@
+"""What a person reads at the end of each command: results as lines of text."""
+
+
+def train_lines(metrics):
+    """Stages, splits, subsets and what was left out."""
+    from mbm_keras.runs.run import result_lines
+
+    lines = result_lines(metrics)
+    if metrics["quarantined"]:
+        lines.append(f"{metrics['quarantined']} rows: {metrics['run']}/quarantine.csv")
+    return lines
+
+
+def evaluate_lines(result):
+    """Rows, figures, and the first metric of every subset of the inputs."""
+    counted = ("table", "rows", "quarantined", "evaluated", "subsets", "seconds")
+    figures = {
+        name: value
+        for name, value in result.items()
+        if name not in (*counted, "cpu_seconds")
+    }
+    rows = f"{result['evaluated']} of {result['rows']} rows"
+    lines = [f"{rows}, {result['quarantined']} set aside"]
+    lines += [f"{name:<40}{value:>12.4f}" for name, value in figures.items()]
+    shown = next(name for name in figures if name != "loss")
+    for row in result["subsets"]:
+        if shown in row and len(row["inputs"]) < len(result["subsets"][0]["inputs"]):
+            lines.append(f"with {' + '.join(row['inputs'])}".ljust(40))
+            lines[-1] += f"{row[shown]:>12.4f}"
+    return lines
+
+
+def predict_lines(result):
+    """How many rows are answered, and where."""
+    return [
+        f"{result['answered']} of {result['rows']} rows answered in {result['out']}"
+    ]
+
+
+def export_lines(result):
+    """Where the SavedModel is, and how far it differs."""
+    return [
+        f"SavedModel in {result['out']}",
+        f"{result['compared_rows']} real rows answered without Keras, largest "
+        f"difference {result['largest_difference']:.1e}",
+    ]
+
+
+def pack_lines(result):
+    """How many rows are in how many shards."""
+    size = f"{result['bytes'] / 1e6:.0f} MB"
+    rows = f"{result['packed']} of {result['rows']} rows"
+    return [f"{rows} packed into {result['shards']} shards, {size}, in {result['out']}"]
+
+
+def inspect_lines(result):
+    """The columns, the balance, and the first broken rows."""
+    lines = [
+        f"{'column':<20}{'modality':<10}{'missing':>9}{'unreadable':>12}{'distinct':>10}"
+    ]
+    for name, facts in result["columns"].items():
+        lines.append(
+            f"{name:<20}{facts['modality']:<10}{facts['missing']:>9}"
+            f"{facts['unreadable']:>12}{facts['distinct']:>10}"
+        )
+    lines.append(f"{result['rows']} rows, {result['broken_rows']} of them broken")
+    if not result["deep"]:
+        lines.append(f"{result['files']} files exist; `--deep` decodes them too")
+    for name, counted in result["balance"].items():
+        shown = ", ".join(f"{value} {n}" for value, n in counted.items())
+        lines.append(f"{name}: {shown}")
+    for item in result["broken"][:10]:
+        lines.append(f"row {item['row']}, {item['column'] or 'row'}: {item['reason']}")
+    return lines
+
+
+def quickstart_lines(result):
+    """Every command with its lines."""
+    made = {
+        "inspect": inspect_lines,
+        "train": train_lines,
+        "evaluate": evaluate_lines,
+        "predict": predict_lines,
+        "export": export_lines,
+    }
+    lines = []
+    for name, command in result["commands"].items():
+        lines += ["", f"$ mbm {command}", *made[name](result[name])]
+    return [*lines, "", f"all of it in {result['seconds']} s"]

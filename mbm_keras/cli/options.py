@@ -1,0 +1,58 @@
+"""Options that several commands share."""
+
+import importlib.metadata
+from typing import Annotated
+
+import typer
+
+from data_pipelines.tables.modality import MODALITIES
+
+INPUTS = (
+    "A CSV, JSONL or Parquet file, a folder of shards that `mbm pack` wrote, or "
+    "WebDataset tars (a file, a folder, or a pattern such as `train-{000..011}.tar`)."
+)
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the result as one JSON object.")
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="NAME=MODALITY",
+        help=f"What a column holds: {', '.join(MODALITIES)}. Repeat it per column.",
+    ),
+]
+AllowOutside = Annotated[
+    bool, typer.Option(help="Follow paths that leave the table's folder.")
+]
+MaxBroken = Annotated[
+    float,
+    typer.Option(help="Largest share of broken rows to continue with.", min=0, max=1),
+]
+Stream = Annotated[
+    bool | None,
+    typer.Option(
+        "--stream/--no-stream",
+        help="Keep decoded rows on disk, or in memory. Default: by their size.",
+    ),
+]
+
+
+def modalities(columns):
+    """`["caption=text"]` to `{"caption": "text"}`.
+
+    Raises:
+        ValueError: If an item has no `=`.
+    """
+    for item in columns or ():
+        if "=" not in item:
+            raise ValueError(f"Expected --column NAME=MODALITY. Received: {item!r}.")
+    return dict(item.rsplit("=", 1) for item in columns or ())
+
+
+def show_version(wanted):
+    """Prints the version and ends, where it is asked for."""
+    if wanted:
+        typer.echo(f"mbm {importlib.metadata.version('mbm-keras')}")
+        raise typer.Exit

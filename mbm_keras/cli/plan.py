@@ -1,0 +1,35 @@
+"""`mbm plan`: what `mbm train` would do with a table, and why."""
+
+from typing import Annotated
+
+import typer
+
+from mbm_keras.cli import options
+from mbm_keras.cli.reporting import reporting
+
+
+def plan(
+    table: Annotated[str, typer.Argument(help=options.INPUTS)],
+    target: Annotated[str, typer.Option(help="The column to learn.")],
+    group: Annotated[
+        str | None,
+        typer.Option(
+            help="A column whose values never cross splits, such as a speaker."
+        ),
+    ] = None,
+    column: options.Columns = None,
+    allow_outside: options.AllowOutside = False,
+    json: options.Json = False,
+):
+    """Show what `mbm train` would do with a table, each choice with its reason."""
+    from mbm_keras import runs
+
+    with reporting(json) as result:
+        planned = runs.plan(
+            table,
+            target,
+            columns=options.modalities(column),
+            group=group,
+            allow_outside=allow_outside,
+        )
+        result(planned.to_json(), str(planned).splitlines())

@@ -1,0 +1,82 @@
+"""What a trained model can do on a table."""
+
+import os
+import pathlib
+import shutil
+from typing import Any
+
+from mbm_keras.runs.rows import decode_rows
+from mbm_keras.runs.rows import name_table
+from mbm_keras.runs.rows import write_quarantine
+from mbm_keras.runs.run import Run
+from mbm_keras.runs.runtime import Clock
+from mbm_keras.runs.steps import score_subsets
+
+
+def evaluate(
+    run: Run | str | os.PathLike,
+    table: Any,
+    *,
+    stream: bool | None = None,
+    max_broken: float = 1.0,
+    allow_outside: bool = False,
+) -> dict[str, Any]:
+    """Scores a run on a table: loss, metrics, and every subset of the inputs.
+
+    Args:
+        run: A `Run`, or the folder of a finished one.
+        table: What `mbm_keras.train` takes, with the target column.
+        stream: True to keep decoded rows on disk, False in memory, None by their size.
+        max_broken: Largest share of broken rows that is accepted, in [0, 1].
+        allow_outside: True to follow paths that leave the table's folder.
+
+    Returns:
+        A dict: `rows`, `quarantined`, `evaluated`, the loss and each metric by name,
+        `subsets`, `seconds` and `cpu_seconds`.
+
+    Raises:
+        ValueError: If the run is not finished, or the table lacks a column or has no
+            good row.
+    """
+    from data_pipelines import quarantine
+    from data_pipelines import sources
+
+    clock = Clock()
+    run = run if isinstance(run, Run) else Run(run)
+    saved = run.saved
+    ((target, _),) = saved.targets.items()
+    rows = sources.open_table(
+        table,
+        target=target,
+        columns=saved.columns,
+        inputs=list(saved.columns),
+        allow_outside=allow_outside,
+    )
+    from mbm_keras import evaluation
+
+    name = name_table(table)
+    cache = run.folder / "cache"
+    samples, _, wrong = decode_rows(rows, saved.features, saved.targets, cache, stream)
+    broken = [*rows.broken, *wrong]
+    quarantine.refuse_too_many(broken, rows.rows_read, max_broken, name)
+    aside = run.folder / f"quarantine-{pathlib.Path(name).stem}.csv"
+    set_aside = write_quarantine(broken, aside)
+    if not len(samples):
+        raise ValueError(
+            f"Expected a good row in `{name}`. The reasons are in `{aside}`."
+        )
+
+    batches = samples.batches(256)
+    figures = evaluation.evaluate(saved.model, batches, task=run.task)
+    specs = saved.features.inputs()
+    subsets = score_subsets(saved.model, batches, run.task, specs)
+    shutil.rmtree(cache, ignore_errors=True)
+    return {
+        "table": name,
+        "rows": rows.rows_read,
+        "quarantined": set_aside,
+        "evaluated": len(samples),
+        **figures,
+        "subsets": subsets,
+        **clock.seconds(),
+    }

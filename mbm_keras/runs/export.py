@@ -1,0 +1,57 @@
+"""A run to a SavedModel that serves on its own, checked."""
+
+import os
+from typing import Any
+
+from mbm_keras.runs import folder as run_folder
+from mbm_keras.runs.run import Run
+from mbm_keras.runs.runtime import Clock
+from mbm_keras.runs.runtime import load_tensorflow
+
+
+def export(
+    run: Run | str | os.PathLike, out: str | os.PathLike = "served"
+) -> dict[str, Any]:
+    """Writes a SavedModel that takes raw strings, image and WAV bytes, and checks it.
+
+    Some real rows are answered by the Keras model and by the SavedModel, in a process
+    that can import neither Keras nor this package.
+
+    Args:
+        run: A `Run`, or the folder of a finished one.
+        out: Folder for the SavedModel, new or empty.
+
+    Returns:
+        A dict: `out`, `inputs` (type by name of the raw column), `compared_rows`,
+        `largest_difference`, `seconds` and `cpu_seconds`.
+
+    Raises:
+        ValueError: If the run is not finished, the folder is not empty, or the
+            SavedModel answers differently.
+    """
+    clock = Clock()
+    run = run if isinstance(run, Run) else Run(run)
+    run_folder.check_free(out)
+    load_tensorflow()
+    import numpy as np
+    import tensorflow as tf
+
+    from mbm_keras import export as exporting
+
+    # The bare process imports TensorFlow while the SavedModel is written.
+    with exporting.alone() as process:
+        saved, model = run.saved, run.answering_model
+        exporting.save(model, saved.features, out, targets=saved.targets)
+        signature = saved.features.raw_signature()
+        raw = {n: tf.constant(saved.sample[n], s.dtype) for n, s in signature.items()}
+        arrays, _ = saved.features.decode_batch(raw)
+        inputs = {t.name: np.asarray(arrays[t.name]) for t in model.inputs}
+        expected = model.predict_on_batch(inputs)
+        difference = exporting.compare(out, saved.sample, expected, process)
+    return {
+        "out": str(out),
+        "inputs": {name: spec.dtype.name for name, spec in signature.items()},
+        "compared_rows": len(next(iter(saved.sample.values()))),
+        "largest_difference": difference,
+        **clock.seconds(),
+    }

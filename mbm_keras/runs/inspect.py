@@ -1,0 +1,112 @@
+"""What a table holds, before anything is trained on it."""
+
+import collections
+import hashlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from mbm_keras.runs.rows import name_table
+from mbm_keras.runs.runtime import load_tensorflow
+
+_FEW_FILES = 20_000  # decoded without being asked for: a minute
+
+
+def inspect(
+    table: Any,
+    target: str | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    deep: bool | None = None,
+    allow_outside: bool = False,
+) -> dict[str, Any]:
+    """Lists the columns, the modality of each, and what is missing or unreadable.
+
+    Unreadable is what the decoders of training cannot read.
+
+    Args:
+        table: What `mbm_keras.train` takes.
+        target: The column to learn, for its balance.
+        columns: Modality by column name, where the inferred one is wrong.
+        deep: True to decode every file, False to check that it exists, None by their
+            number.
+        allow_outside: True to follow paths that leave the table's folder.
+
+    Returns:
+        A dict: `rows`, `broken_rows`, `splits`, `columns` (modality, missing,
+        unreadable and distinct by name), `balance`, `broken`, `deep`, `files`.
+
+    Raises:
+        ValueError: If the table is not usable.
+    """
+    from data_pipelines import quarantine
+    from data_pipelines import sources
+    from data_pipelines.tables import splits
+
+    rows = sources.open_table(
+        table, target=target, columns=columns, allow_outside=allow_outside
+    )
+    load_tensorflow()
+    from data_pipelines.decoding.scan import scan
+
+    name = name_table(table)
+    files = sum(rows.raw(n).n_unique() for n in rows.files())
+    deep = files <= _FEW_FILES if deep is None else deep
+    broken = list(rows.broken)
+    if rows.columns:
+        broken += scan(rows, _features(rows), deep=deep, notes=_notes(name))
+    summary = {
+        "table": name,
+        "rows": rows.rows_read,
+        "deep": deep,
+        "files": files,
+        "broken_rows": quarantine.count(broken),
+        "splits": splits.count(rows.split),
+        "columns": _columns(rows, target, broken),
+        "balance": _balance(rows, target),
+        "broken": [item._asdict() for item in sorted(set(broken))[:100]],
+    }
+    return summary
+
+
+def _features(rows):
+    from mbm_keras.auto import build
+    from mbm_keras.auto import planner
+    from mbm_keras.auto.plan import Plan
+
+    plan = Plan(rows.target or "", "label", planner.plan_inputs(rows))
+    features = build.build_features(plan)
+    features.adapt({name: rows.raw(name) for name in build.columns_to_adapt(plan)})
+    return features
+
+
+def _columns(rows, target, broken):
+    unreadable = collections.Counter(item.column for item in set(broken))
+    sounds = [name for name in rows.columns if name not in rows.frame.columns]
+    facts = {}
+    for name in [*rows.frame.columns, *sounds]:
+        values = rows.frame[rows.source_column(name)]
+        role = "target" if name == target else rows.columns.get(name, "ignore")
+        facts[name] = {
+            "modality": role,
+            "rows": len(values),
+            "missing": int(sum(v is None or v == "" for v in values)),
+            "unreadable": unreadable.get(name, 0),
+            "distinct": values.n_unique(),
+        }
+    return facts
+
+
+def _balance(rows, target):
+    shown = [target] if target else rows.columns_of("category")
+    return {
+        name: dict(collections.Counter(map(str, rows.frame[name])).most_common(20))
+        for name in shown
+    }
+
+
+def _notes(table):
+    """File that keeps what an earlier scan of a table's files found."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    name = hashlib.sha256(os.path.abspath(table).encode()).hexdigest()[:16]
+    return os.path.join(cache, "mbm_keras", f"scan-{name}.parquet")

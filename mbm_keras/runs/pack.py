@@ -1,0 +1,75 @@
+"""A table and its thousands of files to a few large ones."""
+
+import os
+import pathlib
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from mbm_keras.runs.rows import write_quarantine
+from mbm_keras.runs.runtime import Clock
+from mbm_keras.runs.runtime import load_tensorflow
+
+
+def pack(
+    table: Any,
+    out: str | os.PathLike = "shards",
+    *,
+    kind: str = "tfrecord",
+    shard_megabytes: int = 256,
+    columns: Mapping[str, str] | None = None,
+    max_broken: float = 0.05,
+    allow_outside: bool = False,
+) -> dict[str, Any]:
+    """Packs a table and its files into shards.
+
+    If packing is interrupted, finished shards are kept, and the same call writes the
+    rest.
+
+    Args:
+        table: What `mbm_keras.train` takes.
+        out: Folder for the shards.
+        kind: `"tfrecord"`, `"array_record"` or `"tar"` (WebDataset).
+        shard_megabytes: About how large a shard is to be.
+        columns: Modality by column name, where the inferred one is wrong.
+        max_broken: Largest share of broken rows that is accepted, in [0, 1].
+        allow_outside: True to follow paths that leave the table's folder.
+
+    Returns:
+        A dict: `out`, `kind`, `rows`, `quarantined`, `packed`, `shards`, `bytes`,
+        `seconds` and `cpu_seconds`.
+
+    Raises:
+        ValueError: If the table or the folder is not usable, or too many rows are
+            broken.
+    """
+    from data_pipelines import quarantine
+    from data_pipelines import sources
+    from data_pipelines.tables.pack import pack as pack_table
+
+    clock = Clock()
+    rows = sources.open_table(table, columns=columns, allow_outside=allow_outside)
+    if kind == "tfrecord":
+        load_tensorflow()
+
+    def show(done):
+        end = "\r" if sys.stderr.isatty() and done < len(rows.rows) else "\n"
+        sys.stderr.write(f"{done} of {len(rows.rows)} rows{end}")
+
+    found = pack_table(
+        rows, out, kind=kind, shard_bytes=shard_megabytes * 1_000_000, progress=show
+    )
+    broken = [*rows.broken, *found]
+    set_aside = write_quarantine(broken, pathlib.Path(out) / "quarantine.csv")
+    quarantine.refuse_too_many(broken, rows.rows_read, max_broken, rows.path)
+    shards = sorted(pathlib.Path(out).glob(f"*.{kind}"))
+    return {
+        "out": str(out),
+        "kind": kind,
+        "rows": rows.rows_read,
+        "quarantined": set_aside,
+        "packed": rows.rows_read - set_aside,
+        "shards": len(shards),
+        "bytes": sum(shard.stat().st_size for shard in shards),
+        **clock.seconds(),
+    }

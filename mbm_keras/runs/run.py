@@ -1,0 +1,167 @@
+"""A finished run: the model, how it was made, and what it can be asked."""
+
+import base64
+import functools
+import html
+import os
+import pathlib
+from typing import Any
+
+from mbm_keras.runs import folder as run_folder
+
+
+class Run:
+    """A finished run, as `train` and `load` return it.
+
+    What it holds is read from its folder on first use.
+
+        run = mbm.load("run/")
+        run.metrics["splits"]
+        run.predict([{"question": "how many?", "photo": "a.jpg"}])
+
+    Args:
+        folder: The run folder.
+
+    Raises:
+        ValueError: If it is not the folder of a finished run.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        self.folder = pathlib.Path(folder)
+        run_folder.check_finished(self.folder)
+
+    @functools.cached_property
+    def metrics(self) -> dict:
+        """The result as plain data: rows, splits, stages, subsets, seconds."""
+        return run_folder.read_metrics(self.folder)
+
+    @functools.cached_property
+    def history(self) -> dict:
+        """Training curves: lists by stage and figure, one value per epoch."""
+        return run_folder.read_histories(self.folder)
+
+    @property
+    def report(self) -> pathlib.Path:
+        """Path of the report, one HTML file."""
+        return self.folder / "report.html"
+
+    @property
+    def plan(self):
+        """The `Plan` that the run followed."""
+        return self.saved.plan
+
+    @property
+    def model(self):
+        """The trained `keras.Model`."""
+        return self.saved.model
+
+    @property
+    def features(self):
+        """The preprocessors of its inputs, a `mbm_keras.preprocessing.Features`."""
+        return self.saved.features
+
+    @property
+    def targets(self):
+        """What encodes and decodes its target, by output name."""
+        return self.saved.targets
+
+    @functools.cached_property
+    def saved(self):
+        """All of the above, see `mbm_keras.runs.folder.Saved`."""
+        from mbm_keras.runs.runtime import load_tensorflow
+
+        load_tensorflow()
+        return run_folder.load(self.folder)
+
+    @functools.cached_property
+    def task(self):
+        """The `mbm_keras.tasks.Task` of its target."""
+        from mbm_keras.tasks import task_for
+
+        ((name, target),) = self.targets.items()
+        return task_for(name, target)
+
+    @functools.cached_property
+    def answering_model(self):
+        """The model that answers; another one than `model` where it writes text."""
+        from mbm_keras.models import for_inference
+
+        return for_inference(self.plan.model, self.model, self.task)
+
+    def evaluate(
+        self,
+        table: Any,
+        *,
+        stream: bool | None = None,
+        max_broken: float = 1.0,
+        allow_outside: bool = False,
+    ) -> dict[str, Any]:
+        """Loss, metrics and every subset of the inputs, see `runs.evaluate`."""
+        from mbm_keras.runs.evaluate import evaluate
+
+        return evaluate(
+            self,
+            table,
+            stream=stream,
+            max_broken=max_broken,
+            allow_outside=allow_outside,
+        )
+
+    def predict(
+        self, rows: Any, *, stream: bool | None = None, allow_outside: bool = False
+    ) -> Any:
+        """An answer for every row, see `runs.predict`."""
+        from mbm_keras.runs.predict import predict
+
+        return predict(self, rows, stream=stream, allow_outside=allow_outside)
+
+    def export(self, out: str | os.PathLike = "served") -> dict[str, Any]:
+        """Writes and checks a SavedModel, see `runs.export`."""
+        from mbm_keras.runs.export import export
+
+        return export(self, out)
+
+    def __repr__(self):
+        return f"Run({str(self.folder)!r})"
+
+    def __str__(self):
+        return "\n".join([repr(self), *result_lines(self.metrics)])
+
+    def _repr_html_(self):
+        from mbm_keras.evaluation import plots
+
+        figure = plots.curves(self.history)
+        curves = base64.b64encode(figure._repr_png_()).decode()
+        cells = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in result_rows(self.metrics)
+        )
+        return (
+            f"<b>{html.escape(repr(self))}</b><table>{cells}</table>"
+            f'<img src="data:image/png;base64,{curves}">'
+        )
+
+
+def result_rows(metrics):
+    """Name and value of the metric that reports show, per stage, split and subset.
+
+    Args:
+        metrics: The result of a run, see `Run.metrics`.
+    """
+    shown = metrics["metric"]
+    yield "", shown
+    for name, figures in metrics["stages"].items():
+        yield f"stage {name}", f"{figures[f'val_{shown}']:.4f}"
+    for split, figures in metrics["splits"].items():
+        yield f"{split} ({figures['rows']} rows)", f"{figures[shown]:.4f}"
+    if len(metrics["inputs"]) > 1:
+        for row in metrics["subsets"]:
+            if shown in row:
+                yield f"with {' + '.join(row['inputs'])}", f"{row[shown]:.4f}"
+
+
+def result_lines(metrics):
+    """`result_rows` as aligned lines of text, and where the report is."""
+    lines = [f"{name:<40}{value:>12}" for name, value in result_rows(metrics)]
+    lines += [f"left out: {n} ({why})" for n, why in metrics["left_out"].items()]
+    return [*lines, f"report: {metrics['run']}/report.html"]

@@ -1,0 +1,345 @@
+"""The steps of a training run, in order; `train` calls one after another."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from mbm_keras.auto.plan import Plan
+from mbm_keras.runs.rows import decode_rows
+
+_EVALUATION_BATCH = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A trained model and how it came about.
+
+    Args:
+        plan: The plan.
+        specs: A list of `InputSpec`.
+        task: The `Task`.
+        model: The trained `keras.Model`.
+        histories: Training curves by stage.
+    """
+
+    plan: Plan
+    specs: list
+    task: Any
+    model: Any
+    histories: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """What a trained model can do.
+
+    Args:
+        figures: `splits` and `subsets`, as `metrics.json` has them.
+        counts: Confusion matrix of the last split, None where the answer is no label.
+    """
+
+    figures: dict
+    counts: Any
+
+
+def open_rows(
+    table: Any,
+    target: str | None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    inputs: list[str] | None = None,
+    group: str | None = None,
+    seed: int = 0,
+    allow_outside: bool = False,
+    valid_share: float = 0.0,
+) -> Any:
+    """Opens a table for training.
+
+    Args:
+        table: As for `train`.
+        target: Name of the column to learn.
+        columns: Modality by column name.
+        inputs: Names of the inputs, in order; None for every column that is one.
+        group: Column whose values never cross splits.
+        seed: Seed of the split.
+        allow_outside: True to follow paths that leave the table's folder.
+        valid_share: Share of the rows for validation, where no column names the splits.
+
+    Returns:
+        A `data_pipelines.tables.table.Table`.
+
+    Raises:
+        ValueError: If there is no target.
+    """
+    from data_pipelines import sources
+
+    if target is None:
+        raise ValueError(
+            "Expected the name of the column to learn. Received: target=None."
+        )
+    return sources.open_table(
+        table,
+        target=target,
+        columns=columns,
+        inputs=inputs,
+        group=group,
+        fractions={"valid": valid_share} if valid_share else None,
+        seed=seed,
+        allow_outside=allow_outside,
+    )
+
+
+def learn(plan: Plan, rows: Any) -> tuple[Any, Any]:
+    """Vocabularies, statistics and labels, from the training split alone.
+
+    Args:
+        plan: The plan.
+        rows: The table.
+
+    Returns:
+        The adapted `Features`, and the adapted target.
+    """
+    import keras
+
+    from mbm_keras.auto import build
+    from mbm_keras.auto import targets
+
+    keras.utils.set_random_seed(plan.seed)
+    learned = rows.take(rows.split == "train")
+    encoder = targets.build_target(plan.target_kind)
+    encoder.adapt([cell for cell in learned.targets() if cell not in (None, "")])
+    features = build.build_features(plan)
+    features.adapt({name: learned.raw(name) for name in build.columns_to_adapt(plan)})
+    return features, encoder
+
+
+def decode_splits(tables, features, targets, cache, stream):
+    """Decodes every part once.
+
+    Args:
+        tables: `"rows"`, and `"valid"` where there is a second table.
+        features: The preprocessors.
+        targets: Target by name.
+        cache: Folder for decoded rows that do not fit into memory.
+        stream: As for `train`.
+
+    Returns:
+        `Samples` or `Stream` by split, and a list of `Broken`.
+    """
+    import numpy as np
+
+    from data_pipelines.tables import splits
+
+    samples, broken = {}, []
+    for number, (name, part) in enumerate(tables.items()):
+        where = cache / str(number)
+        decoded, good, wrong = decode_rows(part, features, targets, where, stream)
+        broken += wrong
+        split = part.split[good] if name == "rows" else np.full(len(decoded), name)
+        for split_name in splits.count(split):
+            samples[split_name] = decoded.take(split == split_name)
+    return samples, broken
+
+
+def broken_rows(tables):
+    """What is wrong with the rows that could not be read, of all tables."""
+    return [item for part in tables.values() for item in part.broken]
+
+
+def check_broken(tables, broken, limit, name):
+    """Checks that not too many rows are set aside.
+
+    Raises:
+        ValueError: If more than the share `limit` is.
+    """
+    from data_pipelines import quarantine
+
+    num_rows = sum(part.rows_read for part in tables.values())
+    quarantine.refuse_too_many([*broken_rows(tables), *broken], num_rows, limit, name)
+
+
+def check_splits(samples, table):
+    """Checks that there are rows to learn from and to validate with.
+
+    Raises:
+        ValueError: If the training or the validation split has no good row.
+    """
+    for split in ("train", "valid"):
+        if split not in samples or not len(samples[split]):
+            counts = {name: len(part) for name, part in samples.items()}
+            raise ValueError(
+                f"Expected at least one good row in the split {split!r} of `{table}`. "
+                f"Received: {counts}."
+            )
+
+
+def fit(plan, features, encoder, samples, folder, verbose):
+    """Builds the model of a plan, and runs its stages.
+
+    Args:
+        plan: The plan.
+        features: The adapted preprocessors.
+        encoder: The adapted target.
+        samples: `Samples` or `Stream` by split.
+        folder: Where each stage keeps its checkpoints.
+        verbose: As for `train`.
+
+    Returns:
+        A `Trained`.
+    """
+    from mbm_keras.auto import build
+    from mbm_keras.auto import stages
+    from mbm_keras.tasks import task_for
+    from mbm_keras.training import fit_stages
+
+    task, specs = task_for(plan.target, encoder), features.inputs()
+    model = build.build_model(plan, specs, task)
+    train_batches = functools.partial(
+        samples["train"].batches,
+        plan.batch_size,
+        shuffle=True,
+        seed=plan.seed,
+        augment=build.build_augmentation(plan, specs),
+    )
+    valid_batches = functools.partial(samples["valid"].batches, _EVALUATION_BATCH)
+    chance = task.chance(samples["valid"].targets[task.name])
+    histories = fit_stages(
+        model,
+        stages.stages_of(plan, model, specs, chance),
+        train_batches,
+        valid_batches,
+        task=task,
+        folder=folder,
+        # A step of small towers takes no longer than the return to Python.
+        steps_per_execution=8,
+        expected=stages.expected_stages(plan, model, specs),
+        verbose=verbose,
+    )
+    return Trained(plan, specs, task, model, histories)
+
+
+def score(trained, samples):
+    """Figures of every split, and of every subset of the inputs on the last one.
+
+    Args:
+        trained: A `Trained`.
+        samples: `Samples` or `Stream` by split.
+
+    Returns:
+        A `Scores`.
+    """
+    from mbm_keras import evaluation
+    from mbm_keras.metrics import confusion
+
+    model, task = trained.model, trained.task
+    batches = {k: part.batches(_EVALUATION_BATCH) for k, part in samples.items()}
+    outputs = {k: evaluation.predict(model, v, task=task) for k, v in batches.items()}
+    figures = {
+        split: {"rows": len(samples[split]), **evaluation.score(*found, task=task)}
+        for split, found in outputs.items()
+    }
+    last = "test" if "test" in samples else "valid"
+    subsets = score_subsets(model, batches[last], task, trained.specs)
+    counts = None
+    if task_kind(task) == "classification":
+        predicted, truth = outputs[last]
+        counts = confusion(predicted[task.name], truth[task.name], task.size)
+    return Scores({"splits": figures, "subsets": subsets}, counts)
+
+
+def task_kind(task):
+    """Name of a task: that of its file, see `mbm_keras.tasks`."""
+    return type(task).__module__.rpartition(".")[2]
+
+
+def describe(plan, trained):
+    """What was trained, as `metrics.json` has it."""
+    return {
+        "target": plan.target,
+        "task": task_kind(trained.task),
+        "model": plan.model,
+        "fusion": plan.fusion if len(trained.specs) > 1 else None,
+        "metric": trained.task.metrics()[0].name,
+        "inputs": {spec.name: spec.modality for spec in trained.specs},
+        "columns": dict(plan.columns),
+        "left_out": dict(plan.left_out),
+        "parameters": trained.model.count_params(),
+        "stages": {k: best_epoch(v) for k, v in trained.histories.items()},
+        "seed": plan.seed,
+    }
+
+
+def best_epoch(history):
+    """The figures of the epoch with the lowest validation loss, and its number."""
+    epoch = min(range(len(history["val_loss"])), key=history["val_loss"].__getitem__)
+    figures = {name: round(values[epoch], 4) for name, values in history.items()}
+    return {"epochs": len(history["val_loss"]), "best": epoch + 1, **figures}
+
+
+def score_subsets(model, batches, task, specs):
+    """Figures of every subset of the inputs, by the names of the columns.
+
+    Args:
+        model: The trained model.
+        batches: A dataset.
+        task: The `Task`.
+        specs: A list of `InputSpec`.
+
+    Returns:
+        What `evaluation.subsets` returns; nothing for a model without `present`.
+    """
+    from mbm_keras import evaluation
+    from mbm_keras.inputs import PRESENT
+
+    if PRESENT not in [tensor.name for tensor in model.inputs]:
+        return []
+    names = {spec.key: spec.name for spec in specs}
+    return [
+        {**row, "inputs": [names[key] for key in row["inputs"]]}
+        for row in evaluation.subsets(model, batches, task=task)
+    ]
+
+
+def write_report(folder, trained, summary, scores, encoder):
+    """Writes `report.html` of a run.
+
+    Args:
+        folder: The run folder.
+        trained: A `Trained`.
+        summary: What `metrics.json` will hold.
+        scores: A `Scores`.
+        encoder: The adapted target.
+    """
+    from mbm_keras import evaluation
+
+    plan, several = trained.plan, len(trained.specs) > 1
+    model = f"{plan.model}, {plan.fusion}" if several else plan.model
+    facts = {
+        "table": summary["table"],
+        "rows": f"{summary['rows']}, {summary['quarantined']} set aside",
+        "target": f"{plan.target} ({summary['task']})",
+        "model": f"{model}, {summary['parameters']:,} weights",
+        "time": f"{summary['seconds']} s, {summary['cpu_seconds']} CPU seconds",
+    }
+    settings = {
+        name: getattr(plan, name)
+        for name in ("epochs", "batch_size", "learning_rate", "augment", "seed")
+    }
+    evaluation.write_report(
+        folder / "report.html",
+        evaluation.ReportData(
+            title=f"{plan.target} from {', '.join(plan.columns)}",
+            facts=facts,
+            histories=trained.histories,
+            splits=summary["splits"],
+            metric=summary["metric"],
+            subsets=summary["subsets"] if several else (),
+            confusion=scores.counts,
+            labels=encoder.vocabulary if scores.counts is not None else (),
+            columns=summary["columns"],
+            left_out=summary["left_out"],
+            settings=settings,
+            versions=summary["versions"],
+        ),
+    )

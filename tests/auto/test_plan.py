@@ -1,0 +1,131 @@
+"""A plan: made from a table, read, changed, and written."""
+
+import dataclasses
+import json
+
+import polars as pl
+import pytest
+
+import mbm_keras as mbm
+from mbm_keras.auto import Plan
+from mbm_keras.auto.stages import learned_something
+from tests.helpers import image_bytes
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plan")
+    for i in range(6):
+        (folder / f"{i}.png").write_bytes(image_bytes(size=(30, 34)))
+    pl.DataFrame(
+        {
+            "id": [f"row{i}" for i in range(60)],
+            "review": [f"a sentence of some words, number {i % 7}" for i in range(60)],
+            "photo": [f"{i % 6}.png" for i in range(60)],
+            "age": [i / 7 for i in range(60)],
+            "city": ["Rome", "Oslo", "Lima"] * 20,
+            "constant": ["same"] * 60,
+            "answer": ["yes", "no"] * 30,
+        }
+    ).write_csv(folder / "rows.csv")
+    return folder / "rows.csv"
+
+
+@pytest.fixture(scope="module")
+def plan(table):
+    return mbm.plan(table, "answer", columns={"photo": "image"})
+
+
+def test_every_column_is_an_input_or_left_out_with_its_reason(plan):
+    assert {n: p.modality for n, p in plan.inputs.items()} == {
+        "review": "text",
+        "photo": "image",
+        "table": "table",
+    }
+    assert plan.inputs["table"].columns == {"age": "number", "city": "category"}
+    assert plan.left_out["constant"] == "it has one value"
+    assert "identifier" in plan.left_out["id"]
+
+
+def test_sizes_come_from_a_look_into_the_files(plan):
+    assert plan.inputs["photo"].sizes == {"size": 32}
+
+
+def test_a_choice_has_its_reason(plan):
+    assert plan.reasons["target_kind"] == "2 different values"
+    assert plan.reasons["fusion"] != "given"
+
+
+def test_a_given_choice_is_kept_and_marked(table):
+    plan = mbm.plan(table, "answer", fusion="gated", epochs=3)
+    assert (plan.fusion, plan.epochs) == ("gated", 3)
+    assert plan.reasons["fusion"] == plan.reasons["epochs"] == "given"
+
+
+@pytest.mark.parametrize(
+    "values, kind",
+    [
+        ([1.5, 2.5, 3.5] * 20, "number"),
+        (list(range(60)), "number"),
+        ([1, 2, 3] * 20, "label"),
+        (["a|b", "a", "c"] * 20, "labels"),
+        ([[1, 2], [1], [3]] * 20, "labels"),
+        ([f"a red square over circle {i}" for i in range(60)], "caption"),
+    ],
+)
+def test_the_kind_of_the_target_is_inferred(values, kind):
+    rows = pl.DataFrame(
+        {"text": [f"words and {i % 9}" for i in range(60)], "y": values}
+    )
+    assert mbm.plan(rows, "y", columns={"text": "text"}).target_kind == kind
+
+
+def test_a_plan_survives_json(plan):
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_a_plan_with_an_unknown_field_is_refused(plan):
+    with pytest.raises(ValueError, match="fields of a plan"):
+        Plan.from_json({**plan.to_json(), "surprise": 1})
+
+
+def test_a_plan_is_changed_by_replace_and_stays_as_it_was(plan):
+    changed = dataclasses.replace(plan, width=64)
+    assert changed.width == 64 and plan.width == 128
+    with pytest.raises(ValueError, match="epochs >= 1"):
+        dataclasses.replace(plan, epochs=0)
+
+
+def test_a_plan_shows_itself(plan):
+    text, page = str(plan), plan._repr_html_()
+    for shown in (
+        "review",
+        "Pixels(size=32)",
+        "left out",
+        "film",
+        "2 different values",
+    ):
+        assert shown in text and shown in page
+
+
+@pytest.mark.parametrize(
+    "choice, message",
+    [
+        ({"fusion": "mix"}, "Expected a fusion in .*film.*Received: 'mix'"),
+        ({"model": "net"}, "Expected a model in .*late_fusion.*Received: 'net'"),
+        ({"task": "word"}, "Expected a task in .*number.*Received: 'word'"),
+    ],
+)
+def test_an_unknown_name_lists_the_known_ones(choice, message):
+    with pytest.raises(ValueError, match=message):
+        mbm.plan("rows.csv", "answer", **choice)
+
+
+def test_a_target_is_needed(table):
+    with pytest.raises(ValueError, match="name of the column to learn"):
+        mbm.plan(table)
+
+
+def test_a_tower_learned_something_below_the_loss_of_a_constant_answer():
+    assert learned_something({"val_loss": [0.7, 0.6]}, 0.69)
+    assert not learned_something({"val_loss": [0.7, 0.68]}, 0.69)
