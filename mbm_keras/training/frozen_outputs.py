@@ -97,7 +97,9 @@ class FrozenTowerOutputs(keras.utils.PyDataset):
     ):
         super().__init__()
         towers = {
-            key: tower for key, tower in towers_of(model).items() if tower.name in frozen
+            key: tower
+            for key, tower in towers_of(model).items()
+            if tower.name in frozen
         }
         outputs = {key: _Rows() for key in towers}
         inputs, targets = [], []
