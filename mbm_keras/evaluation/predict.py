@@ -85,10 +85,9 @@ def join(batches: list[Any]) -> Any:
 def _concatenate(parts):
     lengths = [part.shape[1] for part in parts if part.ndim > 1]
     if len(set(lengths)) > 1:
+        longest = max(lengths)
         parts = [
-            np.pad(
-                part, [(0, 0), (0, max(lengths) - length)] + [(0, 0)] * (part.ndim - 2)
-            )
-            for part, length in zip(parts, lengths, strict=True)
+            np.pad(part, [(0, 0), (0, longest - n), *[(0, 0)] * (part.ndim - 2)])
+            for part, n in zip(parts, lengths, strict=True)
         ]
     return np.concatenate(parts)

@@ -61,9 +61,8 @@ def write_report(path: str | pathlib.Path, data: ReportData) -> None:
     if len(data.subsets) > 1:
         pictures["subsets"] = _png(plots.subset_bars(data.subsets, data.metric))
     if data.confusion is not None:
-        pictures["confusion"] = _png(
-            plots.confusion_matrix(data.confusion, data.labels)
-        )
+        matrix = plots.confusion_matrix(data.confusion, data.labels)
+        pictures["confusion"] = _png(matrix)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
         autoescape=True,

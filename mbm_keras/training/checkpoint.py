@@ -16,11 +16,11 @@ class Checkpoint(keras.callbacks.Callback):
     The state of early stopping is in `state.json` in the folder: the latest epoch, the
     best value and its epoch, the history, the states of random generators, and whether
     the stage is done. Next to it are the weights of the latest and of the best epoch,
-    with those of the optimizer. The callback writes them after every epoch, `state.json`
-    last: it replaces the old one in a single step. If the process is killed at any
-    moment, the next one continues after the latest epoch in `state.json`, and ends with
-    the same weights, bit for bit, as a run that was not killed. At the end of training
-    the model has the best weights.
+    with the state of the optimizer. The callback writes all of them after every epoch,
+    `state.json` last: it replaces the old one in a single step. If the process is
+    killed at any moment, the next one continues after the latest epoch in `state.json`,
+    and ends with the same weights, bit for bit, as a run that was not killed. At the
+    end of training the model has the best weights.
 
         checkpoint = Checkpoint(folder)
         model.compile(...)
@@ -111,6 +111,6 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def _seeds(model):
-    """The states of dropout and other random layers, which `save_weights` leaves out."""
+    """The states of dropout and other random layers, not saved by `save_weights`."""
     weights = {id(variable) for variable in model.weights}
     return [v for v in model.non_trainable_variables if id(v) not in weights]

@@ -96,11 +96,8 @@ class FrozenTowerOutputs(keras.utils.PyDataset):
         epoch: int = 0,
     ):
         super().__init__()
-        towers = {
-            key: tower
-            for key, tower in towers_of(model).items()
-            if tower.name in frozen
-        }
+        towers = towers_of(model)
+        towers = {key: tower for key, tower in towers.items() if tower.name in frozen}
         outputs = {key: _Rows() for key in towers}
         inputs, targets = [], []
         for x, y in dataset:
