@@ -289,7 +289,7 @@ def staged(tasks):
 
 def stage_figures(model, stages, task, seed):
     """Trains in stages; accuracies and seconds of processor time."""
-    from mbm_keras.tasks import classification
+    from mbm_keras.tasks import Classification
     from mbm_keras.training import fit_stages
 
     start = time.process_time()
@@ -297,9 +297,7 @@ def stage_figures(model, stages, task, seed):
         model,
         stages,
         batches_of(*task.train, seed),
-        losses=classification.losses(),
-        metrics=classification.metrics(),
-        head=lambda x: classification.head(x, task.num_classes),
+        task=Classification(task.num_classes),
         steps_per_execution=8,
         verbose=0,
     )

@@ -40,6 +40,7 @@ def evaluated(run, table, max_broken=1.0, allow_outside=False, stream=None):
     )
     common.load_tensorflow()
     from mbm_keras import evaluation
+    from mbm_keras.tasks import task_for
 
     model, features, targets, _ = run_folder.load(run)
     cache = pathlib.Path(run) / "cache"
@@ -51,10 +52,10 @@ def evaluated(run, table, max_broken=1.0, allow_outside=False, stream=None):
     if not len(samples):
         raise ValueError(f"`{table}` has no good row, see `{aside}`.")
 
-    name, _, _, losses, metrics = run_folder.task_of(targets)
+    task = task_for(*run_folder.task_of(targets)[:2])
     batches = samples.batches(256)
-    figures = evaluation.evaluate(model, batches, losses=losses, metrics=metrics)
-    subsets = evaluation.subsets(model, batches, losses=losses, metrics=metrics)
+    figures = evaluation.evaluate(model, batches, task=task)
+    subsets = evaluation.subsets(model, batches, task=task)
     shutil.rmtree(cache, ignore_errors=True)
     summary = {
         "table": str(table),
@@ -67,7 +68,7 @@ def evaluated(run, table, max_broken=1.0, allow_outside=False, stream=None):
     }
     lines = [f"{len(samples)} of {rows.rows_read} rows, {set_aside} set aside"]
     lines += [f"{figure:<24}{value:>12.4f}" for figure, value in figures.items()]
-    metric = metrics[name][0].name
+    metric = task.metrics()[0].name
     for row in subsets:
         if metric in row:
             lines.append(f"{' + '.join(row['inputs']):<40}{row[metric]:>12.4f}")

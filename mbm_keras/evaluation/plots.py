@@ -20,12 +20,15 @@ class Figure(matplotlib.figure.Figure):
         return data.getvalue()
 
 
-def curves(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """Loss and the first metric of all stages, epoch by epoch.
+def curves(
+    histories: Mapping[str, Mapping[str, Sequence[float]]], metric: str | None = None
+) -> Figure:
+    """Loss and a metric of all stages, epoch by epoch.
 
     Args:
         histories: By name of the stage, lists by name of the value, as `fit_stages`
             returns them.
+        metric: Name of the metric; None for the first one in the histories.
 
     Returns:
         A figure with two panels; the stages follow each other on the axis.
@@ -34,8 +37,13 @@ def curves(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
     panels = figure.subplots(1, 2)
     histories = {stage: history for stage, history in histories.items() if history}
     first = next(iter(histories.values()), {})
-    names = [n for n in first if not n.startswith("val_") and n != "learning_rate"]
-    for panel, name in zip(panels, names[:2], strict=False):
+    metrics = [
+        name
+        for name in first
+        if not name.startswith("val_") and name not in ("loss", "learning_rate")
+    ]
+    names = ["loss", *([metric] if metric else metrics[:1])] if histories else []
+    for panel, name in zip(panels, names, strict=False):
         start = 0
         for stage, history in histories.items():
             epochs = np.arange(len(history[name])) + start + 1

@@ -57,7 +57,7 @@ def write_report(path: str | pathlib.Path, data: ReportData) -> None:
     histories = {name: h for name, h in data.histories.items() if h}
     pictures = {}
     if histories:
-        pictures["curves"] = _png(plots.curves(histories))
+        pictures["curves"] = _png(plots.curves(histories, data.metric))
     if len(data.subsets) > 1:
         pictures["subsets"] = _png(plots.subset_bars(data.subsets, data.metric))
     if data.confusion is not None:

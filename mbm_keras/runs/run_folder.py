@@ -140,13 +140,12 @@ def columns_of(folder):
 
 
 def task_of(targets):
-    """The one target's name, what it means, its task's losses and metrics."""
+    """The one target's name, what it means, and the head of its task."""
     from mbm_keras.tasks import task_for
 
     ((name, target),) = targets.items()
     task = task_for(name, target)
-    losses, metrics = {name: task.loss()}, {name: task.metrics()}
-    return name, target, lambda x, size, *, name: task.head(x, name), losses, metrics
+    return name, target, lambda x, size, *, name: task.head(x, name)
 
 
 def _write(path, value):

@@ -21,6 +21,7 @@ from mbm_keras.training.frozen_outputs import FrozenTowerOutputs
 from mbm_keras.training.frozen_outputs import can_precompute
 from mbm_keras.training.frozen_outputs import without_towers
 from mbm_keras.training.progress import Progress
+from mbm_keras.training.progress import display_for
 from mbm_keras.training.stages import Stage
 from mbm_keras.training.unimodal import select_unimodal
 from mbm_keras.training.unimodal import unimodal_model
@@ -92,7 +93,9 @@ def fit_stages(
         expected = stages if expected is None else expected
     histories, stage = {}, None
     with contextlib.ExitStack() as stack:
-        progress = stack.enter_context(Progress.for_verbose(verbose, expected or ()))
+        metric = next((metric.name for metric in task.metrics()), None)
+        progress = Progress(display_for(verbose), expected or (), metric)
+        stack.enter_context(progress)
         if folder is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
         sequence = stages(histories) if callable(stages) else stages

@@ -20,8 +20,14 @@ _SECONDS = 0.2  # between two drawings of the line
 class Display(Protocol):
     """Where progress is shown."""
 
-    def update(self, head: str, share: float, tail: str) -> None:
-        """Shows how far a stage is: a bar of `share` between two texts."""
+    def update(self, head: str, share: float, tails: Sequence[str]) -> None:
+        """Shows how far an epoch is.
+
+        Args:
+            head: The stage and the epoch.
+            share: The share of the epoch that is done, in [0, 1].
+            tails: Values and time left, from the longest text to the shortest.
+        """
         ...
 
     def end_epoch(self, text: str) -> None:
@@ -40,22 +46,30 @@ class Display(Protocol):
 class Progress(keras.callbacks.Callback):
     """Shows the stage, the epoch, loss and metric, and the time left over all stages.
 
-        fusion (2 of 5)  epoch 3 of 10 ━━━━━─────  loss 0.412  accuracy 0.87  1:32 left
+        fusion 2 of 5, epoch 3/10  ━━──  loss 0.41 (0.49)  accuracy 0.87 (0.85)  1:32 left
 
-    The time left assumes that every epoch to come takes as long as an epoch of the
-    current stage, and that no stage stops early.
+    In parentheses are the values of validation after the epoch before. The time left
+    assumes that every epoch to come takes as long as an epoch of the current stage, and
+    that no stage stops early.
 
     Args:
         display: Where to show it.
         stages: The stages that will run, as far as they are known.
+        metric: Name of the metric to show next to the loss; None for the loss alone.
     """
 
     async_safe = True  # Keras need not wait for the values of every step
 
-    def __init__(self, display: Display, stages: Sequence[Stage] = ()):
+    def __init__(
+        self,
+        display: Display,
+        stages: Sequence[Stage] = (),
+        metric: str | None = None,
+    ):
         super().__init__()
         self.display = display
         self.stages = list(stages)
+        self._names = ["loss"] if metric is None else ["loss", metric]
         self._number = 0  # of the current stage, from 1
         self._stage: Stage | None = None
         self._epoch = 0
@@ -63,31 +77,6 @@ class Progress(keras.callbacks.Callback):
         self._start = self._drawn = self._began = 0.0
         self._trains = False
         self._logs: Mapping[str, Any] = {}
-
-    @classmethod
-    def for_verbose(
-        cls, verbose: int | str, stages: Sequence[Stage] = ()
-    ) -> "Progress":
-        """The progress that `verbose` of `fit_stages` asks for.
-
-        Args:
-            verbose: 0, 1, 2 or "auto", see `fit_stages`.
-            stages: As for `Progress`.
-
-        Raises:
-            ValueError: If `verbose` is something else.
-        """
-        if verbose not in ("auto", 0, 1, 2):
-            raise ValueError(
-                f"Expected verbose of 0, 1, 2 or 'auto'. Received: {verbose!r}."
-            )
-        if verbose == 0:
-            return cls(Silence(), stages)
-        if verbose in ("auto", 1) and in_notebook():
-            return cls(NotebookLine(), stages)
-        if verbose == 1 or (verbose == "auto" and sys.stderr.isatty()):
-            return cls(TerminalLine(sys.stderr), stages)
-        return cls(PlainLines(sys.stderr), stages)
 
     def __enter__(self):
         return self
@@ -100,7 +89,7 @@ class Progress(keras.callbacks.Callback):
         self._stage, self._logs, self._trains = stage, {}, False
         self._number += 1
         self._began = time.monotonic()
-        self.display.update(f"{self._title()}  preparing", 0.0, "")
+        self.display.update(self._title(), 0.0, ["preparing"])
 
     def end_stage(
         self, stage: Stage, history: Mapping[str, Sequence[float]], best_epoch: int
@@ -113,11 +102,11 @@ class Progress(keras.callbacks.Callback):
             best_epoch: Number of the epoch whose weights the model has, from 1.
         """
         epochs = max((len(values) for values in history.values()), default=0)
-        text = f"{self._title()}  {epochs} epochs"
+        text = f"{self._title()}, {epochs} {'epoch' if epochs == 1 else 'epochs'}"
         text += "" if self._trains else " in an earlier run"
         if best_epoch:
             best = {name: values[best_epoch - 1] for name, values in history.items()}
-            text += f", best is {best_epoch}  {_values(best)}"
+            text += f", best is {best_epoch}  {self._values(best)}"
         seconds = time.monotonic() - self._began
         self.display.end_stage(f"{text}  {_clock(seconds)}")
 
@@ -138,32 +127,43 @@ class Progress(keras.callbacks.Callback):
         if now - self._drawn >= _SECONDS:
             self._drawn = now
             share = batch / self._num_steps()
-            self.display.update(self._head(), share, self._tail(share, self._logs))
+            self.display.update(self._head(), share, self._tails(share))
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._logs = {**self._logs, **(logs or {})}  # validation is of the last epoch
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._logs = dict(logs or {})
-        tail = self._tail(1.0, self._logs)
-        self.display.update(self._head(), 1.0, tail)
-        self.display.end_epoch(f"{self._head()}  {tail}")
+        tails = self._tails(1.0)
+        self.display.update(self._head(), 1.0, tails)
+        self.display.end_epoch(f"{self._head()}  {tails[0]}")
 
     def _title(self):
         total = max(self._number, len(self.stages))
-        return f"{self._stage.name} ({self._number} of {total})"
+        return f"{self._stage.name} {self._number} of {total}"
 
     def _head(self):
-        return f"{self._title()}  epoch {self._epoch + 1} of {self._stage.epochs}"
+        return f"{self._title()}, epoch {self._epoch + 1}/{self._stage.epochs}"
 
     def _num_steps(self):
         return self.params.get("steps") or math.inf
 
-    def _tail(self, share, logs):
-        """The values, and the time left after a share of the current epoch."""
+    def _values(self, logs, has_valid=True):
+        """Loss and metric, with those of validation in parentheses."""
+        texts = []
+        for name in self._names:
+            if name in logs:
+                valid = logs.get(f"val_{name}") if has_valid else None
+                texts.append(f"{name} {logs[name]:.3g}")
+                texts[-1] += "" if valid is None else f" ({valid:.3g})"
+        return "  ".join(texts)
+
+    def _tails(self, share):
+        """Values, and the time left after a share of the epoch, long and short."""
         left = self._seconds_left(share)
-        parts = [_values(logs), "" if left is None else f"{_clock(left)} left"]
-        return "  ".join(part for part in parts if part)
+        clock = "" if left is None else f"{_clock(left)} left"
+        values = [self._values(self._logs, has_valid) for has_valid in (True, False)]
+        return ["  ".join(filter(None, (text, clock))) for text in values]
 
     def _seconds_left(self, share):
         done = self._epoch + share - self._first
@@ -174,10 +174,32 @@ class Progress(keras.callbacks.Callback):
         return epochs * (time.monotonic() - self._start) / done
 
 
+def display_for(verbose: int | str) -> Display:
+    """The display that `verbose` of `fit_stages` asks for.
+
+    Args:
+        verbose: 0, 1, 2 or "auto", see `fit_stages`.
+
+    Raises:
+        ValueError: If `verbose` is something else.
+    """
+    if verbose not in ("auto", 0, 1, 2):
+        raise ValueError(
+            f"Expected verbose of 0, 1, 2 or 'auto'. Received: {verbose!r}."
+        )
+    if verbose == 0:
+        return Silence()
+    if verbose in ("auto", 1) and in_notebook():
+        return NotebookLine()
+    if verbose == 1 or (verbose == "auto" and sys.stderr.isatty()):
+        return TerminalLine(sys.stderr)
+    return PlainLines(sys.stderr)
+
+
 class Silence:
     """Shows nothing."""
 
-    def update(self, head: str, share: float, tail: str) -> None:
+    def update(self, head: str, share: float, tails: Sequence[str]) -> None:
         pass
 
     def end_epoch(self, text: str) -> None:
@@ -200,7 +222,7 @@ class PlainLines:
     def __init__(self, stream: TextIO):
         self.stream = stream
 
-    def update(self, head: str, share: float, tail: str) -> None:
+    def update(self, head: str, share: float, tails: Sequence[str]) -> None:
         pass
 
     def end_epoch(self, text: str) -> None:
@@ -225,9 +247,9 @@ class TerminalLine:
         self.stream = stream
         self._length = 0
 
-    def update(self, head: str, share: float, tail: str) -> None:
+    def update(self, head: str, share: float, tails: Sequence[str]) -> None:
         width = shutil.get_terminal_size().columns - 1
-        self._write(bar_line(head, share, tail, width, self._has_unicode())[:width])
+        self._write(bar_line(head, share, tails, width, self._has_unicode()))
 
     def end_epoch(self, text: str) -> None:
         pass
@@ -258,8 +280,8 @@ class NotebookLine:
         self._ended: list[str] = []
         self._handle = None
 
-    def update(self, head: str, share: float, tail: str) -> None:
-        self._show(bar_line(head, share, tail, 110))
+    def update(self, head: str, share: float, tails: Sequence[str]) -> None:
+        self._show(bar_line(head, share, tails, 110))
 
     def end_epoch(self, text: str) -> None:
         pass
@@ -282,26 +304,32 @@ class NotebookLine:
 
 
 def bar_line(
-    head: str, share: float, tail: str, width: int, has_unicode: bool = True
+    head: str,
+    share: float,
+    tails: Sequence[str],
+    width: int,
+    has_unicode: bool = True,
 ) -> str:
     """Two texts with a bar between them, which takes the room that they leave.
 
     Args:
         head: Text on the left.
         share: How much of the bar is full, in [0, 1].
-        tail: Text on the right.
+        tails: Text on the right: the first of these that leaves room.
         width: Number of characters.
         has_unicode: False to draw the bar with ASCII characters.
 
     Returns:
         One line; without the bar if there is no room for it.
     """
-    room = min(24, width - len(head) - len(tail) - 4)
-    if room < 4:
-        return f"{head}  {tail}"
-    full = round(share * room)
     done, rest = "━─" if has_unicode else "=-"
-    return f"{head}  {done * full}{rest * (room - full)}  {tail}"
+    for tail in tails:
+        room = min(24, width - len(head) - len(tail) - 4)
+        if room >= 6:
+            full = round(share * room)
+            return f"{head}  {done * full}{rest * (room - full)}  {tail}"
+    lines = [f"{head}  {tail}" for tail in tails]
+    return next((line for line in lines if len(line) <= width), lines[-1][:width])
 
 
 def in_notebook() -> bool:
@@ -309,13 +337,6 @@ def in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and "IPKernelApp" in shell.config
-
-
-def _values(logs):
-    """Loss and first metric, in training and validation."""
-    names = [n for n in logs if not n.startswith("val_") and n != "learning_rate"][:2]
-    shown = [*names, *(f"val_{name}" for name in names)]
-    return "  ".join(f"{name} {logs[name]:.4g}" for name in shown if name in logs)
 
 
 def _clock(seconds):

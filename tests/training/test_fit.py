@@ -51,31 +51,31 @@ class Trained(keras.callbacks.Callback):
 
 
 @pytest.fixture(scope="module")
-def trained():
+def finished():
     """A model after all stages, and their histories."""
     model = toy_model()
     return model, fit(model, STAGES)
 
 
-def test_histories_have_a_value_per_epoch(trained):
-    _, histories = trained
+def test_histories_have_a_value_per_epoch(finished):
+    _, histories = finished
     lengths = {name: len(history["val_loss"]) for name, history in histories.items()}
     assert lengths == {"table unimodal": 1, "fusion": 2, "finetune": 5}
 
 
-def test_metrics_are_those_of_the_task(trained):
-    _, histories = trained
+def test_metrics_are_those_of_the_task(finished):
+    _, histories = finished
     values = {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert all(set(history) == values for history in histories.values())
 
 
-def test_on_tensorflow_nothing_is_compiled(trained):
-    model, _ = trained
+def test_on_tensorflow_nothing_is_compiled(finished):
+    model, _ = finished
     assert not model.jit_compile  # compiling takes longer than such a training
 
 
-def test_same_seed_same_weights(trained):
-    model, _ = trained
+def test_same_seed_same_weights(finished):
+    model, _ = finished
     again = toy_model()
     fit(again, STAGES)
     assert are_same(model.get_weights(), again.get_weights())
@@ -168,7 +168,7 @@ def test_a_later_stage_may_depend_on_the_histories_before_it():
     assert list(histories) == ["image unimodal", "finetune"]
 
 
-def test_an_interrupted_run_continues_at_its_stage_and_epoch(tmp_path, trained):
+def test_an_interrupted_run_continues_at_its_stage_and_epoch(tmp_path, finished):
     with pytest.raises(KeyboardInterrupt):
         fit(toy_model(), STAGES, folder=tmp_path, callbacks=[Stop(3)])
     state = json.loads((tmp_path / "2-finetune" / "state.json").read_text())
@@ -177,7 +177,7 @@ def test_an_interrupted_run_continues_at_its_stage_and_epoch(tmp_path, trained):
     again, seen = toy_model(), Trained()
     histories = fit(again, STAGES, folder=tmp_path, callbacks=[seen])
     assert seen.names == ["toy"]  # and not `table_unimodal`
-    model, expected = trained
+    model, expected = finished
     for name, history in expected.items():
         np.testing.assert_allclose(
             histories[name]["val_loss"], history["val_loss"], rtol=1e-4

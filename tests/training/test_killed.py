@@ -20,7 +20,7 @@ import polars as pl
 from data_pipelines import Stream, augment, sources
 from mbm_keras.models import late_fusion
 from mbm_keras.preprocessing import Features, Label, LogMel, Pixels, WordIds
-from mbm_keras.tasks import classification
+from mbm_keras.tasks import Classification
 from mbm_keras.training import Stage, fit_stages
 from tests.helpers import flac_bytes, image_bytes
 
@@ -71,9 +71,7 @@ stages = [
 ]
 fit_stages(
     model, stages, batches, source.batches(32),
-    losses=classification.losses("label"), metrics=classification.metrics("label"),
-    head=lambda x: classification.head(x, 3, name="label"), folder=folder,
-    callbacks=[Killed()], verbose=0,
+    task=Classification(3), folder=folder, callbacks=[Killed()], verbose=0,
 )
 np.savez(f"{folder}/end.npz", *model.get_weights())
 """
