@@ -55,7 +55,7 @@ def ours(folder, epochs, seed):
     from mbm_keras.preprocessing import Label
     from mbm_keras.preprocessing import Pixels
     from mbm_keras.preprocessing import WordIds
-    from mbm_keras.tasks import task_for
+    from mbm_keras.tasks import Classification
     from mbm_keras.towers import image_cnn
     from mbm_keras.towers import text_cnn
     from mbm_keras.training import Stage
@@ -87,7 +87,7 @@ def ours(folder, epochs, seed):
         },
         pool=True,
     )
-    losses, metrics = {"answer": task.loss()}, {"answer": task.metrics()}
+    task = Classification(label.num_outputs, name="answer")
     model = build(fusion=FiLMFusion(128), unique=True)
     batches = samples.batches(
         ROWS,
@@ -108,18 +108,14 @@ def ours(folder, epochs, seed):
         model,
         stages,
         batches,
-        losses=losses,
-        metrics=metrics,
-        head=task.head,
+        task=task,
         steps_per_execution=8,
         verbose=2,
     )
     plain = build(fusion=FiLMFusion(128))
     plain.set_weights(model.get_weights())
     accuracy = {
-        name: evaluation.evaluate(
-            plain, part.batches(512), losses=losses, metrics=metrics
-        )["accuracy"]
+        name: evaluation.evaluate(plain, part.batches(512), task=task)["accuracy"]
         for name, part in (("valid", valid), ("test", asked))
     }
     return {

@@ -301,9 +301,7 @@ def stage_figures(model, stages, task, seed):
         model,
         stages,
         batches_of(*task.train, seed),
-        losses={"label": label.loss()},
-        metrics={"label": label.metrics()},
-        head=label.head,
+        task=Classification(task.num_classes),
         steps_per_execution=8,
         verbose=0,
     )
