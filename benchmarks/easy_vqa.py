@@ -76,7 +76,7 @@ def ours(folder, epochs, seed):
     samples, valid = (decoded.take(train.split[good] == s) for s in ("train", "valid"))
     asked, _, _ = decode(test, features, {"answer": label})
 
-    task = task_for("answer", label)
+    task = Classification(label.num_outputs, name="answer")
     build = functools.partial(
         late_fusion.build,
         inputs=features.inputs(),
@@ -87,7 +87,6 @@ def ours(folder, epochs, seed):
         },
         pool=True,
     )
-    task = Classification(label.num_outputs, name="answer")
     model = build(fusion=FiLMFusion(128), unique=True)
     batches = samples.batches(
         ROWS,

@@ -8,7 +8,7 @@ import tempfile
 
 import common
 
-from mbm_keras.cli.quickstart import EPOCHS
+from mbm_keras.runs.quickstart import EPOCHS
 
 
 def main():

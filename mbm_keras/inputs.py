@@ -170,7 +170,7 @@ def keys(
     chosen: dict[str, str] = {}
     used = {name.lower() for name in (*RESERVED, *taken)}
     names = list(names)
-    derived = {made.lower() for name in names for made in _names_of(name)[1:]}
+    derived = {made.lower() for name in names for made in names_of(name)[1:]}
 
     def priority(name):
         # Plain names first: they keep their name whatever else is in the table. After

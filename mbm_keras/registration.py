@@ -64,5 +64,9 @@ class _Watcher(importlib.abc.MetaPathFinder):
     def _import_keras(self, module):
         self._execute(module)
         module.__spec__._initializing = False  # it is complete now
-        if _register() and self in sys.meta_path:
-            sys.meta_path.remove(self)
+        self._is_busy = True
+        try:
+            if _register():
+                sys.meta_path.remove(self)
+        finally:
+            self._is_busy = False

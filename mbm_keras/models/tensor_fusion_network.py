@@ -19,7 +19,7 @@ import keras
 from keras import layers
 
 from mbm_keras.fusion import TensorFusion
-from mbm_keras.fusion.shapes import MOST_WEIGHTS
+from mbm_keras.fusion.shapes import MAX_WEIGHTS
 from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import output_name
 from mbm_keras.preset import Preset
@@ -92,9 +92,9 @@ def check_fit(
     check_one_output(task)
     each = [widths if isinstance(widths, int) else widths[x.name] for x in inputs]
     weights = math.prod(width + 1 for width in each) * units
-    if weights > MOST_WEIGHTS:
+    if weights > MAX_WEIGHTS:
         raise ValueError(
-            f"Expected an outer product with at most {MOST_WEIGHTS:,} weights: fewer "
+            f"Expected an outer product with at most {MAX_WEIGHTS:,} weights: fewer "
             f"inputs, or smaller widths. Received: inputs={list_inputs(inputs)}, "
             f"widths={each}, units={units}, which are {weights:,} weights."
         )

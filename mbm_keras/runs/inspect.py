@@ -39,6 +39,8 @@ def inspect(
     Raises:
         ValueError: If the table is not usable.
     """
+    import polars as pl
+
     from data_pipelines import quarantine
     from data_pipelines import sources
     from data_pipelines.tables import splits
@@ -50,11 +52,11 @@ def inspect(
     from data_pipelines.decoding.scan import scan
 
     name = name_table(table)
-    files = sum(rows.raw(n).n_unique() for n in rows.files())
+    files = sum(pl.Series(rows.raw(n)).n_unique() for n in rows.files())
     deep = files <= _FEW_FILES if deep is None else deep
     broken = list(rows.broken)
     if rows.columns:
-        broken += scan(rows, _features(rows), deep=deep, notes=_notes(name))
+        broken += scan(rows, _features(rows), deep=deep, cache=_cache(name))
     summary = {
         "table": name,
         "rows": rows.rows_read,
@@ -105,8 +107,8 @@ def _balance(rows, target):
     }
 
 
-def _notes(table):
+def _cache(table):
     """File that keeps what an earlier scan of a table's files found."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     name = hashlib.sha256(os.path.abspath(table).encode()).hexdigest()[:16]
-    return os.path.join(cache, "mbm_keras", f"scan-{name}.parquet")
+    return os.path.join(home, "mbm_keras", f"scan-{name}.parquet")

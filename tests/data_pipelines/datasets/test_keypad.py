@@ -42,7 +42,7 @@ def test_a_digit_is_a_small_image():
     "key, tones", [(1, (697, 1_209)), (0, (941, 1_336)), (9, (852, 1_477))]
 )
 def test_a_key_sounds_with_its_two_tones(key, tones):
-    sound = keypad._tone(key, np.random.default_rng(0))
+    sound = keypad._make_tone(key, np.random.default_rng(0))
     wave, rate = decode_wav(tf.constant(keypad.wav(sound)))
     spectrum = np.abs(np.fft.rfft(wave.numpy()))
     frequencies = np.fft.rfftfreq(len(wave), 1 / 8_000)
