@@ -55,7 +55,7 @@ def ours(folder, epochs, seed):
     from mbm_keras.preprocessing import Label
     from mbm_keras.preprocessing import Pixels
     from mbm_keras.preprocessing import WordIds
-    from mbm_keras.tasks import classification
+    from mbm_keras.tasks import task_for
     from mbm_keras.towers import image_cnn
     from mbm_keras.towers import text_cnn
     from mbm_keras.training import Stage
@@ -76,18 +76,18 @@ def ours(folder, epochs, seed):
     samples, valid = (decoded.take(train.split[good] == s) for s in ("train", "valid"))
     asked, _, _ = decode(test, features, {"answer": label})
 
+    task = task_for("answer", label)
     build = functools.partial(
         late_fusion.build,
-        features=features.inputs(),
-        num_outputs=label.num_outputs,
-        output="answer",
+        inputs=features.inputs(),
+        task=task,
         towers={
             "question": functools.partial(text_cnn.build, kernel_sizes=(1,)),
             "image": functools.partial(image_cnn.build, filters=FILTERS),
         },
         pool=True,
     )
-    losses, metrics = classification.losses("answer"), classification.metrics("answer")
+    losses, metrics = {"answer": task.loss()}, {"answer": task.metrics()}
     model = build(fusion=FiLMFusion(128), unique=True)
     batches = samples.batches(
         ROWS,
@@ -110,7 +110,7 @@ def ours(folder, epochs, seed):
         batches,
         losses=losses,
         metrics=metrics,
-        head=lambda x: classification.head(x, label.num_outputs, name="answer"),
+        head=task.head,
         steps_per_execution=8,
         verbose=2,
     )

@@ -70,6 +70,8 @@ def model_of(fusion, task, seed, pool=None, modality_dropout=None):
 
     from mbm_keras.fusion import FUSIONS
     from mbm_keras.models import late_fusion
+    from mbm_keras.models.late_fusion import Absence
+    from mbm_keras.tasks import Classification
     from mbm_keras.towers import audio_cnn
     from mbm_keras.towers import image_cnn
 
@@ -80,13 +82,13 @@ def model_of(fusion, task, seed, pool=None, modality_dropout=None):
 
     keras.utils.set_random_seed(seed)
     return late_fusion.build(
-        features=task.features,
-        num_outputs=task.num_classes,
+        inputs=task.features,
+        task=Classification(task.num_classes),
         fusion=FUSIONS[fusion](WIDTH, name="fusion"),
         width=WIDTH,
         dropout=0.0,
         pool=pool,
-        modality_dropout=modality_dropout,
+        absence=Absence(dropout=modality_dropout),
         towers={
             feature.name: small[feature.modality]
             for feature in task.features
@@ -99,12 +101,13 @@ def compiled(model, steps):
     """The model, ready to be trained an epoch in one call."""
     import keras
 
-    from mbm_keras.tasks import classification
+    from mbm_keras.tasks import Classification
 
+    label = Classification(model.output["label"].shape[-1])
     model.compile(
         keras.optimizers.Adam(5e-3),
-        classification.losses(),
-        metrics=classification.metrics(),
+        {"label": label.loss()},
+        metrics={"label": label.metrics()},
         jit_compile=False,
         steps_per_execution=steps,
     )
@@ -289,17 +292,18 @@ def staged(tasks):
 
 def stage_figures(model, stages, task, seed):
     """Trains in stages; accuracies and seconds of processor time."""
-    from mbm_keras.tasks import classification
+    from mbm_keras.tasks import Classification
     from mbm_keras.training import fit_stages
 
+    label = Classification(task.num_classes)
     start = time.process_time()
     fit_stages(
         model,
         stages,
         batches_of(*task.train, seed),
-        losses=classification.losses(),
-        metrics=classification.metrics(),
-        head=lambda x: classification.head(x, task.num_classes),
+        losses={"label": label.loss()},
+        metrics={"label": label.metrics()},
+        head=label.head,
         steps_per_execution=8,
         verbose=0,
     )

@@ -1,8 +1,8 @@
 """Every model at its published size: built, counted, and trained for one step.
 
-Each in a process of its own. Printed are the trainable parameters beside the published
-number (what is more or less is told in `tests/models/test_published.py` and in the
-model's file), the seconds of building and of one step of SGD, and the most memory.
+Each runs in a process of its own. This prints the trainable parameters, the published
+number (the model's file says by how much and why the two differ), the seconds of
+building and of one step of SGD, and the peak memory.
 Sequences are as long as in the papers, batches are of 2 rows, of 1 for `mbt` and
 `looking_to_listen`. `--quick` leaves out models of more than a hundred million
 parameters.
@@ -54,7 +54,7 @@ def stepped(which):
 
     name, preset = which.split()
     start = time.time()
-    model = ZOO[name].build(**ZOO[name].PRESETS[preset])
+    model = ZOO[name].build(**ZOO[name].PRESETS[preset].arguments)
     built = time.time() - start
     rng = np.random.default_rng(0)
     rows, inputs = 1 if name in ("mbt", "looking_to_listen") else 2, {}

@@ -49,8 +49,9 @@ def main():
 
     from mbm_keras.inputs import InputSpec
     from mbm_keras.models import late_fusion
+    from mbm_keras.tasks import Classification
 
-    features = [
+    inputs = [
         InputSpec("text", "text", dict(vocabulary_size=100)),
         InputSpec("image", "image", dict(size=32)),
     ]
@@ -67,7 +68,7 @@ def main():
         for together in (1, 8):
             models = {
                 "ours": late_fusion.build(
-                    features=features, num_outputs=10, presence=False
+                    inputs=inputs, task=Classification(10), presence=False
                 ),
                 "hand": by_hand(keras),
             }

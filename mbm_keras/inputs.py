@@ -24,10 +24,32 @@ from collections.abc import Mapping
 from typing import Any
 
 PRESENT = "present"  # the input `(batch, n)` bool: which inputs each row has
-RESERVED = frozenset({PRESENT, "answered", "fusion", "hidden", "labels"})
+RESERVED = frozenset({
+    PRESENT, "answered", "labels",
+    # Layers of models.
+    "bottleneck", "decode", "film", "fusion", "hidden", "latents", "modality_dropout",
+    "norm", "posterior_mean", "query", "read",
+})  # fmt: skip
+# Layers and operations that get their name from Keras, with a number or without.
+_AUTOMATIC = frozenset({
+    "add", "any", "attach_mask", "attention", "attention_block", "batch_normalization",
+    "bidirectional", "caption_decoder", "cast", "co_attention", "complex_masks",
+    "concatenate", "conv2d", "dense", "divergence", "dropout", "expand_dims", "flatten",
+    "full_like", "functional", "gelu", "get_item", "global_average_pooling1d",
+    "global_max_pooling2d", "gradient_scale", "identity", "last_step",
+    "layer_normalization", "masked_batch_normalization", "masked_mean",
+    "matrix_interaction", "max_pooling2d", "maximum", "mean", "mixture_of_experts",
+    "multiply", "nearest_frames", "permute", "position_and_modality",
+    "product_of_experts", "re_lu", "rescaling", "reshape", "sample",
+    "scalar_interaction", "sinusoids", "softmax", "spectrogram", "split", "stack",
+    "subtract", "sum", "take", "true_divide", "valid_mask", "vector_interaction",
+    "where", "with_coordinates", "zero_absent", "zeros_like",
+})  # fmt: skip
 _MAX_KEY = 64  # characters; TensorFlow and file systems limit the length of names
 _TEACHER = "_teacher"  # no key ends with it
-_SUFFIXES = ("tower", "index", "gradient", "placeholder", "present", "decoder")
+_SUFFIXES = (
+    "tower", "index", "gradient", "placeholder", "present", "decoder", "reconstruction",
+)  # fmt: skip
 
 
 def tower_name(key: str) -> str:
@@ -60,6 +82,11 @@ def decoder_name(key: str) -> str:
     return f"{key}_decoder"
 
 
+def reconstruction_name(key: str) -> str:
+    """Name of the layer that compares an input with its reconstruction."""
+    return f"{key}_reconstruction"
+
+
 def unimodal_output_name(key: str, output: str) -> str:
     """Name of the output of an input's own head."""
     return f"{key}_{output}"
@@ -72,7 +99,7 @@ def output_name(output: str, inputs: Iterable["InputSpec"] = ()) -> str:
         output: Name of the output, any text.
         inputs: The inputs of the model.
     """
-    taken = [name for spec in inputs for name in _names_of(spec.key)]
+    taken = [name for spec in inputs for name in names_of(spec.key)]
     return keys([output], taken, kind="output")[output]
 
 
@@ -106,12 +133,12 @@ def keys(
         while not _is_free(key, used):
             number += 1
             key = f"{base}_{kind}" if number == 2 else f"{base}_{kind}_{number}"
-        used |= {name.lower() for name in _names_of(key)}
+        used |= {name.lower() for name in names_of(key)}
         chosen[name] = key
     return {name: chosen[name] for name in names}
 
 
-def _names_of(key):
+def names_of(key: str) -> list[str]:
     """A key and every name that is made from it."""
     return [key, *(f"{key}_{suffix}" for suffix in _SUFFIXES)]
 
@@ -119,7 +146,10 @@ def _names_of(key):
 def _is_free(key, used):
     if key.lower().endswith(_TEACHER):
         return False
-    return used.isdisjoint(name.lower() for name in _names_of(key))
+    automatic = re.sub(r"_\d+$", "", key.lower())
+    if automatic in _AUTOMATIC or automatic.endswith("_fusion"):
+        return False
+    return used.isdisjoint(name.lower() for name in names_of(key))
 
 
 def _identifier(name):

@@ -24,7 +24,8 @@ class Preset:
 
     Args:
         arguments: Keyword arguments of `build`.
-        parameters: Number of parameters, None where none is published.
+        parameters: Number of trainable parameters where one is published; None where
+            none is. A comment says by how much and why the model differs from it.
         source: Where the size is published; None for a size of our own.
         weights: Where its weights are, None where there are none.
     """

@@ -1,5 +1,6 @@
 """Checks and small files shared by the tests."""
 
+import functools
 import io
 import os
 import re
@@ -13,6 +14,11 @@ import soundfile
 import tensorflow as tf
 from keras import ops
 from PIL import Image
+
+from mbm_keras.tasks import Captioning
+from mbm_keras.tasks import Classification
+from mbm_keras.tasks import MultiLabel
+from mbm_keras.tasks import Separation
 
 
 def random_inputs(model, batch=2, steps=5, seed=0):
@@ -30,6 +36,37 @@ def random_inputs(model, batch=2, steps=5, seed=0):
         else:
             arrays[tensor.name] = rng.integers(0, 2, shape).astype("float32")
     return arrays
+
+
+def tiny(module, **changes):
+    """A small model of the zoo, with the same weights every time.
+
+    Args:
+        module: A module of `mbm_keras.models`.
+        **changes: Arguments of its builder that differ from the preset "tiny".
+    """
+    keras.utils.set_random_seed(0)
+    return module.build(**{**module.PRESETS["tiny"].arguments, **changes})
+
+
+@functools.cache
+def shared_tiny(module):
+    """The small model of a module, for tests that do not change its weights."""
+    return tiny(module)
+
+
+def random_targets(task, output, inputs, seed=0):
+    """Targets that a task can learn, for an output and the inputs of a model."""
+    rng = np.random.default_rng(seed)
+    if isinstance(task, Classification | Captioning):
+        index = np.arange(np.prod(output.shape[:-1])).reshape(output.shape[:-1])
+        return (index % output.shape[-1]).astype("int32")
+    if isinstance(task, Separation):
+        mixture = next(x for x in inputs.values() if x.ndim == 2)
+        return np.stack([mixture * share for share in (0.7, 0.3)], axis=1)
+    if isinstance(task, MultiLabel):
+        return rng.integers(0, 2, output.shape).astype("float32")
+    return rng.standard_normal(output.shape).astype("float32")
 
 
 def numpy(tree):

@@ -259,27 +259,9 @@ def learned_something(history, chance):
 
     Args:
         history: Of its stage.
-        chance: The validation loss of the best constant answer, see `chance_loss`.
+        chance: The validation loss of the best constant answer, see `Task.chance`.
     """
     return min(history["val_loss"]) < 0.95 * chance
-
-
-def chance_loss(meaning, truth):
-    """The loss of the best answer that looks at no input.
-
-    Args:
-        meaning: A `Label`, `Labels` or `Quantity`.
-        truth: Encoded targets of the validation split.
-    """
-    import numpy as np
-
-    if meaning.task == "regression":
-        return float(np.var(truth)) / meaning.scale**2
-    if meaning.task == "classification":
-        share = np.bincount(truth, minlength=meaning.num_outputs) / len(truth)
-        return float(-np.sum(share * np.log(np.maximum(share, 1e-12))))
-    share = np.clip(np.mean(truth, axis=0), 1e-12, 1 - 1e-12)
-    return float(-np.mean(share * np.log(share) + (1 - share) * np.log(1 - share)))
 
 
 def check_splits(samples, table):

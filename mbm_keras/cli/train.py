@@ -146,12 +146,11 @@ def trained(
     choices.check_splits(samples, table)
 
     # The model, and the stages of its training.
-    name, meaning, head, losses, metrics = run_folder.task_of(targets)
+    task, meaning = run_folder.task_of(targets), targets[target]
+    losses, metrics = {task.name: task.loss()}, {task.name: task.metrics()}
     model = late_fusion.build(
-        features=features.inputs(),
-        num_outputs=meaning.num_outputs,
-        head=head,
-        output=name,
+        inputs=features.inputs(),
+        task=task,
         towers=choices.towers_for(features),
         fusion=fusions.FUSIONS[fusion](choices.WIDTH, name="fusion"),
         width=choices.WIDTH,
@@ -166,7 +165,7 @@ def trained(
     )
     valid_batches = functools.partial(samples["valid"].batches, 256)
     histories = {}
-    chance = choices.chance_loss(meaning, samples["valid"].targets[target])
+    chance = task.chance(samples["valid"].targets[target])
     for stages in choices.stages(model, histories, epochs, learning_rate, chance):
         histories |= fit_stages(
             model,
@@ -175,7 +174,7 @@ def trained(
             valid_batches,
             losses=losses,
             metrics=metrics,
-            head=lambda x: head(x, meaning.num_outputs, name=name),
+            head=task.head,
             folder=folder / "stages",
             # Steps of small towers take no longer than the way back to Python.
             steps_per_execution=8,
@@ -196,11 +195,11 @@ def trained(
     subsets = evaluation.subsets(
         model, samples[last].batches(256), losses=losses, metrics=metrics
     )
-    metric = metrics[name][0].name
+    metric = metrics[task.name][0].name
     counts = None
     if meaning.task == "classification":
         predicted, truth = outputs[last]
-        counts = confusion(predicted[name], truth[name], meaning.num_outputs)
+        counts = confusion(predicted[task.name], truth[task.name], task.size)
 
     run_folder.save(
         folder,

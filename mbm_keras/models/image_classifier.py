@@ -2,65 +2,114 @@
 
 The layout of LeCun et al. 1998, "Gradient-Based Learning Applied to Document
 Recognition", https://doi.org/10.1109/5.726791, section 2. Deviations: ReLU and
-maximum pooling for their sigmoid and mean, batch normalisation, dropout.
+maximum pooling for their sigmoid and mean, batch normalization, dropout.
 """
+
+from collections.abc import Sequence
 
 import keras
 from keras import layers
 
-from mbm_keras.tasks import classification
+from mbm_keras.inputs import InputSpec
+from mbm_keras.inputs import output_name
+from mbm_keras.preset import Preset
+from mbm_keras.tasks import Classification
+from mbm_keras.tasks import Task
+from mbm_keras.tasks.task import check_one_output
+from mbm_keras.towers.encode import list_inputs
 
 PRESETS = {
-    "tiny": dict(image_size=16, num_classes=3, filters=(4, 8), units=8),
-    "base": dict(image_size=128, num_classes=10),
+    "tiny": Preset(
+        dict(
+            inputs=[InputSpec("image", "image", dict(size=16))],
+            task=Classification(3),
+            filters=(4, 8),
+            units=8,
+        )
+    ),
+    "base": Preset(
+        dict(
+            inputs=[InputSpec("image", "image", dict(size=128))],
+            task=Classification(10),
+        )
+    ),
 }
+
+
+def check_fit(inputs: Sequence[InputSpec], task: Task) -> None:
+    """Checks that the model can take these inputs and this task.
+
+    Args:
+        inputs: As for `build`.
+        task: As for `build`.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    if [spec.modality for spec in inputs] != ["image"] or set(inputs[0].sizes) != {
+        "size"
+    }:
+        raise ValueError(
+            "Expected one image and no other input, with the size: size. Received: "
+            f"inputs={list_inputs(inputs)}, "
+            f"sizes={[dict(spec.sizes) for spec in inputs]}."
+        )
+    check_one_output(task)
 
 
 def build(
     *,
-    image_size,
-    num_classes,
-    filters=(32, 64, 128),
-    units=128,
-    dropout=0.3,
-    name="image_classifier",
-):
+    inputs: Sequence[InputSpec],
+    task: Task,
+    filters: Sequence[int] = (32, 64, 128),
+    units: int = 128,
+    dropout: float = 0.3,
+    name: str = "image_classifier",
+) -> keras.Model:
     """Builds the model.
 
     Args:
-        image_size: Height and width of the square picture, in pixels.
-        num_classes: Number of labels.
+        inputs: The `InputSpec` of one image.
+        task: A task with one output per row.
         filters: Channels of each convolution; each is followed by a pooling that
-            halves the picture.
+            halves the image.
         units: Size of the dense layer.
         dropout: Rate of dropout before the head.
         name: Name of the model.
 
     Returns:
         A functional `keras.Model`.
-        Inputs, by name:
-            image: `(batch, image_size, image_size, 3)` uint8 in [0, 255].
-        Outputs, by name:
-            label: `(batch, num_classes)` float32 logits.
+        Inputs, by key of the spec. With the preset "tiny":
+            image: `(batch, size, size, 3)` uint8 in [0, 255].
+        Outputs, by name of the task:
+            label: `(batch, task.size)` float32.
 
     Raises:
-        ValueError: If the picture is too small to be halved so often.
+        ValueError: If the model cannot take the inputs or the task, see `check_fit`; if
+            the image is too small to be halved so often.
     """
-    if image_size < 2 ** len(filters):
+    check_fit(inputs, task)
+    (spec,) = inputs
+    size = spec.sizes["size"]
+    if size < 2 ** len(filters):
         raise ValueError(
-            f"{len(filters)} poolings halve the picture {len(filters)} times, so "
-            f"`image_size` must be at least {2 ** len(filters)}. "
-            f"Received: image_size={image_size}."
+            f"Expected an image of at least {2 ** len(filters)} pixels a side, since "
+            f"{len(filters)} poolings halve it. Received: size={size}, "
+            f"filters={tuple(filters)}."
         )
-    image = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
+
+    # === Convolutions ===
+    image = keras.Input((size, size, 3), dtype="uint8", name=spec.key)
     x = layers.Rescaling(1 / 127.5, offset=-1)(image)
-    for channels in filters:  # each pass halves height and width
+    for channels in filters:
         x = layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization()(x)
         x = layers.ReLU()(x)
-        x = layers.MaxPooling2D(2)(x)
+        x = layers.MaxPooling2D(2)(x)  # (batch, height / 2, width / 2, channels)
+
+    # === Dense layers ===
     x = layers.Flatten()(x)  # (batch, regions * filters[-1])
     x = layers.Dense(units, activation="relu")(x)  # (batch, units)
     x = layers.Dropout(dropout)(x)
-    label = classification.head(x, num_classes)  # (batch, num_classes)
-    return keras.Model([image], {"label": label}, name=name)
+    x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
+    return keras.Model([image], {task.name: x}, name=name)

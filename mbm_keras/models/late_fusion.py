@@ -1,170 +1,221 @@
 """Late fusion: a tower per input, any fusion, any task.
 
-    input 1 --> <name>_tower --.
-    input 2 --> <name>_tower --+--> fusion --> dropout --> hidden --> head
-    ...                        |
-    present -------------------'
+    input 1 --> <key>_tower --.
+    input 2 --> <key>_tower --+--> fusion --> dropout --> hidden --> head
+    ...                       |
+    present ------------------'
 
-y = head(fusion(f_1(x_1), f_2(x_2), ...)), the shape of Baltrusaitis et al. 2019,
-"Multimodal Machine Learning: A Survey and Taxonomy",
-https://arxiv.org/abs/1705.09406, section 6.1, with the choice of towers and fusion
-left to the caller.
+y = head(fusion(f_1(x_1), f_2(x_2), ...)), as in Baltrusaitis et al. 2019, "Multimodal
+Machine Learning: A Survey and Taxonomy", https://arxiv.org/abs/1705.09406, section 6.1.
+The caller chooses the towers and the fusion.
 """
+
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 
 import keras
 from keras import layers
 from keras import ops
 
 from mbm_keras.fusion import ConcatenationFusion
+from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import InputSpec
+from mbm_keras.inputs import gradient_name
+from mbm_keras.inputs import index_name
+from mbm_keras.inputs import output_name
+from mbm_keras.inputs import placeholder_name
+from mbm_keras.inputs import unimodal_output_name
 from mbm_keras.layers import GradientScale
 from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import ModalityDropout
-from mbm_keras.tasks import classification
+from mbm_keras.preset import Preset
+from mbm_keras.tasks import Classification
+from mbm_keras.tasks import Task
+from mbm_keras.tasks.task import check_one_output
+from mbm_keras.towers.encode import Builder
+from mbm_keras.towers.encode import check_inputs
 from mbm_keras.towers.encode import encode
 
 PRESETS = {
-    "tiny": dict(
-        features=[
-            InputSpec("text", "text", dict(vocabulary_size=20)),
-            InputSpec("image", "image", dict(size=16)),
-            InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
-            InputSpec("table", "table", dict(numbers=2, categories=(4,))),
-        ],
-        num_outputs=3,
-        width=8,
+    "tiny": Preset(
+        dict(
+            inputs=[
+                InputSpec("text", "text", dict(vocabulary_size=20)),
+                InputSpec("image", "image", dict(size=16)),
+                InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
+                InputSpec("table", "table", dict(numbers=2, categories=(4,))),
+            ],
+            task=Classification(3),
+            width=8,
+        )
     ),
-}  # fmt: skip
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Absence:
+    """What happens with absent inputs, other than that the fusion leaves them out.
+
+    Args:
+        dropout: A rate, or one for each input, at which inputs are declared absent in
+            training, see `mbm_keras.layers.ModalityDropout`; None for never.
+        placeholder: Class of the layer that replaces the embedding of an absent input:
+            `mbm_keras.layers.LearnedPlaceholder` or `MeanPlaceholder`; None to leave
+            the input out of the fusion.
+    """
+
+    dropout: float | Sequence[float] | None = None
+    placeholder: Callable[..., keras.layers.Layer] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Balance:
+    """Layers for methods of `mbm_keras.training` that balance the towers.
+
+    After every tower there is a layer that scales its gradient, see
+    `mbm_keras.training.AdaptiveGradientModulation`.
+
+    Args:
+        unimodal_heads: True for a head on every tower, so that each tower learns what
+            its input says about the target; see
+            `mbm_keras.training.for_unimodal_heads`.
+    """
+
+    unimodal_heads: bool = False
+
+
+def check_fit(
+    inputs: Sequence[InputSpec],
+    task: Task,
+    towers: Mapping[str, Builder] | None = None,
+) -> None:
+    """Checks that the model can take these inputs and this task.
+
+    Args:
+        inputs: As for `build`.
+        task: As for `build`.
+        towers: As for `build`.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    check_inputs(inputs, towers)
+    check_one_output(task)
 
 
 def build(
     *,
-    features,
-    num_outputs,
-    head=classification.head,
-    output="label",
-    towers=None,
-    fusion=None,
-    width=128,
-    dropout=0.1,
-    pool=None,
-    presence=True,
-    modality_dropout=None,
-    placeholder=None,
-    unimodal_heads=False,
-    modulated=False,
-    unique=False,
-    name="late_fusion",
-):
+    inputs: Sequence[InputSpec],
+    task: Task,
+    towers: Mapping[str, Builder] | None = None,
+    fusion: keras.layers.Layer | None = None,
+    width: int = 128,
+    dropout: float = 0.1,
+    pool: bool | None = None,
+    presence: bool = True,
+    absence: Absence | None = None,
+    balance: Balance | None = None,
+    unique: bool = False,
+    name: str = "late_fusion",
+) -> keras.Model:
     """Builds the model.
 
     Args:
-        features: One dict per input, as `Features.inputs()` lists them: its `name`,
-            its `modality` (`"text"`, `"image"`, `"audio"`, `"video"`, `"points"` or
-            `"table"`), and what the tower of that modality needs to know, such as
-            `vocabulary_size`.
-        num_outputs: Number of labels, or of numbers.
-        head: The task's, for example `mbm_keras.tasks.classification.head`.
-        output: Name of the output.
-        towers: Builder by input name, where the default of its modality will not
-            do: `{"photo": functools.partial(image_resnet.build, num_blocks=3)}`.
+        inputs: One `InputSpec` per input, such as `Features.inputs()`.
+        task: A task with one output per row.
+        towers: Builder by input name, instead of the default of the modality:
+            `{"photo": functools.partial(image_resnet.build, num_blocks=3)}`.
         fusion: A fusion layer; None for concatenation.
         width: Size of the embeddings and of the hidden layer.
-        dropout: Rate of dropout on the fused embedding and in the head.
+        dropout: Rate of dropout on the fused embedding and before the head.
         pool: True to fuse one embedding per input, False to fuse sequences; None for
-            what the fusion asks for.
-        presence: True to take the input `present`, for rows in which an input is
-            absent.
-        modality_dropout: A rate, or one for each input, at which inputs are declared
-            absent in training, see `mbm_keras.layers.ModalityDropout`; None for never.
-        placeholder: What makes the layer that stands in for an absent embedding:
-            `mbm_keras.layers.LearnedPlaceholder` or `MeanPlaceholder`; None to leave
-            it out, which is the fusion's business.
-        unimodal_heads: True for a head of its own on every tower, so that each learns
-            what its input tells beside what they tell together; see
-            `mbm_keras.training.for_unimodal_heads`. Implies `modulated`.
-        modulated: True for a layer `<name>_gradient` behind every tower, by which its
-            gradient is scaled; see `mbm_keras.training.AdaptiveGradientModulation`.
-        unique: True for batches in which a value that several rows share, such as
-            one picture with ten questions, stands once: each tower then runs on the
-            distinct values alone, and an input `<name>_index` `(batch,)` int32 says
-            which of them a row has. The weights are those of the plain model.
+            what the fusion takes.
+        presence: True for the input `present`, for rows in which an input is absent.
+        absence: What happens with absent inputs; None to leave them out of the fusion.
+        balance: Layers for balanced training of the towers; None for none.
+        unique: True for batches with every value once, such as one image for ten
+            questions. Each tower then runs on the unique values alone, and an input
+            `<key>_index` `(batch,)` int32 says which of them a row has. The weights are
+            those of the model without.
         name: Name of the model.
 
     Returns:
         A functional `keras.Model`.
-        Inputs, by name, those that `features` lists. With the preset "tiny":
+        Inputs, by key of the spec. With the preset "tiny":
             text: `(batch, steps)` int32 word ids, 0 = padding.
             image: `(batch, size, size, 3)` uint8 in [0, 255].
             audio: `(batch, frames, num_mel_bins)` float32, natural log of mel energy.
             table: `(batch, columns)` float32, see `table_mlp`.
             present: `(batch, n)` bool in the order of the other inputs; only if
                 `presence`.
-        Outputs, by name:
-            label: `(batch, num_outputs)` float32 logits. If `unimodal_heads` also
-            `<name>_label` for every input, in the same shape.
+        Outputs, by name of the task:
+            label: `(batch, task.size)` float32. With `unimodal_heads` also
+                `<key>_label` for every input, in the same shape.
 
     Raises:
-        ValueError: If there is no feature, two have one name, a modality has no
-            default tower, or `towers` names an input that is not there; if inputs are
-            to be dropped or stood in for without `presence`.
+        ValueError: If the model cannot take the inputs or the task, see `check_fit`; if
+            there is `absence` without `presence`.
     """
-    towers, fusion = dict(towers or {}), fusion or ConcatenationFusion(width)
-    names = [feature.name for feature in features]
-    if not names or len(set(names)) < len(names) or not set(towers) <= set(names):
+    check_fit(inputs, task, towers)
+    if absence is not None and not presence:
         raise ValueError(
-            "`features` must have at least one input, each with a name of its own, "
-            "and `towers` no other names. Received: "
-            f"features={names}, towers={sorted(towers)}."
+            "Expected presence=True, since without it no input is ever absent. "
+            f"Received: presence={presence}, absence={absence}."
         )
-
-    if not presence and (modality_dropout is not None or placeholder is not None):
-        raise ValueError(
-            "Without `presence` no input is ever absent. Received: modality_dropout="
-            f"{modality_dropout}, placeholder={placeholder}."
-        )
-
+    absence = absence or Absence()
+    fusion = fusion or ConcatenationFusion(width)
     pool = not fusion.takes_sequences if pool is None else pool
-    present = here = None
+
+    # === Inputs and towers ===
+    present = kept = None
     if presence:
-        present = here = keras.Input((len(names),), dtype="bool", name="present")
-    inputs, encoded = [], []
-    for i, feature in enumerate(features):
-        # (batch, width) or (batch, places, width)
+        present = kept = keras.Input((len(inputs),), dtype="bool", name=PRESENT)
+    tensors, encoded = [], []
+    for i, spec in enumerate(inputs):
         x, y = encode(
-            feature,
+            spec,
             width=width,
             pool=pool,
             present=present[:, i] if presence and not unique else None,
             towers=towers,
-        )
-        inputs.append(x)
+        )  # (batch, width) or (batch, n, width)
+        tensors.append(x)
         if unique:
-            place = keras.Input((), dtype="int32", name=f"{feature.name}_index")
-            inputs.append(place)
-            y = ops.take(y, place, axis=0)  # from (distinct, ...) to (batch, ...)
-        if unimodal_heads or modulated:
-            y = GradientScale(name=f"{feature.name}_gradient")(y)
+            index = keras.Input((), dtype="int32", name=index_name(spec.key))
+            tensors.append(index)
+            y = ops.take(y, index, axis=0)  # from (unique values, ...) to (batch, ...)
+        if balance is not None:
+            y = GradientScale(name=gradient_name(spec.key))(y)
         encoded.append(y)
 
-    if modality_dropout is not None:
-        here = ModalityDropout(modality_dropout, name="modality_dropout")(present)
-    if placeholder is not None:
+    # === Absent inputs ===
+    if absence.dropout is not None:
+        kept = ModalityDropout(absence.dropout, name="modality_dropout")(present)
+    if absence.placeholder is not None:
         encoded = [
-            placeholder(name=f"{name}_placeholder")(x, here[:, i])
-            for i, (name, x) in enumerate(zip(names, encoded, strict=True))
-        ]
-        here = None  # everything is there now
-    heads = {}
-    for key, y in zip(names, encoded, strict=True) if unimodal_heads else ():
-        y = MaskedMean()(y) if len(y.shape) == 3 else y  # (batch, width)
-        heads[f"{key}_{output}"] = head(y, num_outputs, name=f"{key}_{output}")
-    x = fusion(encoded, present=here)  # (batch, fusion units)
+            absence.placeholder(name=placeholder_name(spec.key))(x, kept[:, i])
+            for i, (spec, x) in enumerate(zip(inputs, encoded, strict=True))
+        ]  # (batch, width) each
+        kept = None  # each row has an embedding of every input now
+
+    # === Heads of single inputs ===
+    unimodal = {}
+    if balance is not None and balance.unimodal_heads:
+        for spec, x in zip(inputs, encoded, strict=True):
+            x = MaskedMean()(x) if len(x.shape) == 3 else x  # (batch, width)
+            output = unimodal_output_name(spec.key, task.name)
+            x = task.head(x, output_name(output, inputs))  # (batch, task.size)
+            unimodal[output] = x
+
+    # === Fusion and head ===
+    x = fusion(encoded, present=kept)  # (batch, fusion units)
     x = layers.Dropout(dropout)(x)
     x = layers.Dense(width, activation="relu", name="hidden")(x)  # (batch, width)
     x = layers.Dropout(dropout)(x)
-    x = head(x, num_outputs, name=output)  # (batch, num_outputs)
+    x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
 
     if presence:
-        inputs.append(present)
-    return keras.Model(inputs, {output: x, **heads}, name=name)
+        tensors.append(present)
+    return keras.Model(tensors, {task.name: x, **unimodal}, name=name)

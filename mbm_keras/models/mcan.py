@@ -1,18 +1,20 @@
-"""MCAN: a question understood on its own, then a picture looked at under its guidance.
+"""MCAN: a question is encoded by itself and then guides attention to an image.
 
 Yu et al. 2019, "Deep Modular Co-Attention Networks for Visual Question Answering",
-https://arxiv.org/abs/1906.10770. Deviations: anything may be guided, a picture by the
-zoo's tower or a sound, for the regions an object detector found; no dropout in the
-attention weights; the word vectors are learned and not GloVe's. The presets "small" and
-"large" have the published counts but for the second bias of PyTorch's LSTM.
+https://arxiv.org/abs/1906.10770. Deviations: any input may be guided, such as an image
+with the tower of this library or a sound, where the paper has the regions of an object
+detector; no dropout on the attention weights; the word vectors are learned, those of
+the paper are GloVe's. The presets "small" and "large" are the paper's.
 
-    question --> <name>_tower --> `depth` x (self-attention, MLP) ----> pooled --.
+    question --> <key>_tower --> blocks of (self-attention, MLP) -----> pooled --.
                                                    |                             + norm
-    picture --> <name>_tower --> `depth` x (self-attention,                      + head
-                                   attention to the question, MLP) --> pooled ---'
+    image --> <key>_tower --> blocks of (self-attention,                         + head
+                                 attention to the question, MLP) -----> pooled --'
 """
 
 import functools
+from collections.abc import Mapping
+from collections.abc import Sequence
 
 import keras
 from keras import layers
@@ -20,13 +22,20 @@ from keras import ops
 
 from mbm_keras.fusion import SumFusion
 from mbm_keras.inputs import InputSpec
+from mbm_keras.inputs import output_name
 from mbm_keras.layers import present_softmax
-from mbm_keras.tasks import classification
-from mbm_keras.tasks import multi_label
+from mbm_keras.preset import Preset
+from mbm_keras.tasks import Classification
+from mbm_keras.tasks import MultiLabel
+from mbm_keras.tasks import Task
+from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers import sequence_linear
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers.encode import DEFAULTS
+from mbm_keras.towers.encode import Builder
+from mbm_keras.towers.encode import check_inputs
 from mbm_keras.towers.encode import encode_all
+from mbm_keras.towers.encode import list_inputs
 from mbm_keras.towers.encode import valid_masks
 
 TOWERS = {
@@ -37,40 +46,50 @@ TOWERS = {
     ),
 }
 
-# A question on VQA 2.0, whose 100 regions are 2,048 numbers each.
+CODE = "https://github.com/MILVLG/mcan-vqa"
+# A question of VQA 2.0, and 100 regions of an image with 2,048 numbers each. PyTorch's
+# LSTM has a second bias of 4 * width, which adds nothing.
 VQA = dict(
-    features=[
+    inputs=[
         InputSpec("question", "text", dict(vocabulary_size=20_572)),
         InputSpec("regions", "sequence", dict(size=2_048)),
     ],
-    num_outputs=3_129,
-    head=multi_label.head,
-    output="answers",
+    task=MultiLabel(3_129, "answers"),
+    num_heads=8,
+    num_blocks=6,
     presence=False,
 )
 PRESETS = {
-    "tiny": dict(
-        features=[
-            InputSpec("text", "text", dict(vocabulary_size=20)),
-            InputSpec("image", "image", dict(size=16)),
-            InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
-        ],
-        num_outputs=3,
-        width=8,
-        num_heads=2,
-        depth=1,
-        units=16,
+    "tiny": Preset(
+        dict(
+            inputs=[
+                InputSpec("text", "text", dict(vocabulary_size=20)),
+                InputSpec("image", "image", dict(size=16)),
+                InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
+            ],
+            task=Classification(3),
+            width=8,
+            num_heads=2,
+            num_blocks=1,
+            units=16,
+        )
     ),
-    "small": dict(VQA, width=512, num_heads=8, depth=6, units=1_024),
-    "large": dict(
-        VQA, width=1_024, num_heads=8, depth=6, units=2_048, pooling_units=512
+    "small": Preset(
+        dict(VQA, width=512, units=1_024),
+        parameters=57_812_491 - 4 * 512,
+        source=CODE,
     ),
-}  # fmt: skip
+    "large": Preset(
+        dict(VQA, width=1_024, units=2_048, pooling_units=512),
+        parameters=201_722_891 - 4 * 1_024,
+        source=CODE,
+    ),
+}
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.models.mcan")
 class CoAttention(keras.layers.Layer):
-    """A block of self-attention, guided attention and MLP, each normalised after it.
+    """A block of self-attention, guided attention and MLP, each followed by a norm.
 
         x = norm(x + attention(x, x))
         x = norm(x + attention(x, guide))       only if `guided`
@@ -84,13 +103,13 @@ class CoAttention(keras.layers.Layer):
         dropout: Rate of dropout after each part.
 
     Call arguments:
-        x: `(batch, places, width)`.
-        counts: `(batch, places)` bool, which places of `x` count.
-        guide: `(batch, others, width)`, if `guided`.
-        guide_counts: `(batch, others)` bool.
+        x: `(batch, steps, width)`.
+        valid: `(batch, steps)` bool: which steps of `x` are valid.
+        guide: `(batch, guide steps, width)`, if `guided`.
+        guide_valid: `(batch, guide steps)` bool, if `guided`.
 
     Returns:
-        `(batch, places, width)`.
+        `(batch, steps, width)`.
     """
 
     def __init__(self, num_heads, guided=False, dropout=0.1, **kwargs):
@@ -98,34 +117,36 @@ class CoAttention(keras.layers.Layer):
         self.num_heads = num_heads
         self.guided = guided
         self.dropout = dropout
-        self.supports_masking = True  # the places of `x` are those of the output
+        self.supports_masking = True  # the steps of `x` are those of the output
 
     def build(
-        self, x_shape, counts_shape=None, guide_shape=None, guide_counts_shape=None
+        self, x_shape, valid_shape=None, guide_shape=None, guide_valid_shape=None
     ):
         width, policy = x_shape[-1], dict(dtype=self.dtype_policy)
-        places = (None, None, width)
-        parts = 2 if self.guided else 1
+        sequence = (None, None, width)
+        num_attentions = 2 if self.guided else 1
         self.attentions = [
             layers.MultiHeadAttention(self.num_heads, width // self.num_heads, **policy)
-            for _ in range(parts)
+            for _ in range(num_attentions)
         ]
-        self.norms = [layers.LayerNormalization(**policy) for _ in range(parts + 1)]
+        self.norms = [
+            layers.LayerNormalization(**policy) for _ in range(num_attentions + 1)
+        ]
         self.wide = layers.Dense(4 * width, "relu", **policy)
         self.narrow = layers.Dense(width, **policy)
         for attention in self.attentions:
-            attention.build(places, places)
+            attention.build(sequence, sequence)
         for layer in (*self.norms, self.wide):
-            layer.build(places)
+            layer.build(sequence)
         self.narrow.build((None, None, 4 * width))
         self.drop = layers.Dropout(self.dropout, **policy)
 
-    def call(self, x, counts, guide=None, guide_counts=None, training=None):
-        seen = [(x, counts), (guide, guide_counts)] if self.guided else [(x, counts)]
-        for attention, norm, (context, real) in zip(
-            self.attentions, self.norms[:-1], seen, strict=True
+    def call(self, x, valid, guide=None, guide_valid=None, training=None):
+        contexts = [(x, valid), (guide, guide_valid)] if self.guided else [(x, valid)]
+        for attention, norm, (context, context_valid) in zip(
+            self.attentions, self.norms[:-1], contexts, strict=True
         ):
-            mask = ops.expand_dims(real, 1)
+            mask = ops.expand_dims(context_valid, 1)
             y = attention(x, context, attention_mask=mask, training=training)
             x = norm(x + self.drop(y, training=training))
         y = self.narrow(self.drop(self.wide(x), training=training))
@@ -143,85 +164,127 @@ class CoAttention(keras.layers.Layer):
         }
 
 
+def check_fit(
+    inputs: Sequence[InputSpec],
+    task: Task,
+    towers: Mapping[str, Builder] | None = None,
+    question: str | None = None,
+) -> None:
+    """Checks that the model can take these inputs and this task.
+
+    Args:
+        inputs: As for `build`.
+        task: As for `build`.
+        towers: As for `build`.
+        question: As for `build`.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    check_inputs(inputs, towers, TOWERS)
+    check_one_output(task)
+    if len(inputs) < 2 or _question(inputs, question) is None:
+        raise ValueError(
+            "Expected two or more inputs, one of them a text or named by `question`. "
+            f"Received: inputs={list_inputs(inputs)}, question={question!r}."
+        )
+
+
 def build(
     *,
-    features,
-    num_outputs,
-    head=classification.head,
-    output="label",
-    width=128,
-    num_heads=4,
-    depth=2,
-    units=256,
-    pooling_units=None,
-    dropout=0.1,
-    towers=None,
-    presence=True,
-    name="mcan",
-):
+    inputs: Sequence[InputSpec],
+    task: Task,
+    question: str | None = None,
+    width: int = 128,
+    num_heads: int = 4,
+    num_blocks: int = 2,
+    units: int = 256,
+    pooling_units: int | None = None,
+    dropout: float = 0.1,
+    towers: Mapping[str, Builder] | None = None,
+    presence: bool = True,
+    name: str = "mcan",
+) -> keras.Model:
     """Builds the model.
 
     Args:
-        features: One dict per input, as `Features.inputs()` lists them: its `name`, its
-            `modality`, and what its tower needs to know. The first is the question:
-            it guides how all others are looked at.
-        num_outputs: Number of labels, or of numbers.
-        head: The task's, for example `mbm_keras.tasks.classification.head`.
-        output: Name of the output.
+        inputs: One `InputSpec` per input, such as `Features.inputs()`.
+        task: A task with one output per row.
+        question: Name of the input that guides the attention to all others; None for
+            the first text.
         width: Width of a word and of a region.
         num_heads: Attention heads of a block, `width / num_heads` wide each.
-        depth: Blocks of the question, and of everything else.
+        num_blocks: Blocks of the question, and of every other input.
         units: Width of the fused embedding.
-        pooling_units: Size of the network that pools the places; None for `width`.
+        pooling_units: Size of the network that pools a sequence; None for `width`.
         dropout: Rate of dropout in the blocks.
-        towers: Builder by input name, where the default of its modality will not do.
-        presence: True to take the input `present`, for rows in which an input is
-            absent.
+        towers: Builder by input name, instead of the default of the modality.
+        presence: True for the input `present`, for rows in which an input is absent.
         name: Name of the model.
 
     Returns:
         A functional `keras.Model`.
-        Inputs, by name, those that `features` lists. With the preset "tiny":
+        Inputs, by key of the spec. With the preset "tiny":
             text: `(batch, steps)` int32 word ids, 0 = padding.
             image: `(batch, size, size, 3)` uint8 in [0, 255].
             audio: `(batch, frames, num_mel_bins)` float32, natural log of mel energy.
             present: `(batch, n)` bool in the order of the other inputs; only if
                 `presence`.
-        Outputs, by name:
-            label: `(batch, num_outputs)` float32 logits.
+        Outputs, by name of the task:
+            label: `(batch, task.size)` float32.
 
     Raises:
-        ValueError: If a modality has no tower.
+        ValueError: If the model cannot take the inputs or the task, see `check_fit`.
     """
-    inputs, sequences, present = encode_all(
-        features,
+    check_fit(inputs, task, towers, question)
+
+    # === Inputs and towers ===
+    tensors, sequences, present = encode_all(
+        inputs,
         width=width,
         pool=False,
         presence=presence,
         towers=towers,
         defaults=TOWERS,
-    )  # (batch, places, width) each
-    counts = valid_masks(sequences, present)  # (batch, places) each
-
+    )  # (batch, steps_i, width) each
+    valid = valid_masks(sequences, present)  # (batch, steps_i) each
     pooling_units = pooling_units or width
-    question, words = sequences[0], counts[0]
-    for _ in range(depth):
-        question = CoAttention(num_heads, dropout=dropout)(question, words)
-    pooled = [_pooled(question, words, pooling_units, dropout)]  # (batch, width)
-    for x, here in zip(sequences[1:], counts[1:], strict=True):
-        for _ in range(depth):
+    pooled = {}
+
+    # === The question, by itself ===
+    q = _question(inputs, question)
+    words = sequences[q]
+    for _ in range(num_blocks):
+        words = CoAttention(num_heads, dropout=dropout)(words, valid[q])
+    pooled[q] = _pool(words, valid[q], pooling_units, dropout)  # (batch, width)
+
+    # === Every other input, guided by the question ===
+    for i, x in enumerate(sequences):
+        if i == q:
+            continue
+        for _ in range(num_blocks):
             block = CoAttention(num_heads, guided=True, dropout=dropout)
-            x = block(x, here, question, words)
-        pooled.append(_pooled(x, here, pooling_units, dropout))
+            x = block(x, valid[i], words, valid[q])
+        pooled[i] = _pool(x, valid[i], pooling_units, dropout)  # (batch, width)
 
-    x = SumFusion(units, name="fusion")(pooled, present=present)  # (batch, units)
+    # === Fusion and head ===
+    embedded = [pooled[i] for i in range(len(inputs))]
+    x = SumFusion(units, name="fusion")(embedded, present=present)  # (batch, units)
     x = layers.LayerNormalization()(x)
-    x = head(x, num_outputs, name=output)  # (batch, num_outputs)
-    return keras.Model(inputs, {output: x}, name=name)
+    x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
+    return keras.Model(tensors, {task.name: x}, name=name)
 
 
-def _pooled(x, counts, units, dropout):
-    """The places, each for what a small network gives it (section 3.3)."""
+def _question(inputs, question):
+    """Index of the input that guides, None if there is none."""
+    for i, spec in enumerate(inputs):
+        if spec.name == question or (question is None and spec.modality == "text"):
+            return i
+    return None
+
+
+def _pool(x, valid, units, dropout):
+    """The mean over the steps, weighted by a small network (section 3.3)."""
     score = layers.Dense(units, activation="relu")(x)
-    score = layers.Dense(1)(layers.Dropout(dropout)(score))  # (batch, places, 1)
-    return ops.sum(present_softmax(score, counts) * x, axis=1)  # (batch, width)
+    score = layers.Dense(1)(layers.Dropout(dropout)(score))  # (batch, steps, 1)
+    return ops.sum(present_softmax(score, valid) * x, axis=1)  # (batch, width)

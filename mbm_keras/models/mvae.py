@@ -1,57 +1,93 @@
-"""MVAE: one latent space for all modalities, whichever of them are there.
+"""MVAE: one latent space for all modalities, whichever of them are present.
 
 Wu and Goodman 2018, "Multimodal Generative Models for Scalable Weakly-Supervised
 Learning", https://arxiv.org/abs/1802.05335. Deviations: a head reads the mean of the
-joint posterior, as in MultiBench (https://arxiv.org/abs/2107.07502), and its loss comes
-beside; the zoo's towers are the encoders; the subsets that are trained on are all that
-is there and each modality alone, without random ones; words are reconstructed as a bag.
+joint posterior, as in MultiBench (https://arxiv.org/abs/2107.07502), and its loss is
+added; the encoders are the towers of this library; the subsets in training are all
+present inputs and each input by itself, without random subsets; words are
+reconstructed as a bag.
 
-    input i --> <name>_tower --> Gaussian i --.
-    ...                                       +--> product --> mean --> head
-    present ----------------------------------'       |
-                                    a draw --> <name>_decoder --> reconstruction i
+    input i --> <key>_tower --> Gaussian i --.
+    ...                                      +--> product --> mean --> head
+    present ---------------------------------'       |
+                                  a sample --> <key>_decoder --> reconstruction i
 
-    loss = task + elbo * (ELBO(all) + sum_i ELBO(i alone))
+    loss = task + weight * (ELBO(all) + sum_i ELBO(i))
     ELBO(s) = sum of -log p(x_i | z) over i in s + beta * KL(q(z | s), N(0, 1))
 
-with each -log p the mean over what an input consists of: pixels, bands, words.
+where each -log p is the mean over the parts of an input: pixels, bands, words.
 """
 
+import dataclasses
 import math
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
 from keras import ops
 
 from mbm_keras.fusion import ProductOfExperts
+from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import decoder_name
+from mbm_keras.inputs import output_name
+from mbm_keras.inputs import reconstruction_name
 from mbm_keras.layers import replace_absent
-from mbm_keras.tasks import classification
+from mbm_keras.preset import Preset
+from mbm_keras.tasks import Classification
+from mbm_keras.tasks import Task
+from mbm_keras.tasks.task import check_one_output
+from mbm_keras.towers.encode import Builder
+from mbm_keras.towers.encode import check_inputs
 from mbm_keras.towers.encode import encode_all
 
+
+@dataclasses.dataclass(frozen=True)
+class Elbo:
+    """Weights of the ELBO in the loss.
+
+    Args:
+        weight: Weight of all ELBOs, next to 1 for the task.
+        beta: Weight of the divergence in an ELBO, whose other parts are means.
+        reconstruction: Weight of a reconstruction by input name; 1 for inputs that are
+            not named.
+    """
+
+    weight: float = 0.1
+    beta: float = 0.01
+    reconstruction: Mapping[str, float] | None = None
+
+
 PRESETS = {
-    "tiny": dict(
-        features=[
-            InputSpec("text", "text", dict(vocabulary_size=20)),
-            InputSpec("image", "image", dict(size=16)),
-            InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
-        ],
-        num_outputs=3,
-        width=8,
-        latent=8,
-        units=8,
-        elbo=0.01,
+    "tiny": Preset(
+        dict(
+            inputs=[
+                InputSpec("text", "text", dict(vocabulary_size=20)),
+                InputSpec("image", "image", dict(size=16)),
+                InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
+            ],
+            task=Classification(3),
+            width=8,
+            latent_size=8,
+            units=8,
+            elbo=Elbo(weight=0.01),
+        )
     ),
-}  # fmt: skip
+}
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
-class Draw(keras.layers.Layer):
-    """A draw from a Gaussian while training, its mean otherwise.
+@keras.saving.register_keras_serializable(package="mbm_keras.models.mvae")
+class Sample(keras.layers.Layer):
+    """A sample of a Gaussian in training, its mean otherwise.
+
+    Args:
+        seed: Seed of the samples.
 
     Call arguments:
-        mean: `(batch, latent)`.
+        mean: `(batch, latent_size)`.
         variance: The same shape.
 
     Returns:
@@ -76,19 +112,19 @@ class Draw(keras.layers.Layer):
         return {**super().get_config(), "seed": self.seed}
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.models.mvae")
 class Divergence(keras.layers.Layer):
     """Adds the divergence of a Gaussian from N(0, 1) to the loss.
 
         KL = sum (mu^2 + sigma^2 - 1 - log sigma^2) / 2
 
     Args:
-        weight: What it is multiplied by.
+        weight: Factor of the divergence.
 
     Call arguments:
-        mean: `(batch, latent)`.
+        mean: `(batch, latent_size)`.
         variance: The same shape.
-        counts: `(batch,)` bool, which rows count; None for all.
+        valid: `(batch,)` bool: which rows to include; None for all.
 
     Returns:
         The mean, as it is.
@@ -98,84 +134,96 @@ class Divergence(keras.layers.Layer):
         super().__init__(**kwargs)
         self.weight = weight
 
-    def call(self, mean, variance, counts=None):
+    def call(self, mean, variance, valid=None):
         mu, var = (ops.cast(t, "float32") for t in (mean, variance))
         each = ops.sum(ops.square(mu) + var - 1 - ops.log(var), axis=1) / 2
-        self.add_loss(self.weight * _mean_over(each, counts))
+        self.add_loss(self.weight * _mean_over(each, valid))
         return mean
 
-    def compute_output_shape(self, mean_shape, variance_shape=None, counts_shape=None):
+    def compute_output_shape(self, mean_shape, variance_shape=None, valid_shape=None):
         return mean_shape
 
     def get_config(self):
         return {**super().get_config(), "weight": self.weight}
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.models.mvae")
 class Reconstruction(keras.layers.Layer):
-    """Adds -log p(x | z) to the loss, for what a decoder made of z.
+    """Adds -log p(x | z) to the loss, for the output of a decoder of z.
 
-        image   Bernoulli: the cross-entropy of every pixel, x / 255 as its chance
+        image   Bernoulli: the cross-entropy of every pixel, with probability x / 255
         text    categorical: the cross-entropy of every word, from one bag of words
-        others  Gaussian of a variance that is learned: (x - y)^2 / s + log s, halved
+        others  Gaussian with a learned variance: ((x - y)^2 / s + log s) / 2
 
     Args:
-        kind: `"image"`, `"text"` or another.
-        weight: What it is multiplied by.
+        modality: `"image"`, `"text"` or another.
+        weight: Factor of the reconstruction loss.
 
     Call arguments:
-        made: What the decoder gives.
+        decoded: Output of the decoder.
         x: The input, `(batch, ...)`.
-        counts: `(batch,)` bool, which rows count; None for all.
+        valid: `(batch,)` bool: which rows to include; None for all.
 
     Returns:
-        `made`, as it is.
+        `decoded`, as it is.
     """
 
-    def __init__(self, kind, weight, **kwargs):
+    def __init__(self, modality, weight, **kwargs):
         super().__init__(**kwargs)
-        self.kind = kind
+        self.modality = modality
         self.weight = weight
 
-    def build(self, made_shape, x_shape=None, counts_shape=None):
+    def build(self, decoded_shape, x_shape=None, valid_shape=None):
         self.log_s = None
-        if self.kind not in ("image", "text"):
+        if self.modality not in ("image", "text"):
             self.log_s = self.add_weight((), "zeros", dtype="float32", name="log_s")
 
-    def call(self, made, x, counts=None):
-        y = ops.cast(made, "float32")
-        if counts is not None:  # what is absent may be anything, NaN too
-            x = replace_absent(x, counts)
-        if self.kind == "image":
+    def call(self, decoded, x, valid=None):
+        y = ops.cast(decoded, "float32")
+        if valid is not None:  # an absent input may hold anything, even NaN
+            x = replace_absent(x, valid)
+        if self.modality == "image":
             each = ops.binary_crossentropy(
                 ops.cast(x, "float32") / 255.0, y, from_logits=True
             )
-        elif self.kind == "text":
-            said = ops.take_along_axis(ops.log_softmax(y), ops.cast(x, "int32"), axis=1)
-            word = ops.cast(x != 0, "float32")
-            number = ops.maximum(ops.sum(word, axis=1), 1.0)
-            each = -ops.sum(said * word, axis=1) / number
+        elif self.modality == "text":
+            ids = ops.cast(x, "int32")
+            log_p = ops.take_along_axis(ops.log_softmax(y), ids, axis=1)
+            is_word = ops.cast(x != 0, "float32")  # (batch, steps)
+            num_words = ops.maximum(ops.sum(is_word, axis=1), 1.0)
+            each = -ops.sum(log_p * is_word, axis=1) / num_words
         else:
             log_s = ops.cast(self.log_s, "float32")
-            off = ops.square(ops.cast(x, "float32") - y)
-            each = (off * ops.exp(-log_s) + log_s) / 2
+            error = ops.square(ops.cast(x, "float32") - y)
+            each = (error * ops.exp(-log_s) + log_s) / 2
         each = ops.mean(ops.reshape(each, (ops.shape(x)[0], -1)), axis=1)
-        self.add_loss(self.weight * _mean_over(each, counts))
-        return made
+        self.add_loss(self.weight * _mean_over(each, valid))
+        return decoded
 
-    def compute_output_shape(self, made_shape, x_shape=None, counts_shape=None):
-        return made_shape
+    def compute_output_shape(self, decoded_shape, x_shape=None, valid_shape=None):
+        return decoded_shape
 
     def get_config(self):
-        return {**super().get_config(), "kind": self.kind, "weight": self.weight}
+        return {
+            **super().get_config(),
+            "modality": self.modality,
+            "weight": self.weight,
+        }
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.models.mvae")
 class KeepLosses(keras.layers.Layer):
-    """The first of its arguments; the others have done their work on the way.
+    """Returns its first argument, and keeps the layers that give the others.
 
-    A functional model runs what leads to its output, and what adds to the loss has to
-    lead there too.
+    A functional model contains only layers that lead to an output. Layers that add to
+    the loss, and lead to no output, lead to this one.
+
+    Call arguments:
+        x: A tensor.
+        others: A list of tensors, which are not used.
+
+    Returns:
+        `x`.
     """
 
     def call(self, x, others):
@@ -185,29 +233,30 @@ class KeepLosses(keras.layers.Layer):
         return keras.KerasTensor(x.shape, x.dtype)
 
 
-def text_decoder(latent, units, *, vocabulary_size):
-    """A bag of words: logits over the vocabulary."""
-    x = layers.Dense(units, activation="relu")(latent)
+def text_decoder(z, units, *, vocabulary_size):
+    """A bag of words: logits `(batch, vocabulary_size)`."""
+    x = layers.Dense(units, activation="relu")(z)
     return layers.Dense(vocabulary_size)(x)
 
 
-def image_decoder(latent, units, *, size):
-    """Logits of pixels, by two convolutions that double."""
-    return _grown(latent, units, (size, size), 3)
+def image_decoder(z, units, *, size):
+    """Logits of pixels `(batch, size, size, 3)`, by two convolutions that double."""
+    return _upsample(z, units, (size, size), 3)
 
 
-def audio_decoder(latent, units, *, frames, num_mel_bins):
-    """Log-mel energy, by two convolutions that double."""
-    x = _grown(latent, units, (frames, num_mel_bins), 1)
+def audio_decoder(z, units, *, frames, num_mel_bins):
+    """Log-mel energy `(batch, frames, num_mel_bins)`, as for an image."""
+    x = _upsample(z, units, (frames, num_mel_bins), 1)
     return layers.Reshape((frames, num_mel_bins))(x)
 
 
-def vector_decoder(latent, units, *, size):
-    """Numbers."""
-    x = layers.Dense(units, activation="relu")(latent)
+def vector_decoder(z, units, *, size):
+    """Numbers `(batch, size)`."""
+    x = layers.Dense(units, activation="relu")(z)
     return layers.Dense(size)(x)
 
 
+Decoder = Callable[..., Any]
 DECODERS = {
     "audio": audio_decoder,
     "image": image_decoder,
@@ -216,152 +265,181 @@ DECODERS = {
 }
 
 
+def check_fit(
+    inputs: Sequence[InputSpec],
+    task: Task,
+    towers: Mapping[str, Builder] | None = None,
+    decoders: Mapping[str, Decoder] | None = None,
+) -> None:
+    """Checks that the model can take these inputs and this task.
+
+    Args:
+        inputs: As for `build`.
+        task: As for `build`.
+        towers: As for `build`.
+        decoders: As for `build`.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    check_inputs(inputs, towers)
+    check_one_output(task)
+    for spec in inputs:
+        if spec.name in (decoders or ()):
+            continue
+        if spec.modality not in DECODERS or None in spec.sizes.values():
+            raise ValueError(
+                f"Expected inputs of one size, and of a modality with a decoder, one "
+                f"of {sorted(DECODERS)}, or a decoder in `decoders`. Received: "
+                f"name={spec.name!r}, modality={spec.modality!r}, "
+                f"sizes={dict(spec.sizes)}."
+            )
+
+
 def build(
     *,
-    features,
-    num_outputs,
-    head=classification.head,
-    output="label",
-    width=128,
-    latent=64,
-    units=64,
-    elbo=0.1,
-    beta=0.01,
-    weights=None,
-    towers=None,
-    decoders=None,
-    presence=True,
-    name="mvae",
-):
+    inputs: Sequence[InputSpec],
+    task: Task,
+    width: int = 128,
+    latent_size: int = 64,
+    units: int = 64,
+    elbo: Elbo | None = None,
+    towers: Mapping[str, Builder] | None = None,
+    decoders: Mapping[str, Decoder] | None = None,
+    presence: bool = True,
+    name: str = "mvae",
+) -> keras.Model:
     """Builds the model.
 
     Args:
-        features: One dict per input, as `Features.inputs()` lists them: its `name`, its
-            `modality`, and what tower and decoder need to know.
-        num_outputs: Number of labels, or of numbers.
-        head: The task's, for example `mbm_keras.tasks.classification.head`.
-        output: Name of the output.
-        width: Size of what the towers give.
-        latent: Width of the latent space.
+        inputs: One `InputSpec` per input, such as `Features.inputs()`.
+        task: A task with one output per row.
+        width: Size of the towers' outputs.
+        latent_size: Width of the latent space.
         units: Channels, or size of the hidden layer, of the decoders.
-        elbo: What the ELBOs count beside the task.
-        beta: What the divergence counts in an ELBO, whose other parts are means.
-        weights: By input name, what its reconstruction counts; 1 where not given.
-        towers: Builder by input name, where the default of its modality will not do.
-        decoders: By input name, what makes a decoder: called with a tensor
-            `(batch, latent)`, `units` and the sizes of the feature.
-        presence: True to take the input `present`, for rows in which an input is
-            absent.
+        elbo: Weights of the ELBO in the loss; None for `Elbo()`.
+        towers: Builder by input name, instead of the default of the modality.
+        decoders: Functions by input name, instead of those of the modality: called with
+            a tensor `(batch, latent_size)`, `units` and the sizes of the input.
+        presence: True for the input `present`, for rows in which an input is absent.
         name: Name of the model.
 
     Returns:
         A functional `keras.Model`; `generator` makes another of it.
-        Inputs, by name, those that `features` lists. With the preset "tiny":
+        Inputs, by key of the spec. With the preset "tiny":
             text: `(batch, steps)` int32 word ids, 0 = padding.
             image: `(batch, size, size, 3)` uint8 in [0, 255].
             audio: `(batch, frames, num_mel_bins)` float32, natural log of mel energy.
             present: `(batch, n)` bool in the order of the other inputs; only if
                 `presence`.
-        Outputs, by name:
-            label: `(batch, num_outputs)` float32 logits.
+        Outputs, by name of the task:
+            label: `(batch, task.size)` float32.
 
     Raises:
-        ValueError: If a modality has no tower or no decoder.
+        ValueError: If the model cannot take the inputs or the task, see `check_fit`.
     """
-    inputs, embedded, present = encode_all(
-        features, width=width, pool=True, presence=presence, towers=towers
+    check_fit(inputs, task, towers, decoders)
+    elbo = elbo or Elbo()
+
+    # === Inputs and towers ===
+    tensors, embedded, present = encode_all(
+        inputs, width=width, pool=True, presence=presence, towers=towers
     )  # (batch, width) each
-    z = keras.Input((latent,), name="z")
-    written = [_decoder(feature, decoders, z, units) for feature in features]
-    said = [
+
+    # === Decoders and their losses ===
+    z = keras.Input((latent_size,), name="z")
+    decode = [_decoder(spec, decoders, z, units) for spec in inputs]
+    weights = elbo.reconstruction or {}
+    reconstruct = [
         Reconstruction(
-            feature.modality,
-            elbo * (weights or {}).get(feature.name, 1.0),
-            name=f"{feature.name}_reconstruction",
+            spec.modality,
+            elbo.weight * weights.get(spec.name, 1.0),
+            name=reconstruction_name(spec.key),
         )
-        for feature in features
+        for spec in inputs
     ]
-    posterior, draw = ProductOfExperts(latent, name="fusion"), Draw(name="draw")
-    everything = list(range(len(features)))
-    alone = [[i] for i in everything] if len(everything) > 1 else []
-    means, beside = [], []
-    for subset in (everything, *alone):
-        here = _members(subset, present, embedded)  # (batch, n)
-        mean, variance = posterior(embedded, present=here, return_variance=True)
-        mean = Divergence(elbo * beta)(mean, variance, ops.any(here, axis=1))
+
+    # === Posterior, sample and reconstruction of every subset ===
+    posterior, sample = ProductOfExperts(latent_size, name="fusion"), Sample()
+    everything = list(range(len(inputs)))
+    single = [[i] for i in everything] if len(everything) > 1 else []
+    means, reconstructed = [], []
+    for subset in (everything, *single):
+        members = _members(subset, present, embedded)  # (batch, n)
+        mean, variance = posterior(embedded, present=members, return_variance=True)
+        divergence = Divergence(elbo.weight * elbo.beta)
+        mean = divergence(mean, variance, ops.any(members, axis=1))
         means.append(mean)
-        drawn = draw(mean, variance)  # (batch, latent)
+        x = sample(mean, variance)  # (batch, latent_size)
         for i in subset:
-            beside.append(said[i](written[i](drawn), inputs[i], here[:, i]))
+            y = decode[i](x)
+            y = reconstruct[i](y, tensors[i], members[:, i])
+            reconstructed.append(y)
 
-    joined = KeepLosses(name="posterior_mean")
-    x = joined(means[0], [*means[1:], *beside])  # (batch, latent)
-    x = head(x, num_outputs, name=output)  # (batch, num_outputs)
-    return keras.Model(inputs, {output: x}, name=name)
+    # === Head ===
+    keep = KeepLosses(name="posterior_mean")
+    x = keep(means[0], [*means[1:], *reconstructed])  # (batch, latent_size)
+    x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
+    return keras.Model(tensors, {task.name: x}, name=name)
 
 
-def generator(model):
-    """What a model makes of a point of its latent space.
+def generator(model: keras.Model) -> keras.Model:
+    """Makes the model that decodes a point of the latent space.
 
     Args:
-        model: What `build` made.
+        model: A model of `build`.
 
     Returns:
-        A functional `keras.Model` from `(batch, latent)` to a dict by input name, in
-        the units of the inputs: pixels in [0, 255], energies, numbers; for words, how
-        likely each of the vocabulary is, `(batch, vocabulary_size)`.
+        A functional `keras.Model` from `(batch, latent_size)` to a dict by key of the
+        input, in the units of the inputs: pixels in [0, 255], energies, numbers; for
+        words the probability of each, `(batch, vocabulary_size)`.
     """
     z = keras.Input(model.get_layer("fusion").output[0].shape[1:], name="z")
-    made = {}
-    for layer in model.layers:
-        if isinstance(layer, Reconstruction):
-            name = layer.name.removesuffix("_reconstruction")
-            y = model.get_layer(f"{name}_decoder")(z)
-            if layer.kind == "image":
-                y = 255.0 * ops.sigmoid(y)
-            elif layer.kind == "text":
-                y = ops.softmax(y)
-            made[name] = y
-    return keras.Model(z, made, name=f"{model.name}_generator")
+    outputs = {}
+    for tensor in model.inputs:
+        if tensor.name == PRESENT:
+            continue
+        y = model.get_layer(decoder_name(tensor.name))(z)
+        modality = model.get_layer(reconstruction_name(tensor.name)).modality
+        if modality == "image":
+            y = 255.0 * ops.sigmoid(y)
+        elif modality == "text":
+            y = ops.softmax(y)
+        outputs[tensor.name] = y
+    return keras.Model(z, outputs, name=f"{model.name}_generator")
 
 
-def _decoder(feature, decoders, z, units):
-    name, modality = feature.name, feature.modality
-    decode = (decoders or {}).get(name) or DECODERS.get(modality)
-    if decode is None:
-        raise ValueError(
-            f"There is a decoder for {sorted(DECODERS)}. Give another modality its own "
-            f"in `decoders`. Received: feature={feature}."
-        )
-    made = decode(z, units, **feature.sizes)
-    return keras.Model(z, made, name=decoder_name(feature.key))
+def _decoder(spec, decoders, z, units):
+    decode = (decoders or {}).get(spec.name) or DECODERS[spec.modality]
+    y = decode(z, units, **spec.sizes)
+    return keras.Model(z, y, name=decoder_name(spec.key))
 
 
 def _members(subset, present, embedded):
-    """`(batch, n)` bool: what is both present and in the subset."""
+    """`(batch, n)` bool: which inputs are present and in the subset."""
     columns = []
     for i, x in enumerate(embedded):
         if present is None:
-            here = ops.ones_like(x[:, 0], dtype="bool")
+            column = ops.ones_like(x[:, 0], dtype="bool")
         else:
-            here = present[:, i]
-        columns.append(here if i in subset else ops.zeros_like(here))
+            column = present[:, i]
+        columns.append(column if i in subset else ops.zeros_like(column))
     return ops.stack(columns, axis=1)
 
 
-def _grown(latent, units, size, channels):
-    """`(batch, *size, channels)` from a quarter of the sides."""
+def _upsample(z, units, size, channels):
+    """Two convolutions from a quarter of the sides to `(batch, *size, channels)`."""
     rows, columns = (math.ceil(side / 4) for side in size)
-    x = layers.Dense(rows * columns * units, activation="relu")(latent)
-    x = layers.Reshape((rows, columns, units))(x)
+    x = layers.Dense(rows * columns * units, activation="relu")(z)
+    x = layers.Reshape((rows, columns, units))(x)  # a quarter of each side
     x = layers.Conv2DTranspose(units, 3, 2, padding="same", activation="relu")(x)
     x = layers.Conv2DTranspose(channels, 3, 2, padding="same")(x)
     return x[:, : size[0], : size[1]]
 
 
-def _mean_over(each, counts):
-    """The mean over the rows that count, 0 where none does."""
-    if counts is None:
+def _mean_over(each, valid):
+    """The mean over the valid rows, 0 where there is none."""
+    if valid is None:
         return ops.mean(each)
-    weight = ops.cast(counts, each.dtype)
-    return ops.sum(replace_absent(each, counts)) / ops.maximum(ops.sum(weight), 1.0)
+    weight = ops.cast(valid, each.dtype)
+    return ops.sum(replace_absent(each, valid)) / ops.maximum(ops.sum(weight), 1.0)

@@ -1,44 +1,72 @@
-"""Perceiver IO: latents read everything there is, and are asked for what is wanted.
+"""Perceiver IO: latents cross-attend to all inputs; a query cross-attends to them.
 
 Jaegle et al. 2022, "Perceiver IO: A General Architecture for Structured Inputs &
-Outputs", https://arxiv.org/abs/2107.14795. Deviations: the zoo's towers in front, where
-the paper has pixels and samples; one learned question per answer. The preset "readme"
-has the count of the public PyTorch port of that name, and the question's 32 beside it.
+Outputs", https://arxiv.org/abs/2107.14795. Deviations: the towers of this library come
+first, where the paper has pixels and samples; one learned query per output. The preset
+"readme" is that of the public PyTorch port.
 
-    input i --> <name>_tower --> [places, Fourier positions, what modality] --.
-    latents --> attention to all places, MLP --> `depth` x (self-attention, MLP)
-    question --> attention to the latents --> head
+    input i --> <key>_tower --> [steps, Fourier positions, modality vector] --.
+    latents --> attention to all steps, MLP --> blocks of (self-attention, MLP)
+    query --> attention to the latents --> head
 """
 
+import dataclasses
 import math
+from collections.abc import Mapping
+from collections.abc import Sequence
 
 import keras
 from keras import layers
 from keras import ops
 
 from mbm_keras.inputs import InputSpec
+from mbm_keras.inputs import output_name
 from mbm_keras.inputs import tower_name
 from mbm_keras.layers import AttachMask
 from mbm_keras.layers import LearnedTokens
 from mbm_keras.layers import nonzero_steps
-from mbm_keras.tasks import classification
+from mbm_keras.preset import Preset
+from mbm_keras.tasks import Classification
+from mbm_keras.tasks import Task
+from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers.encode import DEFAULTS
+from mbm_keras.towers.encode import Builder
+from mbm_keras.towers.encode import check_inputs
 from mbm_keras.towers.encode import encode_all
 from mbm_keras.towers.encode import valid_masks
 
 
-def array_tower(size, *, width=None, pool=False, name="array"):
-    """A sequence as it is, for what was prepared elsewhere.
+@dataclasses.dataclass(frozen=True)
+class Latents:
+    """The latents, and the blocks between them.
 
     Args:
-        size: Width of a place.
-        width: Not asked for: a place keeps its size.
-        pool: Not asked for: the places stay.
+        num_latents: Number of latents.
+        width: Width of a latent.
+        num_blocks: Blocks of self-attention and MLP.
+        num_heads: Attention heads of these blocks; the two cross-attentions have one.
+        head_width: Width of a head.
+    """
+
+    num_latents: int = 32
+    width: int = 128
+    num_blocks: int = 4
+    num_heads: int = 4
+    head_width: int = 32
+
+
+def array_tower(size, *, width=None, pool=False, name="array"):
+    """A tower that gives a precomputed sequence as it is.
+
+    Args:
+        size: Width of a step.
+        width: Not used: a step keeps its size.
+        pool: Not used: the steps stay.
         name: Name of the input.
 
     Returns:
-        A functional `keras.Model` from `(batch, places, size)` float32, places of zeros
-        being padding, to the same with its Keras mask.
+        A functional `keras.Model` from `(batch, steps, size)` float32, with zeros as
+        padding, to the same with its Keras mask.
     """
     array = keras.Input((None, size), name=name)
     x = AttachMask()([array, nonzero_steps(array)])
@@ -48,83 +76,87 @@ def array_tower(size, *, width=None, pool=False, name="array"):
 TOWERS = {**DEFAULTS, "array": array_tower}
 
 PRESETS = {
-    "tiny": dict(
-        features=[
-            InputSpec("text", "text", dict(vocabulary_size=20)),
-            InputSpec("image", "image", dict(size=16)),
-            InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
-        ],
-        num_outputs=3,
-        width=8,
-        bands=2,
-        latents=4,
-        latent_width=8,
-        depth=1,
-        num_heads=2,
-        key_width=4,
+    "tiny": Preset(
+        dict(
+            inputs=[
+                InputSpec("text", "text", dict(vocabulary_size=20)),
+                InputSpec("image", "image", dict(size=16)),
+                InputSpec("audio", "audio", dict(frames=16, num_mel_bins=8)),
+            ],
+            task=Classification(3),
+            width=8,
+            num_bands=2,
+            latents=Latents(
+                num_latents=4, width=8, num_blocks=1, num_heads=2, head_width=4
+            ),
+        )
     ),
-    "readme": dict(
-        features=[InputSpec("array", "array", dict(size=32))],
-        num_outputs=100,
-        width=32,
-        bands=0,
-        kind_width=0,
-        latents=256,
-        latent_width=512,
-        depth=6,
-        num_heads=8,
-        key_width=64,
-        question_width=32,
-        presence=False,
+    "readme": Preset(
+        dict(
+            inputs=[InputSpec("array", "array", dict(size=32))],
+            task=Classification(100),
+            width=32,
+            num_bands=0,
+            modality_width=0,
+            latents=Latents(
+                num_latents=256, width=512, num_blocks=6, num_heads=8, head_width=64
+            ),
+            query_width=32,
+            presence=False,
+        ),
+        parameters=28_636_548 + 32,  # the port is given its query, here it is learned
+        source="https://github.com/lucidrains/perceiver-pytorch",
     ),
-}  # fmt: skip
+}
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.models.perceiver_io")
 class PositionAndModality(keras.layers.Layer):
-    """Where a place is in its sequence, and of which modality, beside what it holds.
+    """Appends to each step its position and a vector of its modality.
 
-        [x, sin(pi f_k p), cos(pi f_k p), p, e]     p from -1 to 1, f_k = 1 ... bands
+        [x, sin(pi f_k p), cos(pi f_k p), p, e]     f_k = 1 ... num_bands
 
-    with `e` learned, the same for all places.
+    where the position p goes from -1 to 1, and e is learned, the same for all steps.
 
     Source: Jaegle et al. 2021, "Perceiver", https://arxiv.org/abs/2103.03206, section
     3.2, in one dimension, and section 3.2 of the paper for e. Deviation: the highest
-    frequency is `bands`, whatever the length is.
+    frequency is `num_bands`, whatever the length is.
 
     Args:
-        bands: Number of frequencies; 0 for no positions.
-        kind_width: Width of `e`; 0 for none.
+        num_bands: Number of frequencies; 0 for no positions.
+        modality_width: Width of `e`; 0 for none.
 
     Input shape:
-        `(batch, places, width)`, with a Keras mask or none.
+        `(batch, steps, width)`, with a Keras mask or none.
 
     Output shape:
-        `(batch, places, width + 2 * bands + 1 + kind_width)`.
+        `(batch, steps, width + 2 * num_bands + 1 + modality_width)`.
     """
 
-    def __init__(self, bands, kind_width, **kwargs):
+    def __init__(self, num_bands, modality_width, **kwargs):
         super().__init__(**kwargs)
-        self.bands = bands
-        self.kind_width = kind_width
+        self.num_bands = num_bands
+        self.modality_width = modality_width
         self.supports_masking = True
 
     def build(self, shape):
-        self.kind = None
-        if self.kind_width:
+        self.modality = None
+        if self.modality_width:
             normal = keras.initializers.RandomNormal(stddev=0.02)
-            self.kind = self.add_weight((self.kind_width,), normal, name="e")
+            self.modality = self.add_weight((self.modality_width,), normal, name="e")
 
     def call(self, x):
-        parts, places = [], ops.shape(x)[1]
-        if self.bands:
-            step = ops.arange(places, dtype="float32")
-            last = ops.maximum(ops.cast(places, "float32") - 1, 1.0)
-            p = ops.expand_dims(2 * step / last - 1, -1)  # (places, 1)
-            angle = math.pi * p * ops.arange(1, self.bands + 1, dtype="float32")
+        parts, num_steps = [], ops.shape(x)[1]
+        if self.num_bands:
+            step = ops.arange(num_steps, dtype="float32")
+            last = ops.maximum(ops.cast(num_steps, "float32") - 1, 1.0)
+            p = ops.expand_dims(2 * step / last - 1, -1)  # (steps, 1)
+            frequencies = ops.arange(1, self.num_bands + 1, dtype="float32")
+            angle = math.pi * p * frequencies  # (steps, num_bands)
             parts += [ops.sin(angle), ops.cos(angle), p]
-        if self.kind is not None:
-            parts.append(ops.repeat(ops.expand_dims(self.kind, 0), places, axis=0))
+        if self.modality is not None:
+            e = ops.expand_dims(self.modality, 0)
+            parts.append(ops.repeat(e, num_steps, axis=0))  # (steps, modality_width)
         if not parts:
             return x
         parts = ops.concatenate([ops.cast(t, x.dtype) for t in parts], axis=-1)
@@ -132,17 +164,20 @@ class PositionAndModality(keras.layers.Layer):
         return ops.concatenate([x, parts], axis=-1)
 
     def compute_output_shape(self, shape):
-        more = 2 * self.bands + 1 if self.bands else 0
-        return (*shape[:-1], shape[-1] + more + self.kind_width)
+        more = 2 * self.num_bands + 1 if self.num_bands else 0
+        return (*shape[:-1], shape[-1] + more + self.modality_width)
 
     def get_config(self):
-        config = {"bands": self.bands, "kind_width": self.kind_width}
-        return {**super().get_config(), **config}
+        return {
+            **super().get_config(),
+            "num_bands": self.num_bands,
+            "modality_width": self.modality_width,
+        }
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.models.perceiver_io")
 class Attention(keras.layers.Layer):
-    """Normalise, attend, and no more: what is added is the caller's business.
+    """Normalization and attention, without the residual sum.
 
         out = W_o attention(W_q norm(x), W_k norm(c), W_v norm(c)) + b
 
@@ -151,26 +186,27 @@ class Attention(keras.layers.Layer):
 
     Args:
         num_heads: Attention heads.
-        key_width: Width of a head.
-        crosses: True for attention to a context of its own normalisation.
+        head_width: Width of a head.
+        crosses: True for attention to a context, which has a normalization of its own.
 
     Call arguments:
-        x: `(batch, places, width)`.
-        context: `(batch, others, context width)`; None for `x`.
-        counts: `(batch, others)` bool, which places of the context count; None for all.
+        x: `(batch, steps, width)`.
+        context: `(batch, context steps, context width)`; None for `x`.
+        valid: `(batch, context steps)` bool: which steps of the context are valid; None
+            for all.
 
     Returns:
-        `(batch, places, width)`.
+        `(batch, steps, width)`.
     """
 
-    def __init__(self, num_heads, key_width, crosses=False, **kwargs):
+    def __init__(self, num_heads, head_width, crosses=False, **kwargs):
         super().__init__(**kwargs)
         self.num_heads = num_heads
-        self.key_width = key_width
+        self.head_width = head_width
         self.crosses = crosses
 
-    def build(self, x_shape, context_shape=None, counts_shape=None):
-        policy, inner = dict(dtype=self.dtype_policy), self.num_heads * self.key_width
+    def build(self, x_shape, context_shape=None, valid_shape=None):
+        policy, inner = dict(dtype=self.dtype_policy), self.num_heads * self.head_width
         context = context_shape or x_shape
         self.norm = layers.LayerNormalization(**policy)
         self.norm.build(x_shape)
@@ -185,122 +221,135 @@ class Attention(keras.layers.Layer):
         self.out = layers.Dense(x_shape[-1], **policy)
         self.out.build((None, None, inner))
 
-    def call(self, x, context=None, counts=None):
+    def call(self, x, context=None, valid=None):
         x = self.norm(x)
         context = x if context is None else self.norm_context(context)
         query, (key, value) = self.query(x), ops.split(self.key_value(context), 2, -1)
         query, key, value = (
-            ops.reshape(t, (-1, ops.shape(t)[1], self.num_heads, self.key_width))
+            ops.reshape(t, (-1, ops.shape(t)[1], self.num_heads, self.head_width))
             for t in (query, key, value)
-        )
-        score = ops.einsum("bqhd,bkhd->bhqk", query, key) / self.key_width**0.5
-        if counts is not None:
-            here = ops.expand_dims(ops.expand_dims(counts, 1), 1)
-            score = ops.where(here, score, ops.full_like(score, -1e4))
+        )  # (batch, steps, num_heads, head_width) each
+        score = ops.einsum("bqhd,bkhd->bhqk", query, key) / self.head_width**0.5
+        if valid is not None:
+            mask = ops.expand_dims(ops.expand_dims(valid, 1), 1)
+            score = ops.where(mask, score, ops.full_like(score, -1e4))
         y = ops.einsum("bhqk,bkhd->bqhd", ops.softmax(score), value)
-        y = ops.reshape(y, (-1, ops.shape(y)[1], self.num_heads * self.key_width))
+        y = ops.reshape(y, (-1, ops.shape(y)[1], self.num_heads * self.head_width))
         return self.out(y)
 
-    def compute_output_shape(self, x_shape, context_shape=None, counts_shape=None):
+    def compute_output_shape(self, x_shape, context_shape=None, valid_shape=None):
         return x_shape
 
     def get_config(self):
         return {
             **super().get_config(),
             "num_heads": self.num_heads,
-            "key_width": self.key_width,
+            "head_width": self.head_width,
             "crosses": self.crosses,
         }
 
 
+def check_fit(
+    inputs: Sequence[InputSpec],
+    task: Task,
+    towers: Mapping[str, Builder] | None = None,
+) -> None:
+    """Checks that the model can take these inputs and this task.
+
+    Args:
+        inputs: As for `build`.
+        task: As for `build`.
+        towers: As for `build`.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    check_inputs(inputs, towers, TOWERS)
+    check_one_output(task)
+
+
 def build(
     *,
-    features,
-    num_outputs,
-    head=classification.head,
-    output="label",
-    width=64,
-    bands=8,
-    kind_width=8,
-    latents=32,
-    latent_width=128,
-    depth=4,
-    num_heads=4,
-    key_width=32,
-    question_width=None,
-    towers=None,
-    presence=True,
-    name="perceiver_io",
-):
+    inputs: Sequence[InputSpec],
+    task: Task,
+    width: int = 64,
+    num_bands: int = 8,
+    modality_width: int = 8,
+    latents: Latents | None = None,
+    query_width: int | None = None,
+    towers: Mapping[str, Builder] | None = None,
+    presence: bool = True,
+    name: str = "perceiver_io",
+) -> keras.Model:
     """Builds the model.
 
     Args:
-        features: One dict per input, as `Features.inputs()` lists them: its `name`, its
-            `modality`, and what its tower needs to know.
-        num_outputs: Number of labels, or of numbers.
-        head: The task's, for example `mbm_keras.tasks.classification.head`.
-        output: Name of the output.
-        width: Width of a place, behind the towers.
-        bands: Frequencies of the positions; 0 for no positions.
-        kind_width: Width of what tells the modality of a place; 0 for nothing.
-        latents: Number of latents.
-        latent_width: Width of a latent.
-        depth: Blocks among the latents.
-        num_heads: Attention heads among the latents; reading and asking have one.
-        key_width: Width of a head.
-        question_width: Width of the question; None for that of a latent.
-        towers: Builder by input name, where the default of its modality will not do.
-        presence: True to take the input `present`, for rows in which an input is
-            absent.
+        inputs: One `InputSpec` per input, such as `Features.inputs()`.
+        task: A task with one output per row.
+        width: Width of a step of the towers' outputs.
+        num_bands: Frequencies of the positions; 0 for no positions.
+        modality_width: Width of the vector of a modality; 0 for none.
+        latents: The latents and their blocks; None for `Latents()`.
+        query_width: Width of the output query; None for that of a latent.
+        towers: Builder by input name, instead of the default of the modality.
+        presence: True for the input `present`, for rows in which an input is absent.
         name: Name of the model.
 
     Returns:
         A functional `keras.Model`.
-        Inputs, by name, those that `features` lists. With the preset "tiny":
+        Inputs, by key of the spec. With the preset "tiny":
             text: `(batch, steps)` int32 word ids, 0 = padding.
             image: `(batch, size, size, 3)` uint8 in [0, 255].
             audio: `(batch, frames, num_mel_bins)` float32, natural log of mel energy.
             present: `(batch, n)` bool in the order of the other inputs; only if
                 `presence`.
-        Outputs, by name:
-            label: `(batch, num_outputs)` float32 logits.
+        Outputs, by name of the task:
+            label: `(batch, task.size)` float32.
 
     Raises:
-        ValueError: If a modality has no tower.
+        ValueError: If the model cannot take the inputs or the task, see `check_fit`.
     """
-    inputs, places, present = encode_all(
-        features,
+    check_fit(inputs, task, towers)
+    sizes = latents or Latents()
+
+    # === Inputs and towers ===
+    tensors, sequences, present = encode_all(
+        inputs,
         width=width,
         pool=False,
         presence=presence,
         towers=towers,
         defaults=TOWERS,
-    )  # (batch, places, width) each
-    counts = valid_masks(places, present)  # (batch, places) each
-    # (batch, places, width + 2 bands + 1 + kind_width)
-    places = [PositionAndModality(bands, kind_width)(x) for x in places]
-    everything, here = places[0], counts[0]
-    if len(places) > 1:
-        everything = ops.concatenate(places, axis=1)
-        here = ops.concatenate(counts, axis=1)
+    )  # (batch, steps_i, width) each
+    valid = valid_masks(sequences, present)  # (batch, steps_i) each
 
-    z = LearnedTokens(latents, latent_width, name="latents")(everything)
-    read = Attention(1, key_width, crosses=True, name="reading")
-    z = layers.Add()([z, read(z, everything, here)])
-    z = layers.Add()([z, _mlp(z)])  # (batch, latents, latent_width)
-    for _ in range(depth):
-        z = layers.Add()([z, Attention(num_heads, key_width)(z)])
+    # === All steps of all inputs in one sequence ===
+    sequences = [PositionAndModality(num_bands, modality_width)(x) for x in sequences]
+    context, context_valid = sequences[0], valid[0]
+    if len(sequences) > 1:
+        context = ops.concatenate(sequences, axis=1)
+        context_valid = ops.concatenate(valid, axis=1)
+    # (batch, all steps, width + 2 * num_bands + 1 + modality_width)
+
+    # === Latents ===
+    z = LearnedTokens(sizes.num_latents, sizes.width, name="latents")(context)
+    read = Attention(1, sizes.head_width, crosses=True, name="read")
+    z = layers.Add()([z, read(z, context, context_valid)])
+    z = layers.Add()([z, _mlp(z)])  # (batch, num_latents, latent width)
+    for _ in range(sizes.num_blocks):
+        z = layers.Add()([z, Attention(sizes.num_heads, sizes.head_width)(z)])
         z = layers.Add()([z, _mlp(z)])
 
-    question = LearnedTokens(1, question_width or latent_width, name="question")(z)
-    asked = Attention(1, key_width, crosses=True, name="asking")(question, z)
-    x = layers.Flatten()(asked)  # (batch, question_width)
-    x = head(x, num_outputs, name=output)  # (batch, num_outputs)
-    return keras.Model(inputs, {output: x}, name=name)
+    # === Output query and head ===
+    query = LearnedTokens(1, query_width or sizes.width, name="query")(z)
+    x = Attention(1, sizes.head_width, crosses=True, name="decode")(query, z)
+    x = layers.Flatten()(x)  # (batch, query width)
+    x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
+    return keras.Model(tensors, {task.name: x}, name=name)
 
 
 def _mlp(x):
     """Two layers, the first gated: W_2 (a * gelu(b)), [a, b] = W_1 norm(x)."""
     y = layers.Dense(8 * x.shape[-1])(layers.LayerNormalization()(x))
-    a, b = ops.split(y, 2, axis=-1)
+    a, b = ops.split(y, 2, axis=-1)  # (batch, steps, 4 * width) each
     return layers.Dense(x.shape[-1])(a * ops.gelu(b, approximate=False))

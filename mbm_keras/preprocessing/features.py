@@ -25,7 +25,7 @@ class Features(tf.Module):
 
         features = Features(text=WordIds(), image=Pixels(64))
         features.adapt(columns)                     # on the training split
-        model = late_fusion.build(features=features.inputs(), ...)
+        model = late_fusion.build(inputs=features.inputs(), ...)
         export.save(model, features, ...)           # serving
 
     Args:

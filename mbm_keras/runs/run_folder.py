@@ -140,13 +140,11 @@ def columns_of(folder):
 
 
 def task_of(targets):
-    """The one target's name, what it means, its task's losses and metrics."""
+    """The task of a run with one target."""
     from mbm_keras.tasks import task_for
 
     ((name, target),) = targets.items()
-    task = task_for(name, target)
-    losses, metrics = {name: task.loss()}, {name: task.metrics()}
-    return name, target, lambda x, size, *, name: task.head(x, name), losses, metrics
+    return task_for(name, target)
 
 
 def _write(path, value):

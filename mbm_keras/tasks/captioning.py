@@ -4,6 +4,7 @@ Ids of words are above 0; 0 is padding and does not count.
 """
 
 import dataclasses
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -30,6 +31,8 @@ class Captioning:
     name: str = "words"
     end: int = 2
 
+    per_step: ClassVar[bool] = True
+
     @property
     def size(self):
         return self.vocabulary_size
@@ -46,6 +49,11 @@ class Captioning:
         """
         name = output_name(name or self.name)
         return keras.layers.Dense(self.vocabulary_size, dtype="float32", name=name)(x)
+
+    def output(self, x, name=None):
+        """Logits `(batch, length, vocabulary_size)` as they are, in float32."""
+        name = output_name(name or self.name)
+        return keras.layers.Identity(dtype="float32", name=name)(x)
 
     def loss(self):
         """Cross-entropy, summed over words; the target is ids `(batch, length)`."""

@@ -1,6 +1,7 @@
 """One label of several: logits, cross-entropy, accuracy."""
 
 import dataclasses
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -20,6 +21,8 @@ class Classification:
     num_classes: int
     name: str = "label"
 
+    per_step: ClassVar[bool] = False
+
     @property
     def size(self):
         return self.num_classes
@@ -28,6 +31,11 @@ class Classification:
         """Maps `(batch, width)` to logits `(batch, num_classes)` in float32."""
         name = output_name(name or self.name)
         return keras.layers.Dense(self.num_classes, dtype="float32", name=name)(x)
+
+    def output(self, x, name=None):
+        """Logits `(batch, num_classes)` as they are, in float32."""
+        name = output_name(name or self.name)
+        return keras.layers.Identity(dtype="float32", name=name)(x)
 
     def loss(self):
         """Cross-entropy; the target is an integer id `(batch,)`."""
@@ -49,18 +57,3 @@ class Classification:
     def feed(self, inputs, targets):
         """Inputs and targets as they are: nothing is added in training."""
         return inputs, targets
-
-
-def head(x, num_classes, *, name="label"):
-    """Maps `(batch, width)` to logits `(batch, num_classes)` in float32."""
-    return keras.layers.Dense(num_classes, dtype="float32", name=name)(x)
-
-
-def losses(name="label"):
-    """Losses for `compile`; the target is an integer id `(batch,)`."""
-    return {name: keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
-
-
-def metrics(name="label"):
-    """Metrics for `compile`: the share of right answers."""
-    return {name: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]}

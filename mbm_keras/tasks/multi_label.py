@@ -1,6 +1,7 @@
 """Any number of labels of several: logits, binary cross-entropy, F1."""
 
 import dataclasses
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -20,6 +21,8 @@ class MultiLabel:
     num_classes: int
     name: str = "labels"
 
+    per_step: ClassVar[bool] = False
+
     @property
     def size(self):
         return self.num_classes
@@ -28,6 +31,11 @@ class MultiLabel:
         """Maps `(batch, width)` to logits `(batch, num_classes)` in float32."""
         name = output_name(name or self.name)
         return keras.layers.Dense(self.num_classes, dtype="float32", name=name)(x)
+
+    def output(self, x, name=None):
+        """Logits `(batch, num_classes)` as they are, in float32."""
+        name = output_name(name or self.name)
+        return keras.layers.Identity(dtype="float32", name=name)(x)
 
     def loss(self):
         """Binary cross-entropy; the target is 0 or 1, `(batch, num_classes)`."""
@@ -52,26 +60,6 @@ class MultiLabel:
     def feed(self, inputs, targets):
         """Inputs and targets as they are: nothing is added in training."""
         return inputs, targets
-
-
-def head(x, num_classes, *, name="labels"):
-    """Maps `(batch, width)` to logits `(batch, num_classes)` in float32."""
-    return keras.layers.Dense(num_classes, dtype="float32", name=name)(x)
-
-
-def losses(name="labels"):
-    """Losses for `compile`; the target is 0 or 1 `(batch, num_classes)`."""
-    return {name: keras.losses.BinaryCrossentropy(from_logits=True)}
-
-
-def metrics(name="labels"):
-    """Metrics for `compile`: the share of right yes and no, and the micro F1."""
-    return {
-        name: [
-            keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy"),
-            MicroF1(name="f1"),
-        ]
-    }
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.tasks.multi_label")

@@ -1,6 +1,7 @@
 """A number: squared error and absolute error in the number's own unit."""
 
 import dataclasses
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -25,16 +26,22 @@ class Regression:
     scale: float = 1.0
     units: int = 1
 
+    per_step: ClassVar[bool] = False
+
     @property
     def size(self):
         return self.units
 
     def head(self, x, name=None):
         """Maps `(batch, width)` to `(batch, units)` float32 in the target's unit."""
-        name = output_name(name or self.name)
         x = keras.layers.Dense(self.units, dtype="float32")(x)  # standardized
-        rescale = keras.layers.Rescaling
-        return rescale(self.scale, self.mean, dtype="float32", name=name)(x)
+        return self.output(x, name)
+
+    def output(self, x, name=None):
+        """Maps standardized numbers `(batch, units)` to the target's unit."""
+        name = output_name(name or self.name)
+        rescaling = keras.layers.Rescaling
+        return rescaling(self.scale, self.mean, dtype="float32", name=name)(x)
 
     def loss(self):
         """Squared error of the standardized target; the target is `(batch,)`."""
@@ -58,39 +65,6 @@ class Regression:
     def feed(self, inputs, targets):
         """Inputs and targets as they are: nothing is added in training."""
         return inputs, targets
-
-
-def head(x, units=1, *, mean=0.0, scale=1.0, name="number"):
-    """Maps `(batch, width)` to `(batch, units)` in float32.
-
-    Args:
-        x: `(batch, width)`.
-        units: How many numbers.
-        mean: Mean of the target in training, in its own unit.
-        scale: Its standard deviation. The layer below sees a standardised target,
-            so that any unit trains alike.
-        name: Name of the output.
-
-    Returns:
-        `(batch, units)` float32 in the target's own unit.
-    """
-    x = keras.layers.Dense(units, dtype="float32", name=f"{name}_standardised")(x)
-    return keras.layers.Rescaling(scale, mean, dtype="float32", name=name)(x)
-
-
-def losses(name="number", scale=1.0):
-    """Losses for `compile`: squared error of the standardised target `(batch,)`."""
-    return {name: ScaledSquaredError(scale)}
-
-
-def metrics(name="number"):
-    """Metrics for `compile`, in the target's own unit."""
-    return {
-        name: [
-            keras.metrics.MeanAbsoluteError(name="mae"),
-            keras.metrics.RootMeanSquaredError(name="rmse"),
-        ]
-    }
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.tasks.regression")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -43,6 +44,8 @@ class Separation:
     power: float = 0.3
     any_order: bool = False
 
+    per_step: ClassVar[bool] = True
+
     def __post_init__(self):
         fits = 0 < self.hop <= self.window <= self.fft
         if not (fits and self.num_sounds >= 1 and self.power > 0):
@@ -77,6 +80,11 @@ class Separation:
         x = layers.Reshape((frames, self.num_sounds, bins, 2), dtype="float32")(x)
         name = output_name(name or self.name)
         return layers.Permute((2, 1, 3, 4), dtype="float32", name=name)(x)
+
+    def output(self, x, name=None):
+        """Complex numbers `(batch, num_sounds, frames, bins, 2)` as they are."""
+        name = output_name(name or self.name)
+        return layers.Identity(dtype="float32", name=name)(x)
 
     def loss(self):
         """Squared error of spectrograms; the target is the sounds themselves."""

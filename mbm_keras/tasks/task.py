@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from typing import ClassVar
 from typing import Protocol
 from typing import runtime_checkable
 
@@ -18,9 +19,12 @@ class Task(Protocol):
     Attributes:
         name: Name of the output, and of the target.
         size: Number of outputs of the head.
+        per_step: Whether the head maps every step of a sequence, as for a text that is
+            written word after word, and not one vector per row.
     """
 
     name: str
+    per_step: ClassVar[bool]
 
     @property
     def size(self) -> int: ...
@@ -32,6 +36,20 @@ class Task(Protocol):
             x: Features, `(batch, width)`.
             name: Name of the output; None for the name of the task. Heads of single
                 inputs have names of their own.
+
+        Returns:
+            `(batch, size)` float32: logits, or numbers.
+        """
+        ...
+
+    def output(self, x: Any, name: str | None = None) -> Any:
+        """Maps what the last layer of a head gives to the unit of the target.
+
+        A model whose fusion takes the place of the head's dense layer calls this one.
+
+        Args:
+            x: `(batch, size)` float32: logits, or standardized numbers.
+            name: As for `head`.
 
         Returns:
             `(batch, size)` float32: logits, or numbers.
@@ -71,3 +89,13 @@ class Task(Protocol):
             Inputs and targets, for `dataset.map(task.feed)`.
         """
         ...
+
+
+def check_one_output(task: Task) -> None:
+    """Raises for a task with an output per step, for models with one per row.
+
+    Raises:
+        ValueError: If the task has more than one output per row.
+    """
+    if task.per_step:
+        raise ValueError(f"Expected a task with one output per row. Received: {task}.")

@@ -123,6 +123,31 @@ def encode_all(
     return [*inputs, present] if presence else inputs, encoded, present
 
 
+def check_inputs(
+    specs: Sequence[InputSpec],
+    towers: Mapping[str, Builder] | None = None,
+    defaults: Mapping[str, Builder] = DEFAULTS,
+) -> None:
+    """Checks that all inputs of a model have names, towers and sizes.
+
+    Args:
+        specs: The inputs.
+        towers: As for `encode`.
+        defaults: As for `encode`.
+
+    Raises:
+        ValueError: As for `encode_all`.
+    """
+    check_names(specs, towers)
+    for spec in specs:
+        check_sizes(spec, builder_for(spec, towers, defaults))
+
+
+def list_inputs(specs: Sequence[InputSpec]) -> str:
+    """Names and modalities of inputs, for messages of errors."""
+    return ", ".join(f"{spec.name} ({spec.modality})" for spec in specs) or "none"
+
+
 def builder_for(
     spec: InputSpec,
     towers: Mapping[str, Builder] | None = None,

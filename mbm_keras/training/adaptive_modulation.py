@@ -36,7 +36,7 @@ class AdaptiveGradientModulation(keras.callbacks.Callback):
 
     Raises:
         ValueError: When training begins, if the model was not built with
-            `modulated=True`, or takes no `present`.
+            `balance=Balance()`, or takes no `present`.
     """
 
     def __init__(self, dataset, names, output="label", alpha=1.0, every=20):
@@ -50,7 +50,7 @@ class AdaptiveGradientModulation(keras.callbacks.Callback):
         self._seen, self._mean = 0, np.zeros(len(self.names))
 
     def on_train_begin(self, logs=None):
-        self._towers = GradientScales(self.model, self.names, "modulated=True")
+        self._towers = GradientScales(self.model, self.names, "balance=Balance()")
         taken = [x.name for x in self.model.inputs]
         if "present" not in taken:
             raise ValueError(

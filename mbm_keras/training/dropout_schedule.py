@@ -27,7 +27,7 @@ class ModalityDropoutSchedule(keras.callbacks.Callback):
         if self.layer not in names:
             raise ValueError(
                 f"`{self.model.name}` has no layer {self.layer!r}: build it with "
-                f"`modality_dropout=`. Its layers are {names}."
+                f"`absence=Absence(dropout=...)`. Its layers are {names}."
             )
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -81,7 +81,7 @@ def fit_blended(
 
     Args:
         model: A model with an output per modality beside the common one, as
-            `late_fusion.build(unimodal_heads=True)` makes.
+            `late_fusion.build(balance=Balance(unimodal_heads=True))` makes.
         train: Batches for it, see `for_unimodal_heads`; their number must be known.
         validation: The same.
         losses: Loss by output name, for every output.

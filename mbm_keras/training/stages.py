@@ -117,7 +117,7 @@ def fit_stages(
         metrics: As for `compile`. They are weighted by presence where a tower is
             alone: rows without its input do not count.
         head: Maps an embedding to the output of a tower that is trained alone, such
-            as `lambda x: classification.head(x, 10)`.
+            as `task.head`.
         callbacks: As for `fit`, given to every stage.
         folder: Where to keep each stage, so that a run that was stopped goes on at
             its stage and epoch; None to keep nothing.

@@ -9,7 +9,7 @@ from mbm_keras.training.gradient_scales import GradientScales
 
 
 def for_unimodal_heads(batches, names, output):
-    """Targets and weights for a model that was built with `unimodal_heads=True`.
+    """Targets and weights for a model with `Balance(unimodal_heads=True)`.
 
     The head of a tower learns from the rows that have its input alone.
 
@@ -78,7 +78,7 @@ class GradientModulation(keras.callbacks.Callback):
 
     Raises:
         ValueError: When training begins, if the model was not built with
-            `unimodal_heads=True`.
+            `Balance(unimodal_heads=True)`.
     """
 
     def __init__(self, names, output="label", alpha=0.5, metric="probability"):
@@ -90,7 +90,9 @@ class GradientModulation(keras.callbacks.Callback):
         self._towers = None
 
     def on_train_begin(self, logs=None):
-        self._towers = GradientScales(self.model, self.names, "unimodal_heads=True")
+        self._towers = GradientScales(
+            self.model, self.names, "balance=Balance(unimodal_heads=True)"
+        )
 
     def on_train_batch_end(self, batch, logs=None):
         said = [(logs or {}).get(self._key(name)) for name in self.names]

@@ -100,16 +100,3 @@ def test_a_full_disk_is_said(tmp_path):
         with open("/dev/full", "w") as full:
             full.write("x" * 100_000)
     assert error.value.exit_code == 2
-
-
-def test_the_loss_of_who_does_not_look():
-    from mbm_keras.auto import choices
-    from mbm_keras.preprocessing import Label
-    from mbm_keras.preprocessing import Labels
-    from mbm_keras.preprocessing import Quantity
-
-    half = np.log(2)
-    label = choices.chance_loss(Label(["a", "b"]), np.array([0, 1, 1, 0]))
-    labels = choices.chance_loss(Labels(["a", "b"]), np.array([[0, 1.0], [1, 0]]))
-    number = choices.chance_loss(Quantity(5.0, 2.0), np.array([3.0, 7.0]))
-    assert (label, labels, number) == pytest.approx((half, half, 1.0))

@@ -12,21 +12,23 @@ from PIL import Image
 
 from mbm_keras import evaluation
 from mbm_keras.metrics import confusion
-from mbm_keras.tasks import classification
-from mbm_keras.tasks import multi_label
-from mbm_keras.tasks import regression
+from mbm_keras.tasks import Classification
+from mbm_keras.tasks import MultiLabel
+from mbm_keras.tasks import Regression
 
 LOGITS = np.array([[2.0, 0, 0], [0, 2, 0], [0, 2, 0], [2, 0, 0]], "float32")
 IDS = np.array([0, 1, 2, 2])
 
 
-def test_score_by_hand():
-    figures = evaluation.score(
-        {"y": LOGITS},
-        {"y": IDS},
-        losses=classification.losses("y"),
-        metrics=classification.metrics("y"),
+def score(task, outputs, truth):
+    losses, metrics = {"y": task.loss()}, {"y": task.metrics()}
+    return evaluation.score(
+        {"y": outputs}, {"y": truth}, losses=losses, metrics=metrics
     )
+
+
+def test_score_by_hand():
+    figures = score(Classification(3), LOGITS, IDS)
     right = np.log(np.exp(2) + 2) - np.array([2, 2, 0, 0])
     assert figures == {
         "loss": pytest.approx(right.mean(), rel=1e-5),
@@ -37,20 +39,11 @@ def test_score_by_hand():
 def test_scores_of_labels_and_numbers():
     truth = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1], [0, 0, 0]], "float32")
     given = np.where([[1, 0, 0], [1, 0, 1], [0, 0, 1], [0, 0, 0]], 1.0, -1.0)
-    figures = evaluation.score(
-        {"y": given.astype("float32")},
-        {"y": truth},
-        losses=multi_label.losses("y"),
-        metrics=multi_label.metrics("y"),
-    )
+    figures = score(MultiLabel(3), given.astype("float32"), truth)
     assert figures["f1"] == pytest.approx(2 * 3 / (2 * 3 + 1 + 1))
     assert figures["accuracy"] == pytest.approx(10 / 12)
-    figures = evaluation.score(
-        {"y": np.array([[1.0], [5.0]], "float32")},
-        {"y": np.array([2.0, 3.0], "float32")},
-        losses=regression.losses("y", scale=2.0),
-        metrics=regression.metrics("y"),
-    )
+    outputs = np.array([[1.0], [5.0]], "float32")
+    figures = score(Regression(scale=2.0), outputs, np.array([2.0, 3.0], "float32"))
     assert figures["mae"] == pytest.approx(1.5)
     assert figures["loss"] == pytest.approx((1 + 4) / 2 / 4)
 
@@ -77,7 +70,8 @@ def test_every_subset_is_asked_of_the_rows_that_have_it():
     }
     y = {"y": np.array([11.0, 1.0, 10.0], "float32")}
     data = tf.data.Dataset.from_tensor_slices((x, y)).batch(2)
-    losses, metrics = {"y": keras.losses.MeanSquaredError()}, regression.metrics("y")
+    losses = {"y": keras.losses.MeanSquaredError()}
+    metrics = {"y": Regression().metrics()}
     table = evaluation.subsets(sum_model(), data, losses=losses, metrics=metrics)
     told = [(row["inputs"], row["rows"], row["mae"]) for row in table]
     assert told == [

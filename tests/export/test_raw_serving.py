@@ -20,6 +20,7 @@ from mbm_keras.preprocessing import Points
 from mbm_keras.preprocessing import Quantity
 from mbm_keras.preprocessing import TableRow
 from mbm_keras.preprocessing import WordIds
+from mbm_keras.tasks import Classification
 from tests.helpers import assert_same
 from tests.helpers import image_bytes
 from tests.helpers import npy_bytes
@@ -50,7 +51,7 @@ def served(tmp_path_factory):
         table=TableRow({"age": Number(2.0, 1.0)}, {"city": Category(["Rome"])}),
     )
     model = late_fusion.build(
-        features=features.inputs(), num_outputs=3, output="answer", width=8
+        inputs=features.inputs(), task=Classification(3, "answer"), width=8
     )
     path = tmp_path_factory.mktemp("served") / "model"
     save(model, features, path, targets={"answer": Label(["a", "b", "c"])})

@@ -6,6 +6,7 @@ import pytest
 
 from mbm_keras.layers import ModalityDropout
 from mbm_keras.models import late_fusion
+from mbm_keras.models.late_fusion import Absence
 from tests.helpers import assert_same
 from tests.helpers import numpy
 from tests.helpers import random_inputs
@@ -64,9 +65,9 @@ def test_rejects(rates, said):
 
 
 def test_a_model_with_it_serves_as_one_without_and_comes_back_from_disk(tmp_path):
-    tiny = late_fusion.PRESETS["tiny"]
+    tiny = late_fusion.PRESETS["tiny"].arguments
     plain = late_fusion.build(**tiny)
-    model = late_fusion.build(**tiny, modality_dropout=[0.5, 0.1, 0.1, 0.1])
+    model = late_fusion.build(**tiny, absence=Absence(dropout=[0.5, 0.1, 0.1, 0.1]))
     x = random_inputs(model, batch=64)
     weights = [w for w in model.weights if not w.path.startswith("modality_dropout")]
     weights = [w for w in weights if "seed" not in w.path]

@@ -8,6 +8,7 @@ from mbm_keras.fusion import SumFusion
 from mbm_keras.layers import LearnedPlaceholder
 from mbm_keras.layers import MeanPlaceholder
 from mbm_keras.models import late_fusion
+from mbm_keras.models.late_fusion import Absence
 from tests.helpers import assert_same
 from tests.helpers import every_weight_gets_a_gradient
 from tests.helpers import numpy
@@ -55,8 +56,10 @@ def test_after_many_batches_it_follows_at_its_momentum():
 
 @both
 def test_a_model_with_it_learns_and_comes_back_from_disk(kind, tmp_path):
-    tiny = late_fusion.PRESETS["tiny"]
-    model = late_fusion.build(**tiny, placeholder=kind, fusion=SumFusion(8))
+    tiny = late_fusion.PRESETS["tiny"].arguments
+    model = late_fusion.build(
+        **tiny, absence=Absence(placeholder=kind), fusion=SumFusion(8)
+    )
     x = random_inputs(model, batch=16)
     x["present"] = np.random.default_rng(0).random((16, 4)) < 0.5
     model.save(tmp_path / "model.keras")
@@ -72,8 +75,8 @@ def test_a_sequence_is_refused(kind):
 
 
 def test_without_presence_nothing_is_absent():
-    tiny = {**late_fusion.PRESETS["tiny"], "presence": False}
+    tiny = {**late_fusion.PRESETS["tiny"].arguments, "presence": False}
     with pytest.raises(ValueError, match="no input is ever absent"):
-        late_fusion.build(**tiny, placeholder=MeanPlaceholder)
+        late_fusion.build(**tiny, absence=Absence(placeholder=MeanPlaceholder))
     with pytest.raises(ValueError, match="no input is ever absent"):
-        late_fusion.build(**tiny, modality_dropout=0.3)
+        late_fusion.build(**tiny, absence=Absence(dropout=0.3))

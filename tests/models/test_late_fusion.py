@@ -10,13 +10,14 @@ from mbm_keras.fusion import FUSIONS
 from mbm_keras.fusion import FiLMFusion
 from mbm_keras.inputs import InputSpec
 from mbm_keras.models import late_fusion
-from mbm_keras.tasks import regression
+from mbm_keras.tasks import Classification
+from mbm_keras.tasks import Regression
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers import text_transformer
 from tests.helpers import assert_same
 from tests.helpers import random_inputs
 
-TINY = late_fusion.PRESETS["tiny"]
+TINY = late_fusion.PRESETS["tiny"].arguments
 
 
 @pytest.mark.parametrize("name", FUSIONS)
@@ -27,11 +28,11 @@ def test_every_fusion_with_every_modality(name, pool):
 
 
 def test_two_inputs_of_one_modality():
-    features = [
+    inputs = [
         InputSpec("question", "text", dict(vocabulary_size=20)),
         InputSpec("caption", "text", dict(vocabulary_size=30)),
     ]
-    model = late_fusion.build(features=features, num_outputs=3, width=8)
+    model = late_fusion.build(inputs=inputs, task=Classification(3), width=8)
     assert [t.name for t in model.inputs] == ["question", "caption", "present"]
     assert model(random_inputs(model))["label"].shape == (2, 3)
 
@@ -47,8 +48,8 @@ def test_padding_does_not_reach_a_fusion_of_sequences(tower):
 
 
 def test_a_number_in_its_own_unit():
-    head = functools.partial(regression.head, mean=1_000.0, scale=50.0)
-    model = late_fusion.build(**{**TINY, "num_outputs": 1}, head=head, output="price")
+    task = Regression("price", mean=1_000.0, scale=50.0)
+    model = late_fusion.build(**{**TINY, "task": task})
     prices = keras.ops.convert_to_numpy(model(random_inputs(model))["price"])
     assert prices.shape == (2, 1) and (abs(prices - 1_000) < 500).all()
 
@@ -66,14 +67,14 @@ def test_runs_with_xla():
 
 
 @pytest.mark.parametrize(
-    "features, towers, message",
+    "inputs, towers, message",
     [
         ([], {}, "at least one input"),
-        ([InputSpec("a", "text", dict(vocabulary_size=9))] * 2, {}, "name of its"),
-        (TINY["features"], {"photo": None}, r"towers=\['photo'\]"),
+        ([InputSpec("a", "text", dict(vocabulary_size=9))] * 2, {}, "a name and a key"),
+        (TINY["inputs"], {"photo": None}, r"towers=\['photo'\]"),
         ([InputSpec("a", "smell")], {}, "modality='smell'"),
     ],
 )
-def test_rejects(features, towers, message):
+def test_rejects(inputs, towers, message):
     with pytest.raises(ValueError, match=message):
-        late_fusion.build(features=features, num_outputs=2, towers=towers)
+        late_fusion.build(inputs=inputs, task=Classification(2), towers=towers)

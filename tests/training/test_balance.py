@@ -8,17 +8,15 @@ import pytest
 
 from mbm_keras.fusion import SumFusion
 from mbm_keras.models import late_fusion
-from mbm_keras.tasks import classification
 from mbm_keras.training import ModalityBalance
 from mbm_keras.training import blending_weights
 from mbm_keras.training import modality_rates
 from tests.helpers import numpy
 from tests.helpers import random_inputs
 
-TINY = {
-    **late_fusion.PRESETS["tiny"],
-    "features": late_fusion.PRESETS["tiny"]["features"][1:],
-}
+PRESET = late_fusion.PRESETS["tiny"].arguments
+TINY = {**PRESET, "inputs": PRESET["inputs"][1:]}
+TASK = TINY["task"]
 
 
 def moved(optimizer, rates):
@@ -27,7 +25,7 @@ def moved(optimizer, rates):
     model = late_fusion.build(**TINY, dropout=0.0)
     x = random_inputs(model, batch=8)
     optimizer = modality_rates(optimizer, model, rates)
-    model.compile(optimizer, classification.losses(), jit_compile=False)
+    model.compile(optimizer, {"label": TASK.loss()}, jit_compile=False)
     before = [numpy(w) for w in model.trainable_weights]
     model.train_on_batch(x, {"label": np.arange(8) % 3})
     steps = {}
@@ -100,7 +98,7 @@ def table_alone_tells(rows=256):
     x = random_inputs(model, batch=rows)
     y = np.random.default_rng(0).integers(0, 3, rows)
     x["table"][:, 0] = y - 1.0
-    losses, metrics = classification.losses(), classification.metrics()
+    losses, metrics = {"label": TASK.loss()}, {"label": TASK.metrics()}
     optimizer = keras.optimizers.Adam(0.01)
     model.compile(optimizer, losses, metrics=metrics, jit_compile=False)
     batches = [
@@ -131,7 +129,7 @@ def test_shares_show_who_carries_it_and_who_is_lost():
 
 def test_without_presence_there_is_nothing_to_leave_out():
     model = late_fusion.build(**TINY, presence=False)
-    model.compile("sgd", classification.losses(), jit_compile=False)
+    model.compile("sgd", {"label": TASK.loss()}, jit_compile=False)
     x = random_inputs(model)
     with pytest.raises(ValueError, match="presence=True"):
         model.fit(

@@ -20,7 +20,7 @@ import polars as pl
 from data_pipelines import Stream, augment, sources
 from mbm_keras.models import late_fusion
 from mbm_keras.preprocessing import Features, Label, LogMel, Pixels, WordIds
-from mbm_keras.tasks import classification
+from mbm_keras.tasks import Classification
 from mbm_keras.training import Stage, fit_stages
 from tests.helpers import flac_bytes, image_bytes
 
@@ -44,9 +44,8 @@ targets = {"label": Label()}
 features.adapt({"text": rows.raw("text")})
 targets["label"].adapt(rows.targets())
 source = Stream(rows, features, targets)
-model = late_fusion.build(
-    features=features.inputs(), num_outputs=3, output="label", width=8, dropout=0.5
-)
+task = Classification(3)
+model = late_fusion.build(inputs=features.inputs(), task=task, width=8, dropout=0.5)
 batches = functools.partial(
     source.batches, 8, shuffle=True,
     augment={
@@ -71,9 +70,8 @@ stages = [
 ]
 fit_stages(
     model, stages, batches, source.batches(32),
-    losses=classification.losses("label"), metrics=classification.metrics("label"),
-    head=lambda x: classification.head(x, 3, name="label"), folder=folder,
-    callbacks=[Killed()], verbose=0,
+    losses={"label": task.loss()}, metrics={"label": task.metrics()}, head=task.head,
+    folder=folder, callbacks=[Killed()], verbose=0,
 )
 np.savez(f"{folder}/end.npz", *model.get_weights())
 """

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from mbm_keras.layers import ModalityDropout
 from mbm_keras.models import late_fusion
-from mbm_keras.tasks import classification
+from mbm_keras.models.late_fusion import Absence
+from mbm_keras.models.late_fusion import Balance
 from mbm_keras.training import AdaptiveGradientModulation
 from mbm_keras.training import ModalityDropoutSchedule
 from mbm_keras.training import fit_blended
@@ -18,6 +19,7 @@ from mbm_keras.training import gradient_noise
 from mbm_keras.training.gradient_noise import hashed_normal
 from tests.helpers import numpy
 from tests.helpers import random_inputs
+from tests.training.test_balance import TASK
 from tests.training.test_balance import TINY
 
 NAMES = ["image", "audio", "table"]
@@ -30,7 +32,7 @@ def model_and_batch(rows=12, **arguments):
 
 
 def test_scores_are_those_of_shapley_values():
-    model, x, y = model_and_batch(modulated=True)
+    model, x, y = model_and_batch(balance=Balance())
     agm = AdaptiveGradientModulation([(x, {"label": y})], NAMES)
     agm.set_model(model)
 
@@ -69,7 +71,7 @@ def test_scales_of_a_worked_example():
 
 
 def test_gradients_are_modulated_while_it_trains():
-    model, x, y = model_and_batch(modulated=True)
+    model, x, y = model_and_batch(balance=Balance())
     seen = []
 
     class Look(keras.callbacks.Callback):
@@ -78,7 +80,7 @@ def test_gradients_are_modulated_while_it_trains():
             seen.append([float(numpy(scale)) for scale in gradients])
 
     agm = AdaptiveGradientModulation([(x, {"label": y})], NAMES, every=2)
-    model.compile(keras.optimizers.Adam(0.02), classification.losses())
+    model.compile(keras.optimizers.Adam(0.02), {"label": TASK.loss()})
     model.fit(x, {"label": y}, 4, epochs=2, verbose=0, callbacks=[agm, Look()])
     assert seen[0] != [1.0, 1.0, 1.0] and seen[1] == seen[0]  # it holds
     assert seen[2] != seen[0] and seen[2] != seen[4]
@@ -87,9 +89,9 @@ def test_gradients_are_modulated_while_it_trains():
 
 def test_modulation_wants_a_model_made_for_it():
     model, x, y = model_and_batch()
-    model.compile("sgd", classification.losses())
+    model.compile("sgd", {"label": TASK.loss()})
     agm = AdaptiveGradientModulation([(x, {"label": y})], NAMES)
-    with pytest.raises(ValueError, match="`modulated=True`.*'image'"):
+    with pytest.raises(ValueError, match=r"`balance=Balance\(\)`.*'image'"):
         model.fit(x, {"label": y}, verbose=0, callbacks=[agm])
 
 
@@ -109,7 +111,7 @@ def test_noise_is_in_the_convolutions_of_the_towers_named():
     for names in ([], ["image"]):
         model, x, y = model_and_batch()
         optimizer = gradient_noise(keras.optimizers.SGD(0.1), model, names)
-        model.compile(optimizer, classification.losses(), jit_compile=False)
+        model.compile(optimizer, {"label": TASK.loss()}, jit_compile=False)
         before = [numpy(w) for w in model.trainable_weights]
         model.train_on_batch(x, {"label": y})
         after = [numpy(w) for w in model.trainable_weights]
@@ -128,13 +130,13 @@ def test_noise_is_in_the_convolutions_of_the_towers_named():
 
 
 def test_weights_of_the_losses_are_blended_as_training_goes_on():
-    model, x, y = model_and_batch(unimodal_heads=True, rows=24)
+    model, x, y = model_and_batch(balance=Balance(unimodal_heads=True), rows=24)
     x["table"][:, 0] = y  # what can be learned, from the table alone
     data = tf.data.Dataset.from_tensor_slices((x, {"label": y})).batch(12)
     data = for_unimodal_heads(data, NAMES, "label")
     losses = {}
     for output in model.output:
-        losses |= classification.losses(output)
+        losses[output] = TASK.loss()
     history = fit_blended(
         model, data, data, losses=losses, optimizer=keras.optimizers.Adam(0.01),
         epochs=5, every=2, verbose=0,
@@ -151,7 +153,7 @@ def test_weights_of_the_losses_are_blended_as_training_goes_on():
 
 
 def test_rates_of_modality_dropout_follow_a_schedule():
-    model, x, y = model_and_batch(modality_dropout=0.0)
+    model, x, y = model_and_batch(absence=Absence(dropout=0.0))
     rates = []
 
     class Look(keras.callbacks.Callback):
@@ -161,13 +163,13 @@ def test_rates_of_modality_dropout_follow_a_schedule():
             rates.append(numpy(layer.rates).tolist())
 
     schedule = ModalityDropoutSchedule(lambda epoch: [0.5, 0.1, 0.0] if epoch else 0.2)
-    model.compile("sgd", classification.losses())
+    model.compile("sgd", {"label": TASK.loss()})
     model.fit(x, {"label": y}, epochs=2, verbose=0, callbacks=[schedule, Look()])
     np.testing.assert_allclose(rates, [[0.2] * 3, [0.5, 0.1, 0.0]])
     with pytest.raises(ValueError, match="1.5 for epoch 0"):
         wrong = ModalityDropoutSchedule(lambda epoch: 1.5)
         model.fit(x, {"label": y}, verbose=0, callbacks=[wrong])
     plain, x, y = model_and_batch()
-    plain.compile("sgd", classification.losses())
+    plain.compile("sgd", {"label": TASK.loss()})
     with pytest.raises(ValueError, match="no layer 'modality_dropout'"):
         plain.fit(x, {"label": y}, verbose=0, callbacks=[schedule])

@@ -13,7 +13,7 @@ from mbm_keras import evaluation
 from mbm_keras.fusion import FUSIONS
 from mbm_keras.models import late_fusion
 from mbm_keras.preprocessing import Features, Label, LogMel, Pixels, WordIds
-from mbm_keras.tasks import classification
+from mbm_keras.tasks import Classification
 from mbm_keras.training import Stage, fit_stages
 
 assert keras.backend.backend() == "jax"
@@ -24,7 +24,8 @@ features = Features(
 )
 features.adapt({"instruction": [x["instruction"].numpy() for x, _ in raw["train"]]})
 label = Label([str(i) for i in range(10)])
-head = lambda x: classification.head(x, 10, name="answer")
+task = Classification(10, "answer")
+losses, metrics = {"answer": task.loss()}, {"answer": task.metrics()}
 
 def batches(split):
     target = lambda y: {"answer": tf.strings.to_number(y["answer"], tf.int32)}
@@ -32,8 +33,7 @@ def batches(split):
 
 train, valid = batches("train"), batches("valid")
 model = late_fusion.build(
-    features=features.inputs(), num_outputs=10, output="answer", width=8,
-    fusion=FUSIONS["film"](8), pool=True,
+    inputs=features.inputs(), task=task, width=8, fusion=FUSIONS["film"](8), pool=True
 )
 stages = [
     Stage("digit unimodal", 1, unimodal="digit"),
@@ -41,16 +41,13 @@ stages = [
     Stage("finetune", 2),
 ]
 histories = fit_stages(
-    model, stages, train, valid, losses=classification.losses("answer"),
-    metrics=classification.metrics("answer"), head=head, verbose=0,
+    model, stages, train, valid, losses=losses, metrics=metrics, head=task.head,
+    verbose=0,
 )
 assert model.jit_compile  # without it, JAX runs operation by operation
-losses = histories["finetune"]["loss"]
-assert losses[1] < losses[0], losses
-table = evaluation.subsets(
-    model, valid, losses=classification.losses("answer"),
-    metrics=classification.metrics("answer"),
-)
+first, last = histories["finetune"]["loss"]
+assert last < first, (first, last)
+table = evaluation.subsets(model, valid, losses=losses, metrics=metrics)
 assert len(table) == 7
 """
 

@@ -12,7 +12,7 @@ from mbm_keras.fusion import ConcatenationFusion
 from mbm_keras.inputs import InputSpec
 from mbm_keras.models import show_attend_tell
 from mbm_keras.tasks import Captioning
-from mbm_keras.tasks import classification
+from mbm_keras.tasks import Classification
 from mbm_keras.towers import image_application
 from mbm_keras.training import Checkpoint
 from mbm_keras.training import Stage
@@ -21,6 +21,8 @@ from mbm_keras.training import standard_stages
 from mbm_keras.training.frozen_outputs import FrozenTowerOutputs
 from mbm_keras.training.frozen_outputs import can_precompute
 from mbm_keras.training.frozen_outputs import without_towers
+
+TASK = Classification(2)
 
 
 def tower(name, width):
@@ -36,7 +38,7 @@ def model_and_data(rows=32):
     present = keras.Input((2,), dtype="bool", name="present")
     x = [tower("image", 3)(image), tower("table", 2)(table)]
     x = ConcatenationFusion(4, name="hidden")(x, present=present)
-    label = classification.head(x, 2)
+    label = TASK.head(x)
     model = keras.Model([image, table, present], {"label": label}, name="toy")
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, rows).astype("int32")
@@ -50,14 +52,14 @@ def model_and_data(rows=32):
 
 
 def run(model, data, stages, **arguments):
-    arguments = {"metrics": classification.metrics(), **arguments}
+    arguments = {"metrics": {"label": TASK.metrics()}, **arguments}
     return fit_stages(
         model,
         stages,
         data,
         data,
-        losses=classification.losses(),
-        head=lambda x: classification.head(x, 2),
+        losses={"label": TASK.loss()},
+        head=TASK.head,
         verbose=0,
         **arguments,
     )
@@ -116,7 +118,7 @@ def test_a_stage_asks_for_the_inputs_it_looks_at():
 
 def test_the_first_epoch_counts_nothing_of_an_earlier_stage():
     model, data = model_and_data()
-    metrics = classification.metrics()
+    metrics = {"label": TASK.metrics()}
     # A rate of zero: every epoch of either stage has the same outputs but for dropout,
     # which the toy has none of.
     stages = [

@@ -7,13 +7,14 @@ import tensorflow as tf
 
 from mbm_keras.layers import GradientScale
 from mbm_keras.models import late_fusion
-from mbm_keras.tasks import classification
+from mbm_keras.models.late_fusion import Balance
 from mbm_keras.training import GradientModulation
 from mbm_keras.training import TrueClassProbability
 from mbm_keras.training import for_unimodal_heads
 from tests.helpers import assert_same
 from tests.helpers import numpy
 from tests.helpers import random_inputs
+from tests.training.test_balance import TASK
 from tests.training.test_balance import TINY
 
 NAMES = ["image", "audio", "table"]
@@ -22,7 +23,7 @@ OUTPUTS = ["label", *(f"{name}_label" for name in NAMES)]
 
 def model_and_batch(rows=12):
     keras.utils.set_random_seed(0)
-    model = late_fusion.build(**TINY, unimodal_heads=True, dropout=0.0)
+    model = late_fusion.build(**TINY, balance=Balance(unimodal_heads=True), dropout=0.0)
     x = random_inputs(model, batch=rows)
     x["present"] = np.random.default_rng(1).random((rows, 3)) < 0.7
     x["present"][:, 2] = True
@@ -37,7 +38,7 @@ def batches_of(x, y, size):
 def compiled(model, optimizer, steps=1):
     losses, metrics = {}, {}
     for output in OUTPUTS:
-        losses |= classification.losses(output)
+        losses[output] = TASK.loss()
         metrics[output] = [TrueClassProbability()]
     model.compile(
         optimizer, losses, metrics=metrics, jit_compile=False, steps_per_execution=steps
@@ -141,7 +142,7 @@ def test_in_training_the_leading_tower_is_slowed_and_freed_in_the_end():
 
 def test_a_model_without_heads_cannot_be_modulated():
     model = late_fusion.build(**TINY)
-    model.compile("sgd", classification.losses(), jit_compile=False)
+    model.compile("sgd", {"label": TASK.loss()}, jit_compile=False)
     x = random_inputs(model)
     with pytest.raises(ValueError, match=r"unimodal_heads=True.*\['image', 'audio'"):
         model.fit(

@@ -1,4 +1,4 @@
-"""A batch with every distinct value once gives what the plain batch gives."""
+"""A batch with every unique value once gives what the plain batch gives."""
 
 import keras
 import numpy as np
@@ -6,9 +6,10 @@ import numpy as np
 from data_pipelines import Samples
 from mbm_keras.inputs import InputSpec
 from mbm_keras.models import late_fusion
+from mbm_keras.tasks import Classification
 from tests.helpers import assert_same
 
-FEATURES = [
+INPUTS = [
     InputSpec("text", "text", dict(vocabulary_size=9)),
     InputSpec("image", "image", dict(size=16)),
 ]
@@ -30,7 +31,7 @@ def samples():
 
 def test_same_weights_and_same_answers():
     keras.utils.set_random_seed(0)
-    arguments = dict(features=FEATURES, num_outputs=3, width=8)
+    arguments = dict(inputs=INPUTS, task=Classification(3), width=8)
     shared = late_fusion.build(**arguments, unique=True)
     plain = late_fusion.build(**arguments)
     plain.set_weights(shared.get_weights())
