@@ -44,9 +44,8 @@ targets = {"label": Label()}
 features.adapt({"text": rows.raw("text")})
 targets["label"].adapt(rows.targets())
 source = Stream(rows, features, targets)
-model = late_fusion.build(
-    features=features.inputs(), num_outputs=3, output="label", width=8, dropout=0.5
-)
+task = Classification(3)
+model = late_fusion.build(inputs=features.inputs(), task=task, width=8, dropout=0.5)
 batches = functools.partial(
     source.batches, 8, shuffle=True,
     augment={

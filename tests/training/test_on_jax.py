@@ -32,8 +32,7 @@ def batches(split):
 
 train, valid = batches("train"), batches("valid")
 model = late_fusion.build(
-    features=features.inputs(), num_outputs=10, output="answer", width=8,
-    fusion=FUSIONS["film"](8), pool=True,
+    inputs=features.inputs(), task=task, width=8, fusion=FUSIONS["film"](8), pool=True
 )
 stages = [
     Stage("digit unimodal", 1, unimodal="digit"),
