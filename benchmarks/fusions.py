@@ -295,7 +295,6 @@ def stage_figures(model, stages, task, seed):
     from mbm_keras.tasks import Classification
     from mbm_keras.training import fit_stages
 
-    label = Classification(task.num_classes)
     start = time.process_time()
     fit_stages(
         model,
