@@ -87,7 +87,6 @@ def ours(folder, epochs, seed):
         },
         pool=True,
     )
-    losses, metrics = {"answer": task.loss()}, {"answer": task.metrics()}
     model = build(fusion=FiLMFusion(128), unique=True)
     batches = samples.batches(
         ROWS,
@@ -108,18 +107,14 @@ def ours(folder, epochs, seed):
         model,
         stages,
         batches,
-        losses=losses,
-        metrics=metrics,
-        head=task.head,
+        task=task,
         steps_per_execution=8,
         verbose=2,
     )
     plain = build(fusion=FiLMFusion(128))
     plain.set_weights(model.get_weights())
     accuracy = {
-        name: evaluation.evaluate(
-            plain, part.batches(512), losses=losses, metrics=metrics
-        )["accuracy"]
+        name: evaluation.evaluate(plain, part.batches(512), task=task)["accuracy"]
         for name, part in (("valid", valid), ("test", asked))
     }
     return {

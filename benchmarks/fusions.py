@@ -295,15 +295,12 @@ def stage_figures(model, stages, task, seed):
     from mbm_keras.tasks import Classification
     from mbm_keras.training import fit_stages
 
-    label = Classification(task.num_classes)
     start = time.process_time()
     fit_stages(
         model,
         stages,
         batches_of(*task.train, seed),
-        losses={"label": label.loss()},
-        metrics={"label": label.metrics()},
-        head=label.head,
+        task=Classification(task.num_classes),
         steps_per_execution=8,
         verbose=0,
     )

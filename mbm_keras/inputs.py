@@ -108,6 +108,50 @@ def teacher_name(output: str) -> str:
     return f"{output_name(output)}{_TEACHER}"
 
 
+def input_keys(model: Any) -> list[str]:
+    """Keys of a model's inputs, in the order of the columns of `present`.
+
+    The inputs that the library adds are not among them: presence, the positions of
+    unique values, and the words of the target.
+
+    Args:
+        model: A functional `keras.Model` with named inputs.
+    """
+    names = [tensor.name for tensor in model.inputs]
+    layers = {layer.name for layer in model.layers}
+    outputs = model.output if isinstance(model.output, dict) else {}
+    added = {PRESENT, *(index_name(name) for name in names if has_index(model, name))}
+    added |= {
+        name for name in map(teacher_name, outputs) if tower_name(name) not in layers
+    }
+    return [name for name in names if name not in added]
+
+
+def has_index(model: Any, key: str) -> bool:
+    """Whether the tower of an input sees each unique value once, see `unique=True`.
+
+    Args:
+        model: A functional `keras.Model` with named inputs.
+        key: The input.
+    """
+    name = index_name(key)  # an index has one number per row, other inputs have more
+    return any(x.name == name and len(x.shape) == 1 for x in model.inputs)
+
+
+def towers_of(model: Any) -> dict[str, Any]:
+    """The towers of a model by the key of their input, in the order of the inputs.
+
+    Args:
+        model: A functional `keras.Model` with named inputs.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    return {
+        key: layers[tower_name(key)]
+        for key in input_keys(model)
+        if tower_name(key) in layers
+    }
+
+
 def keys(
     names: Iterable[str], taken: Iterable[str] = (), kind: str = "input"
 ) -> dict[str, str]:

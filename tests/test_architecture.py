@@ -20,7 +20,7 @@ ZOO = {
     "mbm_keras.towers",
 }
 BASE = {"mbm_keras.layers", "mbm_keras.inputs"}
-TAKES_A_MODEL = {"mbm_keras.inputs", "mbm_keras.metrics"}
+TAKES_A_MODEL = {"mbm_keras.inputs", "mbm_keras.metrics", "mbm_keras.tasks"}
 TOP = {"mbm_keras", "data_pipelines"}
 MAY_IMPORT = {
     "mbm_keras.inputs": set(),

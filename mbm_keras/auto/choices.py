@@ -4,8 +4,12 @@ The figures behind the reasons are in `benchmarks/RESULTS.md`.
 """
 
 import contextlib
+import dataclasses
 import io
 import statistics
+
+from mbm_keras.inputs import tower_name
+from mbm_keras.inputs import towers_of
 
 WIDTH = 128
 _LOOK = 200  # files looked at to choose a size
@@ -216,42 +220,48 @@ def augmentation(features):
     }
 
 
-def stages(model, histories, epochs, learning_rate, chance):
+def stages(model, epochs, learning_rate, chance, histories):
     """The stages: towers alone, then their fusion, then everything.
 
-    A generator: what is frozen in the second stage depends on how the first went. A
-    tower that learned nothing alone, as the sentence of a question whose answer lies
-    in a picture, has nothing worth holding still; it trains along with the fusion.
+    What is frozen in the second stage depends on how the first went. A tower that
+    learned nothing alone, such as the sentence of a question whose answer is in an
+    image, has nothing worth freezing; it trains along with the fusion.
 
     Args:
         model: The model to train.
-        histories: By stage name; filled in between.
         epochs: Passes of the last stage, None for a choice.
         learning_rate: Peak step size of Adam.
         chance: The validation loss of the best constant answer.
+        histories: By stage name; filled in between.
 
     Yields:
-        Lists of `Stage`.
+        A `Stage` after the other.
     """
+    for stage in expected_stages(model, epochs, learning_rate):
+        frozen = tuple(
+            tower_name(key)
+            for key in towers_of(model)
+            if stage.name == "fusion"
+            and learned_something(histories[f"{key} unimodal"], chance)
+        )
+        yield dataclasses.replace(stage, frozen=frozen)
+
+
+def expected_stages(model, epochs, learning_rate):
+    """The stages, before it is known what the second one freezes."""
     from mbm_keras.training import Stage
 
-    towers = [layer.name for layer in model.layers if layer.name.endswith("_tower")]
-    tuned = Stage("finetune", epochs or 20, learning_rate, patience=4)
+    towers = list(towers_of(model))
     if len(towers) == 1:
-        yield [Stage("unimodal", epochs or 24, learning_rate, patience=6)]
-        return
-    yield [
-        Stage(f"{name} unimodal", 5, learning_rate, unimodal=name, patience=2)
-        for name in (tower.removesuffix("_tower") for tower in towers)
+        return [Stage("unimodal", epochs or 24, learning_rate, patience=6)]
+    return [
+        *(
+            Stage(f"{key} unimodal", 5, learning_rate, unimodal=key, patience=2)
+            for key in towers
+        ),
+        Stage("fusion", 10, learning_rate, patience=3),
+        Stage("finetune", epochs or 20, learning_rate, patience=4),
     ]
-    frozen = tuple(
-        tower
-        for tower in towers
-        if learned_something(
-            histories[f"{tower.removesuffix('_tower')} unimodal"], chance
-        )
-    )
-    yield [Stage("fusion", 10, learning_rate, frozen=frozen, patience=3), tuned]
 
 
 def learned_something(history, chance):

@@ -52,10 +52,9 @@ def evaluated(run, table, max_broken=1.0, allow_outside=False, stream=None):
         raise ValueError(f"`{table}` has no good row, see `{aside}`.")
 
     task = run_folder.task_of(targets)
-    losses, metrics = {task.name: task.loss()}, {task.name: task.metrics()}
     batches = samples.batches(256)
-    figures = evaluation.evaluate(model, batches, losses=losses, metrics=metrics)
-    subsets = evaluation.subsets(model, batches, losses=losses, metrics=metrics)
+    figures = evaluation.evaluate(model, batches, task=task)
+    subsets = evaluation.subsets(model, batches, task=task)
     shutil.rmtree(cache, ignore_errors=True)
     summary = {
         "table": str(table),
@@ -68,7 +67,7 @@ def evaluated(run, table, max_broken=1.0, allow_outside=False, stream=None):
     }
     lines = [f"{len(samples)} of {rows.rows_read} rows, {set_aside} set aside"]
     lines += [f"{figure:<24}{value:>12.4f}" for figure, value in figures.items()]
-    metric = metrics[task.name][0].name
+    metric = task.metrics()[0].name
     for row in subsets:
         if metric in row:
             lines.append(f"{' + '.join(row['inputs']):<40}{row[metric]:>12.4f}")

@@ -3,7 +3,6 @@
 import functools
 import inspect
 import shutil
-import sys
 from typing import Annotated
 
 import typer
@@ -147,7 +146,6 @@ def trained(
 
     # The model, and the stages of its training.
     task, meaning = run_folder.task_of(targets), targets[target]
-    losses, metrics = {task.name: task.loss()}, {task.name: task.metrics()}
     model = late_fusion.build(
         inputs=features.inputs(),
         task=task,
@@ -164,38 +162,31 @@ def trained(
         augment=choices.augmentation(features) if augment else None,
     )
     valid_batches = functools.partial(samples["valid"].batches, 256)
-    histories = {}
     chance = task.chance(samples["valid"].targets[target])
-    for stages in choices.stages(model, histories, epochs, learning_rate, chance):
-        histories |= fit_stages(
-            model,
-            stages,
-            train_batches,
-            valid_batches,
-            losses=losses,
-            metrics=metrics,
-            head=task.head,
-            folder=folder / "stages",
-            # Steps of small towers take no longer than the way back to Python.
-            steps_per_execution=8,
-            verbose=1 if sys.stderr.isatty() else 2,
-            announce=lambda stage: typer.echo(f"stage: {stage.name}", err=True),
-        )
+    histories = fit_stages(
+        model,
+        functools.partial(choices.stages, model, epochs, learning_rate, chance),
+        train_batches,
+        valid_batches,
+        task=task,
+        folder=folder / "stages",
+        # Steps of small towers take no longer than the return to Python.
+        steps_per_execution=8,
+        expected=choices.expected_stages(model, epochs, learning_rate),
+    )
 
     # What came out of it.
     outputs = {k: evaluation.predict(model, v.batches(256)) for k, v in samples.items()}
     figures = {
         split: {
             "rows": len(samples[split]),
-            **evaluation.score(*outputs[split], losses=losses, metrics=metrics),
+            **evaluation.score(*outputs[split], task=task),
         }
         for split in outputs
     }
     last = "test" if "test" in samples else "valid"
-    subsets = evaluation.subsets(
-        model, samples[last].batches(256), losses=losses, metrics=metrics
-    )
-    metric = metrics[task.name][0].name
+    subsets = evaluation.subsets(model, samples[last].batches(256), task=task)
+    metric = task.metrics()[0].name
     counts = None
     if meaning.task == "classification":
         predicted, truth = outputs[last]
@@ -228,14 +219,16 @@ def trained(
     }
     evaluation.write_report(
         folder / "report.html",
-        title=f"{target} from {', '.join(rows.columns)}",
-        facts=choices.facts(summary, table),
-        histories=histories,
-        splits=figures,
-        subsets=subsets,
-        metric=metric,
-        counts=counts,
-        labels=getattr(meaning, "vocabulary", None),
+        evaluation.ReportData(
+            title=f"{target} from {', '.join(rows.columns)}",
+            facts=choices.facts(summary, table),
+            histories=histories,
+            splits=figures,
+            metric=metric,
+            subsets=subsets,
+            confusion=counts,
+            labels=() if counts is None else meaning.vocabulary,
+        ),
     )
     shutil.rmtree(folder / "cache", ignore_errors=True)
     run_folder.finish(folder, histories, summary)

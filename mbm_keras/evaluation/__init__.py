@@ -1,12 +1,14 @@
-"""Answers about a trained model: (model, dataset) in, a table out."""
+"""Questions about a trained model: a model and a dataset in, a table out."""
 
-from mbm_keras.evaluation.figures import evaluate
-from mbm_keras.evaluation.figures import predict
-from mbm_keras.evaluation.figures import score
+from mbm_keras.evaluation.predict import evaluate
+from mbm_keras.evaluation.predict import predict
+from mbm_keras.evaluation.predict import score
+from mbm_keras.evaluation.report import ReportData
 from mbm_keras.evaluation.report import write_report
 from mbm_keras.evaluation.subsets import subsets
 
 __all__ = [
+    "ReportData",
     "evaluate",
     "predict",
     "score",

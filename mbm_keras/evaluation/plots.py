@@ -1,6 +1,9 @@
-"""Pictures of training and evaluation, as matplotlib figures."""
+"""Plots of training and evaluation, as matplotlib figures."""
 
 import io
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.figure
 import numpy as np
@@ -9,7 +12,7 @@ INK, ACCENT, SOFT = "#1f2430", "#2f6fde", "#b9c6dd"
 
 
 class Figure(matplotlib.figure.Figure):
-    """A figure that a notebook shows without pyplot and its global state."""
+    """A figure that a notebook displays without pyplot and its global state."""
 
     def _repr_png_(self):
         data = io.BytesIO()
@@ -17,20 +20,30 @@ class Figure(matplotlib.figure.Figure):
         return data.getvalue()
 
 
-def curves(histories):
-    """Loss and the first metric of every stage, epoch by epoch.
+def curves(
+    histories: Mapping[str, Mapping[str, Sequence[float]]], metric: str | None = None
+) -> Figure:
+    """Loss and a metric of all stages, epoch by epoch.
 
     Args:
-        histories: By stage name, lists by figure, as `fit_stages` returns them.
+        histories: By name of the stage, lists by name of the value, as `fit_stages`
+            returns them.
+        metric: Name of the metric; None for the first one in the histories.
 
     Returns:
-        A figure with two panels; stages stand one after the other.
+        A figure with two panels; the stages follow each other on the axis.
     """
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     panels = figure.subplots(1, 2)
+    histories = {stage: history for stage, history in histories.items() if history}
     first = next(iter(histories.values()), {})
-    names = [n for n in first if not n.startswith("val_") and n != "learning_rate"]
-    for panel, name in zip(panels, names[:2], strict=False):
+    metrics = [
+        name
+        for name in first
+        if not name.startswith("val_") and name not in ("loss", "learning_rate")
+    ]
+    names = ["loss", *([metric] if metric else metrics[:1])] if histories else []
+    for panel, name in zip(panels, names, strict=False):
         start = 0
         for stage, history in histories.items():
             epochs = np.arange(len(history[name])) + start + 1
@@ -50,16 +63,19 @@ def curves(histories):
         panel.set_xlabel("epoch")
         panel.set_ylabel(name)
         panel.plot([], [], color=SOFT, label="training")
-        panel.plot([], [], color=ACCENT, label="validation")
+        if any(f"val_{name}" in history for history in histories.values()):
+            panel.plot([], [], color=ACCENT, label="validation")
         panel.legend(frameon=False, fontsize=8)
-    return _plain(figure)
+    for panel in panels[len(names) :]:
+        panel.set_visible(False)
+    return _hide_spines(figure)
 
 
-def confusion_matrix(counts, labels):
-    """The counts of `confusion` as a grid, each row coloured by its shares.
+def confusion_matrix(counts: np.ndarray, labels: Sequence[str]) -> Figure:
+    """The counts of `confusion` as a grid, colored by the share of each row.
 
     Args:
-        counts: `(labels, labels)`.
+        counts: `(labels, labels)` int: rows by true label, columns by predicted label.
         labels: Names of the labels.
 
     Returns:
@@ -70,74 +86,86 @@ def confusion_matrix(counts, labels):
     panel = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    places = np.arange(len(labels))
-    panel.set_xticks(places, labels, rotation=90, fontsize=8)
-    panel.set_yticks(places, labels, fontsize=8)
+    positions = np.arange(len(labels))
+    panel.set_xticks(positions, labels, rotation=90, fontsize=8)
+    panel.set_yticks(positions, labels, fontsize=8)
     if len(labels) <= 25:
         for (i, j), n in np.ndenumerate(counts):
             if n:
                 color = "white" if shares[i, j] > 0.5 else INK
                 panel.text(j, i, n, ha="center", va="center", fontsize=7, color=color)
-    panel.set_xlabel("answer")
-    panel.set_ylabel("truth")
-    return _plain(figure)
+    panel.set_xlabel("predicted label")
+    panel.set_ylabel("label")
+    return _hide_spines(figure)
 
 
-def subset_bars(table, metric):
-    """One metric for every subset of the inputs, as bars.
+def subset_bars(table: Sequence[Mapping[str, Any]], metric: str) -> Figure:
+    """One metric for each subset of the inputs, as bars.
 
     Args:
-        table: What `subsets` gave.
-        metric: Name of the figure to show.
+        table: What `subsets` returned.
+        metric: Name of the value to show.
 
     Returns:
         A figure.
     """
     table = [row for row in table if metric in row]
+    most = max((len(row["inputs"]) for row in table), default=0)
     figure = Figure(figsize=(7.5, 0.6 + 0.34 * len(table)), layout="constrained")
     panel = figure.subplots()
-    places = np.arange(len(table))[::-1]
+    positions = np.arange(len(table))[::-1]
     values = [row[metric] for row in table]
-    most = max(len(row["inputs"]) for row in table)
     colors = [ACCENT if len(row["inputs"]) == most else SOFT for row in table]
-    panel.barh(places, values, color=colors)
-    panel.set_yticks(places, [" + ".join(row["inputs"]) for row in table], fontsize=8)
-    for place, value in zip(places, values, strict=True):
-        panel.text(value, place, f" {value:.3f}", va="center", fontsize=8)
+    panel.barh(positions, values, color=colors)
+    names = [_subset_name(row["inputs"], table[0]["inputs"]) for row in table]
+    panel.set_yticks(positions, names, fontsize=8)
+    for position, value in zip(positions, values, strict=True):
+        panel.text(value, position, f" {value:.3f}", va="center", fontsize=8)
     panel.set_xlabel(metric)
     panel.margins(x=0.12)
-    return _plain(figure)
+    return _hide_spines(figure)
 
 
-def _plain(figure):
+def _subset_name(inputs, everything):
+    """Names of the inputs; with many of them, the one that is absent."""
+    if len(inputs) <= 5:
+        return " + ".join(inputs)
+    absent = [name for name in everything if name not in inputs]
+    return f"all but {', '.join(absent)}" if absent else "all inputs"
+
+
+def _hide_spines(figure):
     for panel in figure.axes:
         panel.spines[["top", "right"]].set_visible(False)
     return figure
 
 
-def attention(image, words, looked, columns=5):
-    """A picture, and for every word of its caption where the model looked.
+def attention(
+    image: np.ndarray, words: Sequence[str], weights: np.ndarray, columns: int = 5
+) -> Figure:
+    """An image, and the attention weights of the model for each word of its caption.
 
     Args:
         image: `(height, width, 3)` uint8.
-        words: The caption, word by word; more than there are rows in `looked` is an
-            error, fewer leave the rest out.
-        looked: `(words, places)`, the places of a square grid in rows from the top
-            left. The brightest is where it looked most.
+        words: The caption, word by word; not more than the rows of `weights`.
+        weights: `(words, positions)`, for the positions of a square grid, row by row
+            from the top left. The brightest position has the largest weight.
         columns: Panels in a row.
 
     Returns:
-        A figure: the picture, then a panel per word.
+        A figure: the image, then a panel for each word.
 
     Raises:
-        ValueError: If the places are no square, or there are more words than rows.
+        ValueError: If the positions are not a square, or there are more words than
+            rows.
     """
-    looked = np.asarray(looked)
-    side = round(looked.shape[1] ** 0.5)
-    if side**2 != looked.shape[1] or len(words) > len(looked):
+    weights = np.asarray(weights)
+    side = round(weights.shape[1] ** 0.5)
+    if side**2 != weights.shape[1] or len(words) > len(weights):
         raise ValueError(
-            "There is a row for every word, and the places make a square. "
-            f"Received: {len(words)} words, looked of shape {looked.shape}."
+            "Expected weights `(words, positions)` with a row for each word and a "
+            "square number of positions. "
+            f"Received: {len(words)} words, weights of shape {weights.shape}."
         )
     rows = -(-(1 + len(words)) // columns)
     figure = Figure(figsize=(1.7 * columns, 1.9 * rows), layout="constrained")
@@ -146,7 +174,7 @@ def attention(image, words, looked, columns=5):
         panel.set_axis_off()
     height, width = image.shape[:2]
     panels[0].imshow(image)
-    for panel, word, row in zip(panels[1:], words, looked, strict=False):
+    for panel, word, row in zip(panels[1:], words, weights, strict=False):
         panel.imshow(image)
         panel.imshow(
             row.reshape(side, side),
@@ -160,18 +188,21 @@ def attention(image, words, looked, columns=5):
     return figure
 
 
-def separation(mixture, sounds, sample_rate, window=512):
-    """A mixture, what was taken out of it, and the share of it that this is.
+def separation(
+    mixture: np.ndarray, sounds: np.ndarray, sample_rate: int, window: int = 512
+) -> Figure:
+    """A mixture, the sounds separated from it, and the mask of each sound.
 
     Args:
         mixture: `(samples,)` float32.
         sounds: `(sounds, samples)` float32.
-        sample_rate: In hertz.
+        sample_rate: In Hz.
         window: Length of the Hann window, in samples.
 
     Returns:
-        A figure: spectrograms in decibels below the loudest of the mixture on the left,
-        and right of every sound its mask, |S| / |X| up to 1.
+        A figure: on the left the spectrograms of mixture and sounds, in dB relative to
+        the maximum of the mixture; on the right the masks of the sounds, |S| / |X|, at
+        most 1.
 
     Raises:
         ValueError: If the sounds are not as long as the mixture, or shorter than a
@@ -180,8 +211,10 @@ def separation(mixture, sounds, sample_rate, window=512):
     mixture, sounds = np.asarray(mixture), np.asarray(sounds)
     if sounds.shape[1:] != mixture.shape or mixture.shape[0] < window:
         raise ValueError(
-            f"Sounds are as long as the mixture, and as a window of {window} at least. "
-            f"Received: {mixture.shape} and {sounds.shape}."
+            "Expected sounds `(sounds, samples)` as long as the mixture `(samples,)`, "
+            f"and at least window={window} samples. "
+            f"Received: mixture of shape {mixture.shape}, sounds of shape "
+            f"{sounds.shape}."
         )
     whole, *parts = (_magnitudes(wave, window) for wave in (mixture, *sounds))
     loudest = max(float(whole.max()), 1e-8)
@@ -198,17 +231,17 @@ def separation(mixture, sounds, sample_rate, window=512):
         panels[i, 0].set_ylabel("kHz")
         if i:
             mask = np.clip(magnitudes / np.maximum(whole, loudest * 1e-4), 0, 1)
-            share = panels[i, 1].imshow(mask.T, cmap="Blues", vmin=0, vmax=1, **like)
+            masks = panels[i, 1].imshow(mask.T, cmap="Blues", vmin=0, vmax=1, **like)
             panels[i, 1].set_title(f"mask of speaker {i}", fontsize=9)
     figure.colorbar(shown, ax=panels[:, 0], label="dB")
-    figure.colorbar(share, ax=panels[1:, 1], label="share")
+    figure.colorbar(masks, ax=panels[1:, 1], label="mask")
     for panel in panels[-1]:
         panel.set_xlabel("seconds")
     return figure
 
 
 def _magnitudes(wave, window):
-    """`(frames, window // 2 + 1)` of windows that overlap by half and more."""
+    """Magnitudes `(frames, window // 2 + 1)`; the hop is a quarter of the window."""
     hop = window // 4
     pieces = np.lib.stride_tricks.sliding_window_view(wave, window)[::hop]
     return np.abs(np.fft.rfft(pieces * np.hanning(window), axis=1))

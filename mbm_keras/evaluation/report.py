@@ -1,58 +1,103 @@
-"""One HTML page that tells how a run went, with its pictures inside."""
+"""One HTML page about a run, with its pictures inside."""
 
 import base64
+import dataclasses
 import pathlib
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 import jinja2
 
 from mbm_keras.evaluation import plots
 
 
-def write_report(path, *, title, facts, histories, splits, subsets, metric, counts=None,
-                 labels=None):  # fmt: skip
-    """Writes the report.
+@dataclasses.dataclass(frozen=True)
+class ReportData:
+    """What a report shows, as plain data. Empty parts have no section.
+
+    Args:
+        title: Heading.
+        facts: What was trained on what: text by name.
+        histories: By name of the stage, lists by name of the value, one value per
+            epoch, as `fit_stages` returns them.
+        splits: By name of the split, values by name, as `evaluate` returns them.
+        metric: Name of the value that the bars of subsets show.
+        subsets: What `subsets` returned; empty for a model with one input.
+        confusion: What `metrics.confusion` returned, `(labels, labels)`; None if the
+            target is not one label of several.
+        labels: Names of the labels.
+        columns: Modality by name of an input column.
+        left_out: Reason by name of a column that is not used.
+        settings: Value by name of a setting of the run.
+        versions: Version by name of a library.
+    """
+
+    title: str
+    facts: Mapping[str, str]
+    histories: Mapping[str, Mapping[str, Sequence[float]]]
+    splits: Mapping[str, Mapping[str, float]]
+    metric: str
+    subsets: Sequence[Mapping[str, Any]] = ()
+    confusion: Any = None
+    labels: Sequence[str] = ()
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def write_report(path: str | pathlib.Path, data: ReportData) -> None:
+    """Writes a report.
 
     Args:
         path: The HTML file to write. It needs no other file.
-        title: Heading.
-        facts: What was trained on what, text by name.
-        histories: By stage name, lists by figure, as `fit_stages` returns them.
-        splits: Figures by split name, as `evaluate` returns them.
-        subsets: What `subsets` gave; empty where the model has one input.
-        metric: Name of the figure that the bars show.
-        counts: What `confusion` gave, None where there is one number to predict.
-        labels: Names of the labels.
+        data: What it shows.
     """
-    stages = [
-        {"name": name, "epochs": len(next(iter(history.values()))), **_best(history)}
-        for name, history in histories.items()
-        if history
-    ]
-    pictures = {"curves": _png(plots.curves(histories))}
-    if subsets:
-        pictures["subsets"] = _png(plots.subset_bars(subsets, metric))
-    if counts is not None:
-        pictures["confusion"] = _png(plots.confusion_matrix(counts, labels))
-    folder = pathlib.Path(__file__).parent
+    histories = {name: h for name, h in data.histories.items() if h}
+    pictures = {}
+    if histories:
+        pictures["curves"] = _png(plots.curves(histories, data.metric))
+    if len(data.subsets) > 1:
+        pictures["subsets"] = _png(plots.subset_bars(data.subsets, data.metric))
+    if data.confusion is not None:
+        matrix = plots.confusion_matrix(data.confusion, data.labels)
+        pictures["confusion"] = _png(matrix)
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder), autoescape=True
+        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters["value"] = _text
     page = environment.get_template("report.html.jinja").render(
-        title=title,
-        facts=facts,
-        stages=stages,
-        splits=splits,
-        subsets=subsets,
+        data=data,
+        stages={name: _best(history) for name, history in histories.items()},
+        are_all_subsets=_are_all(data.subsets),
         pictures=pictures,
     )
     pathlib.Path(path).write_text(page, encoding="utf-8")
 
 
 def _best(history):
-    """The figures of the epoch with the best validation loss, which is kept."""
-    monitor = "val_loss" if "val_loss" in history else "loss"
-    epoch = min(range(len(history[monitor])), key=history[monitor].__getitem__)
-    return {"best": epoch + 1, "figures": {n: v[epoch] for n, v in history.items()}}
+    """The values of the epoch with the best validation loss, whose weights are kept."""
+    losses = history["val_loss" if "val_loss" in history else "loss"]
+    epoch = min(range(len(losses)), key=losses.__getitem__)
+    values = {name: values[epoch] for name, values in history.items()}
+    return {"epochs": len(losses), "best epoch": epoch + 1, **values}
+
+
+def _are_all(subsets):
+    """Whether these are all subsets of the inputs, and not only some."""
+    n = max((len(row["inputs"]) for row in subsets), default=0)
+    return len(subsets) == 2**n - 1
+
+
+def _text(value):
+    """A value as text: floats with four digits."""
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) >= 1e-3 or value == 0 else f"{value:.4g}"
+    return "none" if value is None else str(value)
 
 
 def _png(figure):

@@ -1,64 +1,83 @@
-"""What a model can do with every subset of its modalities."""
+"""What a model can do with some of its inputs."""
 
 import itertools
+from collections.abc import Iterable
+from typing import Any
 
+import keras
 import numpy as np
 
-from mbm_keras.evaluation.figures import predict
-from mbm_keras.evaluation.figures import score
+from mbm_keras.evaluation.predict import join
+from mbm_keras.evaluation.predict import score
+from mbm_keras.inputs import PRESENT
+from mbm_keras.inputs import input_keys
+from mbm_keras.tasks import Task
+
+MAX_INPUTS = 5  # with more, `subsets` does not take all 2 ** n - 1 subsets
 
 
-def subsets(model, dataset, *, losses, metrics):
-    """Scores a model with every non-empty subset of its inputs present.
+def subsets(
+    model: keras.Model, dataset: Iterable[Any], *, task: Task
+) -> list[dict[str, Any]]:
+    """Scores a model with only some of its inputs present.
+
+    Up to 5 inputs these are all non-empty subsets. With more inputs, for which the
+    number of subsets grows too large, they are all inputs, all but one, and each single
+    input.
 
     Args:
         model: A functional `keras.Model` with the input `present`.
-        dataset: Batches of `(inputs, targets)`, both by name, `present` among the
-            inputs.
-        losses: As for `compile`: losses by output name.
-        metrics: As for `compile`: lists of metrics by output name.
+        dataset: Batches of `(inputs, targets)`, both by name, with `present` among the
+            inputs; read once.
+        task: The task.
 
     Returns:
-        A list of `2 ** n - 1` dicts, the largest subset first: `inputs` (the names
-        that were present), `rows` (those that have at least one of them; the others
-        cannot be asked) and the figures of `score`.
+        A dict for each subset, the largest first: `inputs`, the keys of the inputs that
+        are present; `rows`, the number of rows that have at least one of them, the only
+        ones that are scored; and, if there are any, the values of `score`.
 
     Raises:
-        ValueError: If the model does not know presence.
+        ValueError: If the model has no input `present`.
     """
-    names = [tensor.name for tensor in model.inputs if tensor.name != "present"]
-    if "present" not in [tensor.name for tensor in model.inputs]:
+    names = [tensor.name for tensor in model.inputs]
+    if PRESENT not in names:
         raise ValueError(
-            f"`{model.name}` has no input `present`: build it with `presence=True`. "
-            f"Received: inputs={names}."
+            f"Expected a model with the input `{PRESENT}`: build it with "
+            f"`presence=True`. Received: model={model.name!r}, inputs={names}."
         )
-    batches = [_to_numpy(batch) for batch in dataset]
+    keys = input_keys(model)
+    chosen = [np.isin(np.arange(len(keys)), subset) for subset in choose(len(keys))]
+    outputs, valid = [[] for _ in chosen], [[] for _ in chosen]
+    targets = []
+    for x, y in dataset:
+        x, y = task.feed(x, y)
+        inputs = {name: np.asarray(x[name]) for name in names}
+        targets.append(np.asarray(y[task.name]))
+        for i, subset in enumerate(chosen):
+            present = inputs[PRESENT] & subset  # (batch, n)
+            output = model.predict_on_batch({**inputs, PRESENT: present})[task.name]
+            outputs[i].append(output)
+            valid[i].append(present.any(axis=1))
+    targets = join(targets)
+
     table = []
-    for size in range(len(names), 0, -1):
-        for chosen in itertools.combinations(range(len(names)), size):
-            kept = np.isin(np.arange(len(names)), chosen)
-            predicted, targets = predict(model, (_only(kept, b) for b in batches))
-            asked = np.concatenate([(x["present"] & kept).any(1) for x, _ in batches])
-            row = {"inputs": [names[i] for i in chosen], "rows": int(asked.sum())}
-            if asked.any():
-                row |= score(
-                    {name: value[asked] for name, value in predicted.items()},
-                    {name: value[asked] for name, value in targets.items()},
-                    losses=losses,
-                    metrics=metrics,
-                )
-            table.append(row)
+    for i, subset in enumerate(chosen):
+        rows = join(valid[i])  # (rows,) bool
+        row = {
+            "inputs": [key for key, used in zip(keys, subset, strict=True) if used],
+            "rows": int(rows.sum()),
+        }
+        if rows.any():
+            row |= score(
+                {task.name: join(outputs[i])[rows]},
+                {task.name: targets[rows]},
+                task=task,
+            )
+        table.append(row)
     return table
 
 
-def _to_numpy(batch):
-    x, y = batch
-    return (
-        {name: np.asarray(value) for name, value in x.items()},
-        {name: np.asarray(value) for name, value in y.items()},
-    )
-
-
-def _only(kept, batch):
-    x, y = batch
-    return {**x, "present": x["present"] & kept}, y
+def choose(n: int) -> list[tuple[int, ...]]:
+    """The subsets of `n` inputs that `subsets` scores, the largest first."""
+    sizes = range(n, 0, -1) if n <= MAX_INPUTS else (n, n - 1, 1)
+    return [s for size in sizes for s in itertools.combinations(range(n), size)]

@@ -1,15 +1,16 @@
-"""Staged training: a list of stages, each one plain compile and fit; and balance."""
+"""Training: stages, each one plain compile and fit; and the balance of modalities."""
 
 from mbm_keras.training.adaptive_modulation import AdaptiveGradientModulation
 from mbm_keras.training.checkpoint import Checkpoint
 from mbm_keras.training.dropout_schedule import ModalityDropoutSchedule
+from mbm_keras.training.fit import fit_stages
 from mbm_keras.training.gradient_blending import blending_weights
 from mbm_keras.training.gradient_blending import fit_blended
 from mbm_keras.training.gradient_noise import gradient_noise
 from mbm_keras.training.modality_balance import ModalityBalance
 from mbm_keras.training.modality_rates import modality_rates
+from mbm_keras.training.progress import Progress
 from mbm_keras.training.stages import Stage
-from mbm_keras.training.stages import fit_stages
 from mbm_keras.training.stages import standard_stages
 from mbm_keras.training.unimodal_heads import GradientModulation
 from mbm_keras.training.unimodal_heads import TrueClassProbability
@@ -21,13 +22,14 @@ __all__ = [
     "GradientModulation",
     "ModalityBalance",
     "ModalityDropoutSchedule",
+    "Progress",
     "Stage",
     "TrueClassProbability",
     "blending_weights",
-    "standard_stages",
     "fit_blended",
     "fit_stages",
     "for_unimodal_heads",
     "gradient_noise",
     "modality_rates",
+    "standard_stages",
 ]

@@ -1,59 +1,73 @@
-"""Early stopping that survives a stop of the process."""
+"""Early stopping that survives the end of the process."""
 
 import json
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 
+_STATE = ("epoch", "best", "best_epoch", "done", "history", "seeds")
+
 
 class Checkpoint(keras.callbacks.Callback):
-    """Keeps the best and the latest weights of one stage on disk.
+    """Keeps the best and the latest weights of one stage on disk, and stops early.
 
-    After every epoch the folder holds the weights of the latest and of the best epoch,
-    those of the optimiser among them, and `state.json`, which names the files. It is
-    written last and moved into its place: a run that is killed at any moment goes on
-    after the last epoch that it names, and ends with the weights, bit for bit, of one
-    that was not. At the end of training the best weights are those of the model.
+    The state of early stopping is in `state.json` in the folder: the latest epoch, the
+    best value and its epoch, the history, the states of random generators, and whether
+    the stage is done. Next to it are the weights of the latest and of the best epoch,
+    with the state of the optimizer. The callback writes all of them after every epoch,
+    `state.json` last: it replaces the old one in a single step. If the process is
+    killed at any moment, the next one continues after the latest epoch in `state.json`,
+    and ends with the same weights, bit for bit, as a run that was not killed. At the
+    end of training the model has the best weights.
 
-        keeper = Checkpoint(folder)
+        checkpoint = Checkpoint(folder)
         model.compile(...)
-        keeper.restore(model)
-        model.fit(data, initial_epoch=keeper.epoch, callbacks=[keeper], ...)
+        checkpoint.restore(model)
+        model.fit(data, initial_epoch=checkpoint.epoch, callbacks=[checkpoint], ...)
 
     Args:
-        folder: Where to write; made if it is not there. What an earlier process left
-            in it is gone on with.
-        monitor: The figure that tells a good epoch, smaller is better.
-        patience: Epochs without a better figure before training stops; None for
-            never.
+        folder: Folder to write to; made if it does not exist. If an earlier process
+            left a state in it, training continues from that state.
+        monitor: Name of the value that decides which epoch is best; smaller is better.
+        patience: Epochs without a better value before training stops; None to run all
+            epochs.
     """
 
-    def __init__(self, folder, monitor="val_loss", patience=None):
+    def __init__(
+        self,
+        folder: str | pathlib.Path,
+        monitor: str = "val_loss",
+        patience: int | None = None,
+    ):
         super().__init__()
         self.folder = pathlib.Path(folder)
         self.monitor = monitor
         self.patience = patience
         self.epoch, self.best, self.best_epoch = 0, float("inf"), 0
         self.done, self.history, self.seeds = False, {}, []
-        if self._state.exists():
-            for name, value in json.loads(self._state.read_text()).items():
-                setattr(self, name, value)
+        if self._path.exists():
+            state = json.loads(self._path.read_text(encoding="utf-8"))
+            for name in _STATE:
+                setattr(self, name, state[name])
 
-    def restore(self, model):
-        """Gives a model what an earlier process left.
+    def restore(self, model: keras.Model) -> None:
+        """Gives a model the weights that an earlier process left, if there are any.
 
         Args:
-            model: A compiled model; it gets the latest weights, or the best ones if
-                the stage was done.
+            model: A compiled model. It gets the latest weights, or the best ones if the
+                stage is done.
         """
         if self.epoch == 0:
             return
         model.optimizer.build(model.trainable_variables)
-        model.load_weights(self._weights(self.best_epoch if self.done else self.epoch))
+        best = self.best_epoch or self.epoch  # 0 if the value was never a number
+        model.load_weights(self._weights(best if self.done else self.epoch))
         for variable, seed in zip(_seeds(model), self.seeds, strict=True):
             variable.assign(seed)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         logs = {name: float(value) for name, value in (logs or {}).items()}
         self.epoch = epoch + 1
         for name, value in logs.items():
@@ -68,32 +82,35 @@ class Checkpoint(keras.callbacks.Callback):
         self.model.save_weights(self._weights(self.epoch), overwrite=True)
         self._save_state()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         if self.best_epoch:
             self.model.load_weights(self._weights(self.best_epoch))
         self.done = True
         self._save_state()
 
     @property
-    def _state(self):
+    def _path(self):
         return self.folder / "state.json"
 
     def _weights(self, epoch):
         return self.folder / f"epoch-{epoch}.weights.h5"
 
     def _save_state(self):
-        self.seeds = [v.numpy().tolist() for v in _seeds(self.model)]
-        names = ("epoch", "best", "best_epoch", "done", "history", "seeds")
+        self.seeds = [
+            keras.ops.convert_to_numpy(v).tolist() for v in _seeds(self.model)
+        ]
+        state = {name: getattr(self, name) for name in _STATE}
         new = self.folder / "new-state.json"
-        new.write_text(json.dumps({name: getattr(self, name) for name in names}))
-        new.replace(self._state)
-        wanted = {self._weights(self.epoch), self._weights(self.best_epoch)}
+        new.write_text(json.dumps(state), encoding="utf-8")
+        new.replace(self._path)
+        # Only now: until the new state is in place, the old one names its files.
+        kept = {self._weights(self.epoch), self._weights(self.best_epoch)}
         for path in self.folder.glob("epoch-*.weights.h5"):
-            if path not in wanted:
+            if path not in kept:
                 path.unlink()
 
 
 def _seeds(model):
-    """The states of dropout and the like, which `save_weights` leaves out."""
+    """The states of dropout and other random layers, not saved by `save_weights`."""
     weights = {id(variable) for variable in model.weights}
     return [v for v in model.non_trainable_variables if id(v) not in weights]

@@ -1,52 +1,59 @@
-"""Frozen towers run once, not once an epoch."""
+"""Frozen towers run once, and not once per epoch."""
 
 import tempfile
+from collections.abc import Collection
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
 
+from mbm_keras.inputs import has_index
+from mbm_keras.inputs import tower_name
+from mbm_keras.inputs import towers_of
 
-def can_precompute(model, frozen):
-    """Whether the frozen layers are towers whose outputs can be kept for every row.
 
-    They are embeddings, or sequences of a known length without padding, such as the
-    regions of a picture.
+def can_precompute(model: keras.Model, frozen: Collection[str]) -> bool:
+    """Whether all frozen layers are towers whose outputs can be kept for every row.
+
+    Their outputs are embeddings, or sequences of a known length without padding, such
+    as the regions of an image.
 
     Args:
-        model: A functional `keras.Model` with layers `<input>_tower`.
+        model: A functional `keras.Model` whose inputs have towers.
         frozen: Names of its frozen layers.
     """
-    inputs = [tensor.name for tensor in model.inputs]
+    towers = {tower_name(key): key for key in towers_of(model)}
     return bool(frozen) and all(
-        name.removesuffix("_tower") in inputs
-        and f"{name.removesuffix('_tower')}_index" not in inputs
-        and _is_plain(model.get_layer(name).output)
+        name in towers
+        and not has_index(model, towers[name])
+        and _has_fixed_size(model.get_layer(name).output)
         for name in frozen
     )
 
 
-def _is_plain(output):
-    """Whether an output is as large for every row, and carries no mask."""
+def _has_fixed_size(output):
+    """Whether an output has the same size in every row, and no mask."""
     return None not in output.shape[1:] and getattr(output, "_keras_mask", None) is None
 
 
-def without_towers(model, frozen):
-    """The model without its frozen towers, sharing all other layers.
+def without_towers(model: keras.Model, frozen: Collection[str]) -> keras.Model:
+    """The model without its frozen towers. It shares all other layers.
 
     Args:
-        model: A functional `keras.Model` with layers `<input>_tower`.
-        frozen: Names of the towers that are left out.
+        model: A functional `keras.Model` whose inputs have towers.
+        frozen: Names of the towers to leave out.
 
     Returns:
-        A functional `keras.Model` of the same inputs and outputs by name; in place of
-        the input of a frozen tower it takes what the tower gives, `(batch, width)` or
-        `(batch, places, width)`.
+        A functional `keras.Model` with the same inputs and outputs by name. Instead of
+        the input of a frozen tower it takes the tower's output, `(batch, width)` or
+        `(batch, n, width)`.
     """
     inputs = []
     for tensor in model.inputs:
         shape, dtype = tensor.shape[1:], tensor.dtype
-        if f"{tensor.name}_tower" in frozen:
-            embedding = model.get_layer(f"{tensor.name}_tower").output
+        if tower_name(tensor.name) in frozen:
+            embedding = model.get_layer(tower_name(tensor.name)).output
             shape, dtype = embedding.shape[1:], embedding.dtype
         inputs.append(keras.Input(shape, dtype=dtype, name=tensor.name))
 
@@ -62,43 +69,52 @@ def without_towers(model, frozen):
 
 
 class FrozenTowerOutputs(keras.utils.PyDataset):
-    """The batches of a dataset, with the frozen towers' part of the work done.
+    """The batches of a dataset, with the outputs of frozen towers already computed.
 
-    The order depends on the epoch alone. What the towers give stands in a temporary
-    file, which the system keeps in memory as far as there is room; rows of several
-    lengths, such as captions, are padded with zeros to the longest.
+    The order of the rows depends on the epoch alone. The outputs are in a temporary
+    file, which the system keeps in memory while there is room. Rows of several lengths,
+    such as captions, are padded with zeros to the longest.
 
     Args:
-        model: A functional `keras.Model` with layers `<input>_tower`.
+        model: A functional `keras.Model` whose inputs have towers.
         frozen: Names of the towers to run.
-        dataset: Batches of `(inputs, targets)`, both by name; gone through once.
-        shuffle: True for another order every epoch.
+        dataset: Batches of `(inputs, targets)`, both by name; read once.
+        shuffle: True for another order in every epoch.
         epoch: Number of the first epoch.
 
     Raises:
         OSError: If there is no room for the file.
     """
 
-    def __init__(self, model, frozen, dataset, *, shuffle=False, epoch=0):
+    def __init__(
+        self,
+        model: keras.Model,
+        frozen: Collection[str],
+        dataset: Iterable[Any],
+        *,
+        shuffle: bool = False,
+        epoch: int = 0,
+    ):
         super().__init__()
-        towers = {name.removesuffix("_tower"): model.get_layer(name) for name in frozen}
-        kept = {name: _Rows() for name in towers}
-        rows, truths = [], []
+        towers = towers_of(model)
+        towers = {key: tower for key, tower in towers.items() if tower.name in frozen}
+        outputs = {key: _Rows() for key in towers}
+        inputs, targets = [], []
         for x, y in dataset:
             x = {tensor.name: np.asarray(x[tensor.name]) for tensor in model.inputs}
-            for name, tower in towers.items():
-                kept[name].append(tower.predict_on_batch(x.pop(name)))
-            rows.append(x)
-            truths.append(keras.tree.map_structure(np.asarray, y))
+            for key, tower in towers.items():
+                outputs[key].append(tower.predict_on_batch(x.pop(key)))
+            inputs.append(x)
+            targets.append(keras.tree.map_structure(np.asarray, y))
         self.inputs, self.targets = (
-            keras.tree.map_structure(lambda *parts: _joined(parts), *batches)
-            for batches in (rows, truths)
+            keras.tree.map_structure(lambda *parts: _join(parts), *batches)
+            for batches in (inputs, targets)
         )
-        self.inputs |= {name: rows.array() for name, rows in kept.items()}
-        self.batch_size = len(next(iter(truths[0].values())))
+        self.inputs |= {key: rows.array() for key, rows in outputs.items()}
+        self.batch_size = len(next(iter(targets[0].values())))
         self.size = len(next(iter(self.targets.values())))
         self.shuffle, self.epoch = shuffle, epoch
-        self._order()
+        self._set_order()
 
     def __len__(self):
         return -(-self.size // self.batch_size)
@@ -111,16 +127,16 @@ class FrozenTowerOutputs(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         self.epoch += 1
-        self._order()
+        self._set_order()
 
-    def _order(self):
+    def _set_order(self):
         self.order = np.arange(self.size)
         if self.shuffle:
             np.random.default_rng(self.epoch).shuffle(self.order)
 
 
 class _Rows:
-    """Rows of one shape, written one batch after the other and then read anywhere."""
+    """Rows of one shape, written batch by batch and read at any position."""
 
     def __init__(self):
         self.file = tempfile.TemporaryFile()
@@ -135,8 +151,8 @@ class _Rows:
         return flat.reshape(-1, *self.shape)
 
 
-def _joined(parts):
-    """One array of all batches, which may differ in the length of their rows."""
+def _join(parts):
+    """One array of all batches, whose rows may have different lengths."""
     shapes = [part.shape[1:] for part in parts]
     if len(set(shapes)) == 1:
         return np.concatenate(parts)

@@ -1,41 +1,51 @@
 """Noise in the gradients of towers."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
+import keras
 from keras import ops
 
+from mbm_keras.inputs import towers_of
 
-def gradient_noise(optimizer, model, names):
+
+def gradient_noise(
+    optimizer: keras.optimizers.Optimizer, model: keras.Model, keys: Sequence[str]
+) -> keras.optimizers.Optimizer:
     """An optimizer that adds noise to the gradients of some towers' convolutions.
 
         g + N(0, std(g)^2)
 
-    It is the "GE" of OGM-GE, to be used with `GradientModulation`: slower towers would
-    otherwise generalise less.
+    g: gradient of a kernel. It is the "GE" of OGM-GE, for use with
+    `GradientModulation`: slower towers would otherwise generalize less.
 
     Source: Peng et al. 2022, "Balanced Multimodal Learning via On-the-fly Gradient
-    Modulation", https://arxiv.org/abs/2203.15332, section 3.3. Deviation: the draws are
-    hashes of step and place, so that a resumed training draws the same.
+    Modulation", https://arxiv.org/abs/2203.15332, section 3.3. Deviation: the noise is
+    a hash of step and position, so that a resumed training has the same noise.
 
     Args:
         optimizer: A `keras.optimizers.Optimizer` that has not been used.
-        model: A model whose towers are called `<name>_tower`.
-        names: Names of the inputs whose towers get it.
+        model: A model whose inputs have towers.
+        keys: Keys of the inputs whose towers get noise.
 
     Returns:
-        An optimizer of the same kind and settings, for `compile`.
+        An optimizer of the same class and settings, for `compile`.
 
     Raises:
-        ValueError: If there is no tower of a name.
+        ValueError: If there is no tower for a key.
     """
-    towers = {layer.name: layer for layer in model.layers}
-    unknown = [name for name in names if f"{name}_tower" not in towers]
+    towers = towers_of(model)
+    unknown = [key for key in keys if key not in towers]
     if unknown:
-        raise ValueError(f"`{model.name}` has no tower of {unknown}.")
+        raise ValueError(
+            f"Expected keys of inputs of `{model.name}` with a tower, some of "
+            f"{list(towers)}. Received: {unknown}."
+        )
     noisy = {
         id(variable)
-        for name in names
-        for variable in towers[f"{name}_tower"].trainable_variables
+        for key in keys
+        for variable in towers[key].trainable_variables
         if len(variable.shape) == 4
     }
 
@@ -58,25 +68,25 @@ def gradient_noise(optimizer, model, names):
     return GradientNoise.from_config(optimizer.get_config())
 
 
-def hashed_normal(shape, step, salt):
-    """Normal numbers that are a function of step, salt and place alone.
+def hashed_normal(shape: Sequence[int], step: Any, salt: int) -> Any:
+    """Normal numbers that are a function of step, salt and position alone.
 
     Args:
-        shape: Of the numbers.
+        shape: Shape of the result.
         step: An integer scalar tensor.
         salt: An integer.
 
     Returns:
-        A float32 tensor.
+        A float32 tensor of this shape.
     """
     size = math.prod(shape)
-    place = ops.cast(ops.arange(2 * size, dtype="int32"), "uint32")
+    position = ops.cast(ops.arange(2 * size, dtype="int32"), "uint32")
     key = ops.cast(step, "uint32") * 0x9E3779B1 + (salt * 0x85EBCA77) % 2**32
-    bits = place * 0xC2B2AE3D + key
+    bits = position * 0xC2B2AE3D + key
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         bits = ops.bitwise_xor(bits, ops.right_shift(bits, shift)) * factor
     bits = ops.bitwise_xor(bits, ops.right_shift(bits, 16))
-    # Between 0 and 1, never either: 24 bits are what float32 holds.
+    # Above 0 and below 1: float32 holds 24 bits.
     uniform = (ops.cast(ops.right_shift(bits, 8), "float32") + 0.5) / 2.0**24
     radius = ops.sqrt(-2.0 * ops.log(uniform[:size]))
     angle = 2.0 * math.pi * uniform[size:]

@@ -1,121 +1,138 @@
-"""Training a model whose towers have heads of their own beside the common one."""
+"""Training a model whose towers have a head each, next to the head of the fusion."""
 
 import math
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
+from mbm_keras.inputs import PRESENT
+from mbm_keras.inputs import input_keys
+from mbm_keras.inputs import unimodal_output_name
+from mbm_keras.tasks import Task
 from mbm_keras.training.gradient_scales import GradientScales
 
 
-def for_unimodal_heads(batches, names, output):
-    """Targets and weights for a model with `Balance(unimodal_heads=True)`.
+def for_unimodal_heads(model: keras.Model, batches: Any, *, task: Task) -> Any:
+    """Adds targets and weights for a model with `Balance(unimodal_heads=True)`.
 
-    The head of a tower learns from the rows that have its input alone.
+    The head of a tower learns only from the rows that have its input.
 
     Args:
+        model: The model.
         batches: A `tf.data.Dataset` of `(inputs, targets)`, both by name, with
             `present` `(batch, n)` among the inputs.
-        names: Names of the inputs in the order of `present`.
-        output: Name of the target, and of the common output.
+        task: The task.
 
     Returns:
-        A dataset of `(inputs, targets, weights)`, the last two by output: `output` and
-        `<name>_<output>` for every input.
+        A dataset of `(inputs, targets, weights)`. Targets and weights are by output:
+        `task.name`, and `mbm_keras.inputs.unimodal_output_name` for every input.
     """
+    keys = input_keys(model)
 
-    def more(inputs, targets):
-        target, present = targets[output], inputs["present"]
-        targets = {output: target}
-        weights = {output: ops.ones_like(present[:, 0], dtype="float32")}
-        for i, name in enumerate(names):
-            targets[f"{name}_{output}"] = target
-            weights[f"{name}_{output}"] = ops.cast(present[:, i], "float32")
+    def add(inputs, targets):
+        inputs, targets = task.feed(inputs, targets)
+        target, present = targets[task.name], inputs[PRESENT]
+        targets = {task.name: target}
+        # No `keras.ops` in this function: tf.data calls it on every backend.
+        weights = {task.name: present[:, 0] == present[:, 0]}  # every row
+        for i, key in enumerate(keys):
+            output = unimodal_output_name(key, task.name)
+            targets[output] = target
+            weights[output] = present[:, i]
         return inputs, targets, weights
 
-    return batches.map(more)
+    return batches.map(add)
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras")
+@keras.saving.register_keras_serializable(package="mbm_keras.training.unimodal_heads")
 class TrueClassProbability(keras.metrics.Mean):
-    """The mean probability that logits give to the right class.
+    """The mean probability that logits give to the true class.
 
     Args:
         name: Name of the metric.
         dtype: As for `keras.metrics.Mean`.
     """
 
-    def __init__(self, name="probability", dtype=None):
+    def __init__(self, name: str = "probability", dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        said = ops.softmax(ops.cast(y_pred, "float32"), axis=-1)
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Adds a batch: classes `(batch,)` and logits `(batch, num_classes)`."""
+        probabilities = ops.softmax(ops.cast(y_pred, "float32"), axis=-1)
         y_true = ops.reshape(ops.cast(y_true, "int32"), (-1, 1))
-        right = ops.take_along_axis(said, y_true, axis=1)[:, 0]
-        super().update_state(right, sample_weight=sample_weight)
+        true = ops.take_along_axis(probabilities, y_true, axis=1)[:, 0]  # (batch,)
+        super().update_state(true, sample_weight=sample_weight)
 
 
 class GradientModulation(keras.callbacks.Callback):
-    """Slows the tower that is ahead down, so that the others can follow (OGM).
+    """Slows the tower that is ahead, so that the others can catch up (OGM).
 
-        s_i   = mean probability that the head of tower i gives to the right class
+        s_i   = mean probability that the head of tower i gives to the true class
         rho_i = s_i / mean of the other s_j
         k_i   = 1 - tanh(alpha relu(rho_i)) where rho_i > 1, else 1
 
     The gradient of tower i is multiplied by `k_i`.
 
     Source: Peng et al. 2022, "Balanced Multimodal Learning via On-the-fly Gradient
-    Modulation", https://arxiv.org/abs/2203.15332, section 3.2. Deviations: heads of
-    their own for the halves of one; the figures are those of the steps so far in the
-    epoch, and hold for the next; any number of modalities. The noise in the gradients,
-    the paper's "GE", is `gradient_noise`.
+    Modulation", https://arxiv.org/abs/2203.15332, section 3.2. Deviations: each tower
+    has a head of its own, and not a part of one head; `s_i` is the mean over the steps
+    of the epoch so far, and holds for the next step; any number of modalities. The
+    noise in the gradients, the paper's "GE", is `gradient_noise`.
 
     Args:
-        names: Names of the inputs.
-        output: Name of the common output.
-        alpha: How strongly: 0.1 to 0.8 in the paper.
-        metric: Name of the `TrueClassProbability` of every head.
+        task: The task, a classification.
+        alpha: Strength; 0.1 to 0.8 in the paper.
+        metric: Name of the `TrueClassProbability` that every head is compiled with.
 
     Raises:
         ValueError: When training begins, if the model was not built with
-            `Balance(unimodal_heads=True)`.
+            `Balance(unimodal_heads=True)`; after the first step, if a head has no such
+            metric.
     """
 
-    def __init__(self, names, output="label", alpha=0.5, metric="probability"):
+    def __init__(self, *, task: Task, alpha: float = 0.5, metric: str = "probability"):
         super().__init__()
-        self.names = list(names)
-        self.output = output
+        self.task = task
         self.alpha = alpha
         self.metric = metric
-        self._towers = None
+        self._keys: list[str] = []
+        self._gradients = None
 
-    def on_train_begin(self, logs=None):
-        self._towers = GradientScales(
-            self.model, self.names, "balance=Balance(unimodal_heads=True)"
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._keys = input_keys(self.model)
+        self._gradients = GradientScales(
+            self.model, self._keys, "balance=Balance(unimodal_heads=True)"
         )
 
-    def on_train_batch_end(self, batch, logs=None):
-        said = [(logs or {}).get(self._key(name)) for name in self.names]
-        if None in said:
+    def on_train_batch_end(
+        self, batch: int, logs: Mapping[str, Any] | None = None
+    ) -> None:
+        logs = logs or {}
+        names = [
+            f"{unimodal_output_name(key, self.task.name)}_{self.metric}"
+            for key in self._keys
+        ]
+        missing = [name for name in names if name not in logs]
+        if missing:
             raise ValueError(
-                f"Compile the heads with `TrueClassProbability(name={self.metric!r})`. "
-                f"The figures are {sorted(logs or {})}."
+                "Expected every head to be compiled with "
+                f"`TrueClassProbability(name={self.metric!r})`. Received: no "
+                f"{missing} in {sorted(logs)}."
             )
-        self._towers.set(self.scales(said))
+        self._gradients.set(self.scales([logs[name] for name in names]))
 
-    def on_train_end(self, logs=None):
-        self._towers.reset()
+    def on_train_end(self, logs: Any = None) -> None:
+        self._gradients.reset()
 
-    def scales(self, said):
-        """`k_i` of the mean probabilities `s_i`, in order."""
+    def scales(self, probabilities: Sequence[float]) -> list[float]:
+        """Computes `k_i` from the mean probabilities `s_i`, in the order of inputs."""
         scales = []
-        for i, own in enumerate(said):
-            others = [s for j, s in enumerate(said) if j != i]
+        for i, own in enumerate(probabilities):
+            others = [s for j, s in enumerate(probabilities) if j != i]
             mean = sum(others) / max(1, len(others))
-            ahead = own / mean if others and mean > 0 else 1.0
-            slowed = 1.0 - math.tanh(self.alpha * ahead)
-            scales.append(slowed if ahead > 1 else 1.0)
+            ratio = own / mean if others and mean > 0 else 1.0
+            scales.append(1.0 - math.tanh(self.alpha * ratio) if ratio > 1 else 1.0)
         return scales
-
-    def _key(self, name):
-        return f"{name}_{self.output}_{self.metric}"

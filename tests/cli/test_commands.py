@@ -135,7 +135,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(folder, run, tmp_path):
     process = subprocess.Popen(
         [*MBM, *map(str, arguments)], stderr=subprocess.PIPE, text=True
     )
-    state = tmp_path / "run/stages/1-tuned/state.json"
+    state = tmp_path / "run/stages/4-finetune/state.json"
     deadline = time.time() + 300
     while not state.exists() and process.poll() is None and time.time() < deadline:
         time.sleep(0.05)
@@ -151,7 +151,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(folder, run, tmp_path):
 
     finished = mbm(*arguments)
     assert finished.returncode == 0, finished.stderr[-2_000:]
-    assert "stage: fused" not in finished.stderr
+    assert "fusion 4 of 5, epoch" not in finished.stderr
     history = json.loads((tmp_path / "run/history.json").read_text())
     assert len(history["finetune"]["loss"]) == 2
 

@@ -76,5 +76,5 @@ def test_a_picture_shows_where_every_word_looked():
     assert figure._repr_png_().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="4 words"):
         plots.attention(image, ["a"] * 4, looked)
-    with pytest.raises(ValueError, match="make a square"):
+    with pytest.raises(ValueError, match="square number of positions"):
         plots.attention(image, ["a"], looked[:, :3])

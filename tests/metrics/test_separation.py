@@ -81,5 +81,5 @@ def test_the_picture_has_mixture_sounds_and_masks(tmp_path):
 def test_the_picture_is_of_sounds_as_long_as_the_mixture():
     with pytest.raises(ValueError, match="as long as"):
         plots.separation(np.zeros(4_000), np.zeros((2, 3_999)), 4_000)
-    with pytest.raises(ValueError, match="window of 512"):
+    with pytest.raises(ValueError, match="window=512"):
         plots.separation(np.zeros(400), np.zeros((2, 400)), 4_000)

@@ -1,0 +1,276 @@
+"""Runs stages of training: for each one, a plain compile and fit."""
+
+import contextlib
+import functools
+import itertools
+import pathlib
+import re
+import tempfile
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from mbm_keras.inputs import towers_of
+from mbm_keras.tasks import Task
+from mbm_keras.training.checkpoint import Checkpoint
+from mbm_keras.training.frozen_outputs import FrozenTowerOutputs
+from mbm_keras.training.frozen_outputs import can_precompute
+from mbm_keras.training.frozen_outputs import without_towers
+from mbm_keras.training.progress import Progress
+from mbm_keras.training.progress import display_for
+from mbm_keras.training.stages import Stage
+from mbm_keras.training.unimodal import select_unimodal
+from mbm_keras.training.unimodal import unimodal_model
+
+Histories = dict[str, dict[str, list[float]]]
+
+
+def fit_stages(
+    model: keras.Model,
+    stages: Sequence[Stage] | Callable[[Histories], Iterable[Stage]],
+    train: Any,
+    valid: Any = None,
+    *,
+    task: Task,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    folder: str | pathlib.Path | None = None,
+    jit_compile: bool | None = None,
+    steps_per_execution: int = 1,
+    expected: Sequence[Stage] | None = None,
+    verbose: int | str = "auto",
+) -> Histories:
+    """Runs each stage in order.
+
+    If all frozen layers of a stage are towers, these run once over the data, and the
+    rest of the model trains on their outputs, random augmentation of that one pass
+    included. The outputs are in a temporary file, one float for every step and channel
+    of every row. This excludes towers of padded sequences, since these have a mask.
+
+    Args:
+        model: A functional `keras.Model` with the output `task.name`; for unimodal
+            stages with a tower for each input, see `mbm_keras.inputs.tower_name`.
+        stages: The stages, in order. If a stage depends on the stages before it, a
+            generator function: it is called with the histories by stage name, to
+            which each stage is added when it ends.
+        train: A batched `tf.data.Dataset` of `(inputs, targets)`, both by name; or a
+            function that makes one, such as
+            `functools.partial(samples.batches, 64, shuffle=True)`. It is called with
+            `inputs`, the keys of the inputs that a stage needs or None for all, and
+            `epoch`, the first epoch to make: then an interrupted run ends with the same
+            weights, bit for bit, as one that was not interrupted.
+        valid: The same for validation; None to train without early stopping.
+        task: The task; it gives the loss, the metrics and the heads of unimodal stages.
+        callbacks: As for `fit`, in every stage.
+        folder: Folder for checkpoints: an interrupted run continues at its stage and
+            epoch. None to keep none.
+        jit_compile: As for `compile`. None for False on TensorFlow, where compiling
+            takes tens of seconds, which only long training of recurrent layers saves
+            again on a CPU; and for True on other backends, since JAX would run a step
+            operation by operation.
+        steps_per_execution: As for `compile`.
+        expected: The stages that a generator function will probably make, from which
+            the progress line takes their number and epochs. None for `stages`.
+        verbose: 0 for silence, 1 for one progress line that is redrawn, 2 for one line
+            per epoch; "auto" for 1 on a terminal and in a notebook, else 2.
+
+    Returns:
+        The history of each stage by its name: lists by name of the value, one value
+        per epoch.
+
+    Raises:
+        ValueError: If the model has no output of the task, a stage names a layer or an
+            input that the model does not have, two stages have the same name, or the
+            number of batches is not known.
+        OSError: If the temporary folder has no room for the outputs of frozen towers.
+    """
+    _check_output(model, task)
+    if not callable(stages):
+        _check_stages(model, stages)
+        expected = stages if expected is None else expected
+    histories, stage = {}, None
+    with contextlib.ExitStack() as stack:
+        metric = next((metric.name for metric in task.metrics()), None)
+        progress = Progress(display_for(verbose), expected or (), metric)
+        stack.enter_context(progress)
+        if folder is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+        sequence = stages(histories) if callable(stages) else stages
+        for number, stage in enumerate(sequence):
+            if callable(stages):
+                _check_stages(model, [stage], histories)
+            histories[stage.name] = _fit_stage(
+                model,
+                stage,
+                train,
+                valid,
+                task=task,
+                callbacks=callbacks,
+                folder=pathlib.Path(folder) / _folder_name(number, stage),
+                options=dict(
+                    jit_compile=default_jit() if jit_compile is None else jit_compile,
+                    steps_per_execution=steps_per_execution,
+                ),
+                progress=progress,
+            )
+    if stage is not None:
+        _freeze(model, stage)  # a unimodal stage compiles another model
+    return histories
+
+
+def default_jit() -> bool:
+    """Whether a model is compiled with XLA if the caller does not say."""
+    return keras.backend.backend() != "tensorflow"
+
+
+def _fit_stage(
+    model, stage, train, valid, *, task, callbacks, folder, options, progress
+):
+    """Compiles and fits what a stage trains, and returns its history."""
+    _freeze(model, stage)
+    checkpoint = Checkpoint(
+        folder,
+        monitor="loss" if valid is None else "val_loss",
+        patience=None if valid is None else stage.patience,
+    )
+    progress.begin_stage(stage)
+    part, convert, is_frozen = _part(model, stage, task)
+    # Frozen towers see the first epoch, even if a run continues at a later one.
+    batches = _dataset(train, stage, task, 0 if is_frozen else checkpoint.epoch)
+    part.compile(
+        keras.optimizers.Adam(_schedule(stage, _num_batches(batches))),
+        loss={task.name: task.loss()},
+        weighted_metrics={task.name: task.metrics()},
+        **options,
+    )
+    checkpoint.restore(part)
+    if not checkpoint.done:
+        _build(part, batches.element_spec[1])
+        part.fit(
+            convert(batches, shuffle=True, epoch=checkpoint.epoch),
+            validation_data=(
+                None if valid is None else convert(_dataset(valid, stage, task))
+            ),
+            epochs=stage.epochs,
+            initial_epoch=checkpoint.epoch,
+            shuffle=False,  # the datasets shuffle
+            callbacks=[*callbacks, checkpoint, progress],
+            verbose=0,
+        )
+    progress.end_stage(stage, checkpoint.history, checkpoint.best_epoch)
+    return checkpoint.history
+
+
+def _check_output(model, task):
+    if task.name not in model.output:
+        raise ValueError(
+            f"Expected a model with the output {task.name!r} of the task. Received: "
+            f"model={model.name!r}, outputs={sorted(model.output)}."
+        )
+
+
+def _check_stages(model, stages, before=()):
+    layers = [layer.name for layer in model.layers]
+    towers = towers_of(model)
+    seen = set(before)
+    for stage in stages:
+        unknown = sorted(set(stage.frozen) - set(layers))
+        if unknown:
+            raise ValueError(
+                f"Expected layers of `{model.name}` in `frozen` of stage "
+                f"{stage.name!r}, some of {layers}. Received: {unknown}."
+            )
+        if stage.unimodal is not None and stage.unimodal not in towers:
+            raise ValueError(
+                f"Expected an input of `{model.name}` with a tower in `unimodal` of "
+                f"stage {stage.name!r}, one of {list(towers)}. "
+                f"Received: {stage.unimodal!r}."
+            )
+        if stage.name in seen:
+            raise ValueError(
+                "Expected a different name for each stage. "
+                f"Received: {stage.name!r} twice."
+            )
+        seen.add(stage.name)
+
+
+def _freeze(model, stage):
+    for layer in model.layers:
+        layer.trainable = layer.name not in stage.frozen
+
+
+def _folder_name(number, stage):
+    return f"{number}-{re.sub('[^0-9A-Za-z]+', '-', stage.name).strip('-')}"
+
+
+def _dataset(data, stage, task, epoch=0):
+    """The dataset of a stage, with what the model needs only while it trains."""
+    if callable(data):
+        inputs = None if stage.unimodal is None else (stage.unimodal,)
+        data = data(inputs=inputs, epoch=epoch)
+    return data.map(task.feed)
+
+
+def _num_batches(batches):
+    number = int(batches.cardinality())
+    if number < 1:
+        raise ValueError(
+            "Expected training data with a known number of batches, since the learning "
+            "rate depends on it: apply `tf.data.experimental.assert_cardinality`. "
+            f"Received: cardinality={number} (-1 is infinite, -2 is unknown)."
+        )
+    return number
+
+
+def _schedule(stage, num_batches):
+    """From 0 to the peak within an epoch, then down along half a cosine."""
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=max(1, (stage.epochs - 1) * num_batches),
+        alpha=0.02,
+        warmup_target=stage.learning_rate,
+        warmup_steps=num_batches,
+    )
+
+
+def _build(part, targets):
+    """Makes the variables of optimizer and metrics before the first step.
+
+    A TensorFlow function that makes variables is traced twice, which takes seconds.
+    """
+    part.optimizer.build(part.trainable_variables)
+    zeros = [_zeros(targets, part.output), _zeros(part.output, targets)]
+    part.compute_metrics(None, *zeros)
+    part.reset_metrics()
+
+
+def _zeros(tensors, others):
+    """One row of zeros for each. An open length is that of the other tensor, or 1."""
+    rows = {}
+    for name, tensor in tensors.items():
+        other = others[name].shape if name in others else ()
+        sizes = itertools.zip_longest(tensor.shape[1:], other[1 : len(tensor.shape)])
+        shape = [1, *(size or known or 1 for size, known in sizes)]
+        rows[name] = np.zeros(shape, keras.backend.standardize_dtype(tensor.dtype))
+    return rows
+
+
+def _part(model, stage, task):
+    """The model that a stage trains, and how batches are converted for it.
+
+    Returns:
+        A model; a function from the batches of the whole model to its batches, with
+        `shuffle` and `epoch` for those that it orders itself; and whether it computes
+        the outputs of frozen towers once.
+    """
+    if stage.unimodal is not None:
+        part = unimodal_model(model, stage.unimodal, task)
+        select = select_unimodal(model, stage.unimodal, task)
+        return part, lambda batches, **_: batches.map(select), False
+    if can_precompute(model, stage.frozen):
+        part = without_towers(model, stage.frozen)
+        return part, functools.partial(FrozenTowerOutputs, model, stage.frozen), True
+    return model, lambda batches, **_: batches, False

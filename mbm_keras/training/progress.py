@@ -1,0 +1,345 @@
+"""How far a training of several stages is, for people: a line, or a line per epoch."""
+
+import math
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import Protocol
+from typing import TextIO
+
+import keras
+
+from mbm_keras.training.stages import Stage
+
+_SECONDS = 0.2  # between two drawings of the line
+
+
+class Display(Protocol):
+    """Where progress is shown."""
+
+    def update(self, head: str, share: float, tails: Sequence[str]) -> None:
+        """Shows how far an epoch is.
+
+        Args:
+            head: The stage and the epoch.
+            share: The share of the epoch that is done, in [0, 1].
+            tails: Values and time left, from the longest text to the shortest.
+        """
+        ...
+
+    def end_epoch(self, text: str) -> None:
+        """Shows the values of an epoch."""
+        ...
+
+    def end_stage(self, text: str) -> None:
+        """Shows the result of a stage."""
+        ...
+
+    def close(self) -> None:
+        """Leaves the output as the next text expects it."""
+        ...
+
+
+class Progress(keras.callbacks.Callback):
+    """Shows the stage, the epoch, loss and metric, and the time left over all stages.
+
+        fusion 2 of 5, epoch 3/10  ━─  loss 0.41 (0.49)  accuracy 0.87 (0.85)  1:32 left
+
+    In parentheses are the values of validation after the epoch before. The time left
+    assumes that every epoch to come takes as long as an epoch of the current stage, and
+    that no stage stops early.
+
+    Args:
+        display: Where to show it.
+        stages: The stages that will run, as far as they are known.
+        metric: Name of the metric to show next to the loss; None for the loss alone.
+    """
+
+    async_safe = True  # Keras need not wait for the values of every step
+
+    def __init__(
+        self,
+        display: Display,
+        stages: Sequence[Stage] = (),
+        metric: str | None = None,
+    ):
+        super().__init__()
+        self.display = display
+        self.stages = list(stages)
+        self._names = ["loss"] if metric is None else ["loss", metric]
+        self._number = 0  # of the current stage, from 1
+        self._stage: Stage | None = None
+        self._epoch = 0
+        self._first = 0.0  # epochs before the time counts
+        self._start = self._drawn = self._began = 0.0
+        self._trains = False
+        self._logs: Mapping[str, Any] = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.display.close()
+
+    def begin_stage(self, stage: Stage) -> None:
+        """Says that a stage begins; the data and the first step are still to come."""
+        self._stage, self._logs, self._trains = stage, {}, False
+        self._number += 1
+        self._began = time.monotonic()
+        self.display.update(self._title(), 0.0, ["preparing"])
+
+    def end_stage(
+        self, stage: Stage, history: Mapping[str, Sequence[float]], best_epoch: int
+    ) -> None:
+        """Says that a stage has ended, and with which values.
+
+        Args:
+            stage: The stage.
+            history: Its history.
+            best_epoch: Number of the epoch whose weights the model has, from 1.
+        """
+        epochs = max((len(values) for values in history.values()), default=0)
+        text = f"{self._title()}, {epochs} {'epoch' if epochs == 1 else 'epochs'}"
+        text += "" if self._trains else " in an earlier run"
+        if best_epoch:
+            best = {name: values[best_epoch - 1] for name, values in history.items()}
+            text += f", best is {best_epoch}  {self._values(best)}"
+        seconds = time.monotonic() - self._began
+        self.display.end_stage(f"{text}  {_clock(seconds)}")
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._start, self._drawn, self._trains = 0.0, 0.0, True
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
+        if not self._start:
+            self._first = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        # The first step of a stage traces and compiles: time counts from the second.
+        now = time.monotonic()
+        if not self._start and (batch or self._epoch > self._first):
+            self._start = now
+            self._first += batch / self._num_steps()
+        if now - self._drawn >= _SECONDS:
+            self._drawn = now
+            share = batch / self._num_steps()
+            self.display.update(self._head(), share, self._tails(share))
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._logs = {**self._logs, **(logs or {})}  # validation is of the last epoch
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._logs = dict(logs or {})
+        tails = self._tails(1.0)
+        self.display.update(self._head(), 1.0, tails)
+        self.display.end_epoch(f"{self._head()}  {tails[0]}")
+
+    def _title(self):
+        total = max(self._number, len(self.stages))
+        return f"{self._stage.name} {self._number} of {total}"
+
+    def _head(self):
+        return f"{self._title()}, epoch {self._epoch + 1}/{self._stage.epochs}"
+
+    def _num_steps(self):
+        return self.params.get("steps") or math.inf
+
+    def _values(self, logs, has_valid=True):
+        """Loss and metric, with those of validation in parentheses."""
+        texts = []
+        for name in self._names:
+            if name in logs:
+                valid = logs.get(f"val_{name}") if has_valid else None
+                texts.append(f"{name} {logs[name]:.3g}")
+                texts[-1] += "" if valid is None else f" ({valid:.3g})"
+        return "  ".join(texts)
+
+    def _tails(self, share):
+        """Values, and the time left after a share of the epoch, long and short."""
+        left = self._seconds_left(share)
+        clock = "" if left is None else f"{_clock(left)} left"
+        values = [self._values(self._logs, has_valid) for has_valid in (True, False)]
+        return ["  ".join(filter(None, (text, clock))) for text in values]
+
+    def _seconds_left(self, share):
+        done = self._epoch + share - self._first
+        if not self._start or done <= 0:
+            return None
+        epochs = self._stage.epochs - self._epoch - share
+        epochs += sum(stage.epochs for stage in self.stages[self._number :])
+        return epochs * (time.monotonic() - self._start) / done
+
+
+def display_for(verbose: int | str) -> Display:
+    """The display that `verbose` of `fit_stages` asks for.
+
+    Args:
+        verbose: 0, 1, 2 or "auto", see `fit_stages`.
+
+    Raises:
+        ValueError: If `verbose` is something else.
+    """
+    if verbose not in ("auto", 0, 1, 2):
+        raise ValueError(
+            f"Expected verbose of 0, 1, 2 or 'auto'. Received: {verbose!r}."
+        )
+    if verbose == 0:
+        return Silence()
+    if verbose in ("auto", 1) and in_notebook():
+        return NotebookLine()
+    if verbose == 1 or (verbose == "auto" and sys.stderr.isatty()):
+        return TerminalLine(sys.stderr)
+    return PlainLines(sys.stderr)
+
+
+class Silence:
+    """Shows nothing."""
+
+    def update(self, head: str, share: float, tails: Sequence[str]) -> None:
+        pass
+
+    def end_epoch(self, text: str) -> None:
+        pass
+
+    def end_stage(self, text: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class PlainLines:
+    """A line per epoch and per stage, for files and pipes.
+
+    Args:
+        stream: Where to write.
+    """
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
+
+    def update(self, head: str, share: float, tails: Sequence[str]) -> None:
+        pass
+
+    def end_epoch(self, text: str) -> None:
+        self.end_stage(text)
+
+    def end_stage(self, text: str) -> None:
+        self.stream.write(f"{text}\n")
+        self.stream.flush()
+
+    def close(self) -> None:
+        pass
+
+
+class TerminalLine:
+    """One line that is redrawn, and a line for each stage that has ended.
+
+    Args:
+        stream: A terminal.
+    """
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
+        self._length = 0
+
+    def update(self, head: str, share: float, tails: Sequence[str]) -> None:
+        width = shutil.get_terminal_size().columns - 1
+        self._write(bar_line(head, share, tails, width, self._has_unicode()))
+
+    def end_epoch(self, text: str) -> None:
+        pass
+
+    def end_stage(self, text: str) -> None:
+        self._write(text)
+        self.close()
+
+    def close(self) -> None:
+        if self._length:
+            self.stream.write("\n")
+            self.stream.flush()
+        self._length = 0
+
+    def _write(self, text):
+        self.stream.write(f"\r{text.ljust(self._length)}")
+        self.stream.flush()
+        self._length = len(text)
+
+    def _has_unicode(self):
+        return "utf" in (self.stream.encoding or "").lower()
+
+
+class NotebookLine:
+    """The same in the output of a notebook's cell."""
+
+    def __init__(self):
+        self._ended: list[str] = []
+        self._handle = None
+
+    def update(self, head: str, share: float, tails: Sequence[str]) -> None:
+        self._show(bar_line(head, share, tails, 110))
+
+    def end_epoch(self, text: str) -> None:
+        pass
+
+    def end_stage(self, text: str) -> None:
+        self._ended.append(text)
+        self._show()
+
+    def close(self) -> None:
+        pass
+
+    def _show(self, *line):
+        import IPython.display
+
+        data = {"text/plain": "\n".join([*self._ended, *line])}
+        if self._handle is None:
+            self._handle = IPython.display.display(data, raw=True, display_id=True)
+        else:
+            self._handle.update(data, raw=True)
+
+
+def bar_line(
+    head: str,
+    share: float,
+    tails: Sequence[str],
+    width: int,
+    has_unicode: bool = True,
+) -> str:
+    """Two texts with a bar between them, which takes the room that they leave.
+
+    Args:
+        head: Text on the left.
+        share: How much of the bar is full, in [0, 1].
+        tails: Text on the right: the first of these that leaves room.
+        width: Number of characters.
+        has_unicode: False to draw the bar with ASCII characters.
+
+    Returns:
+        One line; without the bar if there is no room for it.
+    """
+    done, rest = "━─" if has_unicode else "=-"
+    for tail in tails:
+        room = min(24, width - len(head) - len(tail) - 4)
+        if room >= 6:
+            full = round(share * room)
+            return f"{head}  {done * full}{rest * (room - full)}  {tail}"
+    lines = [f"{head}  {tail}" for tail in tails]
+    return next((line for line in lines if len(line) <= width), lines[-1][:width])
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and "IPKernelApp" in shell.config
+
+
+def _clock(seconds):
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

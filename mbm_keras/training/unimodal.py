@@ -1,0 +1,81 @@
+"""One tower on its own: the model that a unimodal stage trains, and its batches."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import layers
+from keras import ops
+
+from mbm_keras.inputs import PRESENT
+from mbm_keras.inputs import has_index
+from mbm_keras.inputs import index_name
+from mbm_keras.inputs import input_keys
+from mbm_keras.inputs import keys
+from mbm_keras.inputs import tower_name
+from mbm_keras.inputs import towers_of
+from mbm_keras.tasks import Task
+
+
+def unimodal_model(model: keras.Model, key: str, task: Task) -> keras.Model:
+    """A model of one tower and a new head. It shares the weights of the tower.
+
+    Args:
+        model: A model in which the input `key` has a tower.
+        key: Key of the input.
+        task: The task; it gives the head.
+
+    Returns:
+        A functional `keras.Model`.
+        Inputs: that of the tower, by its key; if the model takes unique values also
+            `index_name(key)` `(batch,)` int32.
+        Output, by the name of the task: what `task.head` gives.
+    """
+    tower = towers_of(model)[key]
+    (inner,) = tower.inputs
+    inputs = [keras.Input(inner.shape[1:], dtype=inner.dtype, name=key)]
+    x = tower(inputs[0])  # (batch, width) or (batch, n, width)
+    if len(x.shape) == 3:
+        x = layers.GlobalAveragePooling1D()(x)  # (batch, width)
+    if has_index(model, key):
+        # The tower sees each unique value once, the head sees every row.
+        inputs.append(keras.Input((), dtype="int32", name=index_name(key)))
+        x = ops.take(x, inputs[1], axis=0)  # from (unique, width) to (batch, width)
+
+    taken = (key, tower_name(key), index_name(key))
+    name = keys([task.name], taken, kind="output")[task.name]
+    output = task.head(x, name=name)
+    return keras.Model(inputs, {task.name: output}, name=f"{key}_unimodal")
+
+
+def select_unimodal(model: keras.Model, key: str, task: Task) -> Callable[..., Any]:
+    """A function that takes one input out of a batch, for `tf.data.Dataset.map`.
+
+    Args:
+        model: The model with all inputs.
+        key: Key of the input.
+        task: The task.
+
+    Returns:
+        A function of inputs and targets, both by name. It returns the inputs of
+        `unimodal_model`, the targets and, if the batch has presence, weights by output
+        `(batch,)` bool: rows without the input do not contribute to the loss.
+    """
+    wanted = [key, index_name(key)] if has_index(model, key) else [key]
+    names = input_keys(model)
+    column = names.index(key)
+
+    def select(inputs, targets):
+        selected = {name: inputs[name] for name in wanted}
+        if PRESENT not in inputs:
+            return selected, targets
+        # No `keras.ops` in this function: tf.data calls it on every backend.
+        present = inputs[PRESENT]
+        if present.shape[-1] != len(names):
+            raise ValueError(
+                f"Expected `{PRESENT}` with a column for each input {names}. "
+                f"Received: {PRESENT} of shape {tuple(present.shape)}."
+            )
+        return selected, targets, {task.name: present[:, column]}
+
+    return select
