@@ -64,7 +64,12 @@ def toy_data(keys=("image", "table"), rows=32, name=TASK.name):
 
 
 def small_late_fusion(modalities=("vector", "vector", "vector"), **arguments):
-    """`late_fusion` of an image, audio and table, by default three vectors."""
+    """`late_fusion` of an image, audio and table, by default three vectors.
+
+    Args:
+        modalities: `"vector"` or `"image"`, for each input.
+        arguments: Other arguments of `late_fusion.build`.
+    """
     keras.utils.set_random_seed(0)
     sizes = {"vector": dict(size=4), "image": dict(size=16)}
     inputs = [
@@ -73,8 +78,8 @@ def small_late_fusion(modalities=("vector", "vector", "vector"), **arguments):
     ]
     vector = functools.partial(vector_mlp.build, depth=1, dropout=0.0)
     return late_fusion.build(
-        features=inputs,
-        num_outputs=THREE.size,
+        inputs=inputs,
+        task=THREE,
         towers={spec.name: vector for spec in inputs if spec.modality == "vector"},
         width=8,
         dropout=0.0,

@@ -44,7 +44,7 @@ class AdaptiveGradientModulation(keras.callbacks.Callback):
 
     Raises:
         ValueError: When training begins, if the model was not built with
-            `modulated=True`, or has no input `present`.
+            `balance=Balance()`, or has no input `present`.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class AdaptiveGradientModulation(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         keys = input_keys(self.model)
-        self._gradients = GradientScales(self.model, keys, "modulated=True")
+        self._gradients = GradientScales(self.model, keys, "balance=Balance()")
         names = [x.name for x in self.model.inputs]
         if PRESENT not in names:
             raise ValueError(

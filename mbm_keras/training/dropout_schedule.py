@@ -36,7 +36,7 @@ class ModalityDropoutSchedule(keras.callbacks.Callback):
         if self.layer not in names:
             raise ValueError(
                 f"Expected a layer {self.layer!r} in `{self.model.name}`: build it "
-                f"with `modality_dropout=`. Received: layers={names}."
+                f"with `absence=Absence(dropout=...)`. Received: layers={names}."
             )
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

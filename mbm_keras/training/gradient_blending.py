@@ -94,7 +94,7 @@ def fit_blended(
 
     Args:
         model: A model with an output for each input and one for all, such as
-            `late_fusion.build(unimodal_heads=True)`.
+            `late_fusion.build(balance=Balance(unimodal_heads=True))`.
         train: A `tf.data.Dataset` of `(inputs, targets)`, both by name, with `present`
             among the inputs; its number of batches must be known.
         valid: The same for validation.
@@ -117,7 +117,7 @@ def fit_blended(
     if every < 2 or len(outputs) < 2:
         raise ValueError(
             "Expected `every` of 2 or more, since weights are computed between two "
-            "checkpoints, and a model built with `unimodal_heads=True`. "
+            "checkpoints, and a model built with `Balance(unimodal_heads=True)`. "
             f"Received: every={every}, outputs={sorted(outputs)}."
         )
     train = for_unimodal_heads(model, train, task=task)

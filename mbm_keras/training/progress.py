@@ -46,7 +46,7 @@ class Display(Protocol):
 class Progress(keras.callbacks.Callback):
     """Shows the stage, the epoch, loss and metric, and the time left over all stages.
 
-        fusion 2 of 5, epoch 3/10  ━━──  loss 0.41 (0.49)  accuracy 0.87  1:32 left
+        fusion 2 of 5, epoch 3/10  ━─  loss 0.41 (0.49)  accuracy 0.87 (0.85)  1:32 left
 
     In parentheses are the values of validation after the epoch before. The time left
     assumes that every epoch to come takes as long as an epoch of the current stage, and

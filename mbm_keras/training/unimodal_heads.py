@@ -16,7 +16,7 @@ from mbm_keras.training.gradient_scales import GradientScales
 
 
 def for_unimodal_heads(model: keras.Model, batches: Any, *, task: Task) -> Any:
-    """Adds targets and weights for a model that was built with `unimodal_heads=True`.
+    """Adds targets and weights for a model with `Balance(unimodal_heads=True)`.
 
     The head of a tower learns only from the rows that have its input.
 
@@ -89,7 +89,8 @@ class GradientModulation(keras.callbacks.Callback):
 
     Raises:
         ValueError: When training begins, if the model was not built with
-            `unimodal_heads=True`; after the first step, if a head has no such metric.
+            `Balance(unimodal_heads=True)`; after the first step, if a head has no such
+            metric.
     """
 
     def __init__(self, *, task: Task, alpha: float = 0.5, metric: str = "probability"):
@@ -102,7 +103,9 @@ class GradientModulation(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._keys = input_keys(self.model)
-        self._gradients = GradientScales(self.model, self._keys, "unimodal_heads=True")
+        self._gradients = GradientScales(
+            self.model, self._keys, "balance=Balance(unimodal_heads=True)"
+        )
 
     def on_train_batch_end(
         self, batch: int, logs: Mapping[str, Any] | None = None

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from mbm_keras.models.late_fusion import Balance
 from mbm_keras.training import AdaptiveGradientModulation
 from tests.helpers import numpy
 from tests.toys import KEYS
@@ -15,7 +16,7 @@ from tests.toys import small_late_fusion
 
 
 def test_scores_are_those_of_shapley_values():
-    model = small_late_fusion(modulated=True)
+    model = small_late_fusion(balance=Balance())
     x, y = small_batch(model)
     labels = y[THREE.name]
     agm = AdaptiveGradientModulation([(x, y)], task=THREE)
@@ -57,7 +58,7 @@ def test_scales_are_those_of_a_worked_example():
 @pytest.fixture(scope="module")
 def training():
     """A model that was trained, and the scales after each step."""
-    model = small_late_fusion(modulated=True)
+    model = small_late_fusion(balance=Balance())
     x, y = small_batch(model)
     seen = []
 
@@ -87,8 +88,8 @@ def test_scales_are_one_after_the_training(training):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (dict(), r"`modulated=True`.*\['image', 'audio', 'table'\]"),
-        (dict(modulated=True, presence=False), "`presence=True`"),
+        (dict(), r"`balance=Balance\(\)`.*\['image', 'audio', 'table'\]"),
+        (dict(balance=Balance(), presence=False), "`presence=True`"),
     ],
 )
 def test_a_model_built_without_is_an_error(arguments, message):

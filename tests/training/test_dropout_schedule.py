@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mbm_keras.layers import ModalityDropout
+from mbm_keras.models.late_fusion import Absence
 from mbm_keras.training import ModalityDropoutSchedule
 from tests.helpers import numpy
 from tests.toys import THREE
@@ -28,13 +29,13 @@ def test_rates_follow_the_schedule():
             rates.append(numpy(layer.rates).tolist())
 
     schedule = ModalityDropoutSchedule(lambda epoch: [0.5, 0.1, 0.0] if epoch else 0.2)
-    fit([schedule, Look()], epochs=2, modality_dropout=0.0)
+    fit([schedule, Look()], epochs=2, absence=Absence(dropout=0.0))
     np.testing.assert_allclose(rates, [[0.2] * 3, [0.5, 0.1, 0.0]])
 
 
 def test_a_wrong_rate_is_an_error_with_its_epoch():
     with pytest.raises(ValueError, match="1.5 for epoch 0"):
-        fit([ModalityDropoutSchedule(lambda epoch: 1.5)], modality_dropout=0.0)
+        fit([ModalityDropoutSchedule(lambda epoch: 1.5)], absence=Absence(dropout=0.0))
 
 
 def test_a_model_without_the_layer_is_an_error():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mbm_keras.models.late_fusion import Balance
 from mbm_keras.training import blending_weights
 from mbm_keras.training import fit_blended
 from tests.toys import THREE
@@ -49,7 +50,7 @@ def test_a_history_without_the_checkpoints_is_an_error(history, epochs):
 
 @pytest.mark.slow
 def test_weights_are_computed_anew_while_it_trains():
-    model = small_late_fusion(unimodal_heads=True)
+    model = small_late_fusion(balance=Balance(unimodal_heads=True))
     x, y = small_batch(model, rows=24)
     x["table"][:, 0] = y[THREE.name]  # only the table says the label
     data = tf.data.Dataset.from_tensor_slices((x, y)).batch(12)
@@ -65,10 +66,13 @@ def test_weights_are_computed_anew_while_it_trains():
 
 
 @pytest.mark.parametrize(
-    "heads, every, message",
-    [(True, 1, "every=1"), (False, 2, r"outputs=\['label'\]")],
+    "balance, every, message",
+    [
+        (Balance(unimodal_heads=True), 1, "every=1"),
+        (Balance(), 2, r"outputs=\['label'\]"),
+    ],
 )
-def test_one_checkpoint_or_one_output_is_an_error(heads, every, message):
-    model = small_late_fusion(unimodal_heads=heads)
+def test_one_checkpoint_or_one_output_is_an_error(balance, every, message):
+    model = small_late_fusion(balance=balance)
     with pytest.raises(ValueError, match=message):
         fit_blended(model, [], [], task=THREE, optimizer="adam", epochs=2, every=every)

@@ -70,7 +70,7 @@ stages = [
 ]
 fit_stages(
     model, stages, batches, source.batches(32),
-    task=Classification(3), folder=folder, callbacks=[Killed()], verbose=0,
+    task=task, folder=folder, callbacks=[Killed()], verbose=0,
 )
 np.savez(f"{folder}/end.npz", *model.get_weights())
 """

@@ -24,7 +24,7 @@ features = Features(
 )
 features.adapt({"instruction": [x["instruction"].numpy() for x, _ in raw["train"]]})
 label = Label([str(i) for i in range(10)])
-task = Classification(10, name="answer")
+task = Classification(10, "answer")
 
 def batches(split):
     target = lambda y: {"answer": tf.strings.to_number(y["answer"], tf.int32)}
@@ -39,12 +39,10 @@ stages = [
     Stage("fusion", 1, frozen=("digit_tower", "tone_tower")),
     Stage("finetune", 2),
 ]
-histories = fit_stages(
-    model, stages, train, valid, task=task, verbose=0
-)
+histories = fit_stages(model, stages, train, valid, task=task, verbose=0)
 assert model.jit_compile  # without it, JAX runs operation by operation
-losses = histories["finetune"]["loss"]
-assert losses[1] < losses[0], losses
+first, last = histories["finetune"]["loss"]
+assert last < first, (first, last)
 table = evaluation.subsets(model, valid, task=task)
 assert len(table) == 7
 """

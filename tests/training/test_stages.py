@@ -4,8 +4,6 @@ from mbm_keras.training import Stage
 from mbm_keras.training import standard_stages
 from tests.toys import toy_model
 
-TASK = Classification(2)
-
 
 def test_towers_then_fusion_then_everything():
     stages = standard_stages(toy_model(), unimodal=1, fusion=2, finetune=3)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mbm_keras.inputs import unimodal_output_name
+from mbm_keras.models.late_fusion import Balance
 from mbm_keras.training import GradientModulation
 from mbm_keras.training import TrueClassProbability
 from mbm_keras.training import for_unimodal_heads
@@ -17,7 +18,7 @@ from tests.toys import small_late_fusion
 
 
 def model_and_batch(rows=12):
-    model = small_late_fusion(unimodal_heads=True)
+    model = small_late_fusion(balance=Balance(unimodal_heads=True))
     x, y = small_batch(model, rows)
     x["present"] = np.random.default_rng(1).random((rows, 3)) < 0.7
     x["present"][:, 2] = True
