@@ -44,12 +44,12 @@ class Waveform(tf.Module):
             )
         self.array = tf.TensorSpec((self.samples,), tf.float32)
 
-    def decode(self, batch):
+    def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """WAV files to `(batch, samples)` float32; and which were decoded."""
         waves, _, decoded = decode_wavs(batch, self.sample_rate, self.seconds)
         return waves, decoded
 
-    def explain(self, value) -> str:
+    def explain(self, value: bytes) -> str:
         """Why a WAV file cannot be decoded."""
         return explain(
             lambda x: decode_to_window(x, self.sample_rate, self.seconds), value
@@ -126,7 +126,7 @@ class LogMel(tf.Module):
         )
         self.array = tf.TensorSpec((self.frames, num_mel_bins), tf.float32)
 
-    def decode(self, batch):
+    def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """WAV files to `(batch, frames, num_mel_bins)`; and which were decoded."""
         waves, lengths, decoded = decode_wavs(batch, self.sample_rate, self.seconds)
         log_mel = _in_chunks(self._transform, waves, self.array.shape)
@@ -142,7 +142,7 @@ class LogMel(tf.Module):
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
         return tf.math.log(power @ self.mel + 1e-6)  # (batch, frames, num_mel_bins)
 
-    def explain(self, value) -> str:
+    def explain(self, value: bytes) -> str:
         """Why a WAV file cannot be decoded."""
         return explain(
             lambda x: decode_to_window(x, self.sample_rate, self.seconds), value

@@ -23,7 +23,7 @@ class CaptionIds(WordIds):
 
     Args:
         sequence_length: Length of the output, the end included. None until `adapt`
-            has seen the longest text, `longest` words at most.
+            has measured the longest text, `longest` words at most.
         vocabulary: Words, most frequent first. Word `i` gets id `i + 3`. None until
             `adapt` has counted them.
         max_words: The most words that `adapt` keeps.
@@ -48,14 +48,14 @@ class CaptionIds(WordIds):
         super()._set([END, *vocabulary])
         self.vocabulary = list(vocabulary)
 
-    def decode(self, batch):
+    def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """Strings to `(batch, sequence_length)` int32; and which were decoded."""
         ids = self._look_up(tf.strings.join([standardize(batch), END], " "))
         whole = tf.reduce_any(ids == self.end, axis=1) & (ids[:, 0] != self.end)
         decoded = whole & is_utf_8(batch)
         return tf.where(decoded[:, None], ids, 0), decoded
 
-    def explain(self, value) -> str:
+    def explain(self, value: bytes) -> str:
         """Why a caption cannot be decoded."""
         if self.decode(tf.constant([value]))[1][0]:
             return ""

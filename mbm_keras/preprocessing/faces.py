@@ -48,14 +48,14 @@ class Faces(tf.Module):
         self.max_pixels = max_pixels
         self.array = tf.TensorSpec((speakers, num_frames, size, size, 3), tf.uint8)
 
-    def decode(self, batch):
+    def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """NPY bytes to `(batch, speakers, num_frames, size, size, 3)` uint8.
 
         And which were decoded.
         """
         return decode_each(self._decode_one, batch, self.array)
 
-    def explain(self, value) -> str:
+    def explain(self, value: bytes) -> str:
         """Why the frames cannot be decoded."""
         return explain(self._decode_one, value)
 

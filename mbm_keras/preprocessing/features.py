@@ -76,7 +76,7 @@ class Features(tf.Module):
         chosen = self.keys
         return {chosen[n]: _raw_columns(f) or [n] for n, f in self.by_name.items()}
 
-    def adapt(self, values):
+    def adapt(self, values) -> None:
         """Learns vocabularies and statistics.
 
         Args:

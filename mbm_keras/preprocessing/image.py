@@ -42,7 +42,7 @@ class Pixels(tf.Module):
         self.max_pixels = max_pixels
         self.array = tf.TensorSpec((size, size, 3), tf.uint8)
 
-    def decode(self, batch):
+    def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """Files to `(batch, size, size, 3)` uint8; and which were decoded."""
         is_jpeg = _is_jpeg(batch)
         pixels, decoded = self._decode(self._jpeg, tf.where(is_jpeg, batch, ""))
@@ -62,7 +62,7 @@ class Pixels(tf.Module):
     def _decode(self, read, batch):
         return decode_each(lambda x: self._to_square(read(x)), batch, self.array)
 
-    def explain(self, value) -> str:
+    def explain(self, value: bytes) -> str:
         """Why a file cannot be decoded."""
         read = self._jpeg if _is_jpeg(tf.constant(value)) else self._other
         return explain(lambda x: self._to_square(read(x)), value)

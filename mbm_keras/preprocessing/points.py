@@ -46,11 +46,11 @@ class Points(tf.Module):
         self.stride = stride
         self.array = tf.TensorSpec((num_points, len(fields)), tf.float32)
 
-    def decode(self, batch):
+    def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """Files to `(batch, num_points, fields)` float32; and which were decoded."""
         return decode_each(self._decode_one, batch, self.array)
 
-    def explain(self, value) -> str:
+    def explain(self, value: bytes) -> str:
         """Why a file cannot be decoded."""
         return explain(self._decode_one, value)
 

@@ -89,15 +89,21 @@ class Target(Protocol):
     """Maps values of a table to what a model learns, and outputs to answers.
 
     Attributes:
+        task: Name of the task that learns it, a key of `mbm_keras.tasks.TASKS`.
         output_kind: What the model returns for it: `"logits"` (or numbers), `"ids"` of
             words, or `"waves"`. A served model returns it as `<output>_<output_kind>`.
         labels: The labels in the order of the outputs; empty for a target without.
     """
 
+    task: str
     output_kind: str
 
     @property
     def labels(self) -> Sequence[str]: ...
+
+    def task_arguments(self) -> dict[str, Any]:
+        """Arguments of the task, its name excepted."""
+        ...
 
     def adapt(self, values: Any) -> None:
         """Learns labels or statistics from values of the training split.

@@ -14,57 +14,73 @@ class Sounds:
 
     Args:
         sample_rate: Rate of the samples, in hertz.
-        seconds: Length of the window in training; None until `adapt` has seen the
-            longest sound. Decoding does not need it.
+        seconds: Length of the window in training; None until `adapt` has measured the
+            longest sound. Serving does not need it.
+        num_sounds: Number of sounds in each row; None until `adapt` has counted them.
+            Serving does not need it.
     """
 
+    task = "separation"
     output_kind = "waves"
     labels = ()
 
-    def __init__(self, sample_rate: int, seconds: float | None = None):
+    def __init__(
+        self,
+        sample_rate: int,
+        seconds: float | None = None,
+        num_sounds: int | None = None,
+    ):
         self.sample_rate = sample_rate
         self.seconds = seconds
+        self.num_sounds = num_sounds
+
+    def task_arguments(self) -> dict:
+        """Arguments of the task, its name excepted."""
+        return {"num_sounds": self.num_sounds}
 
     def adapt(self, values) -> None:
-        """Learns the length of the window, where it is not given.
+        """Learns the length of the window and the number of sounds.
 
         Args:
             values: By row, WAV bytes, or a list of them.
 
         Raises:
-            ValueError: If there is no sound.
+            ValueError: If there is no sound, or rows differ in their number of sounds.
         """
-        if self.seconds is not None:
-            return
-        waves = [decode_wav(tf.constant(x)) for value in values for x in _files(value)]
-        seconds = [len(wave) / int(rate) for wave, rate in waves]
-        if not any(seconds):
+        rows = [_files(value) for value in values]
+        waves = [decode_wav(tf.constant(file)) for row in rows for file in row]
+        seconds = max((len(wave) / int(rate) for wave, rate in waves), default=0.0)
+        numbers = {len(row) for row in rows}
+        if seconds == 0 or len(numbers) > 1:
             raise ValueError(
-                "Expected a sound in the training split. Received: "
-                f"{len(seconds)} sounds without samples."
+                "Expected sounds, and as many in each row of the training split. "
+                f"Received: seconds={seconds}, sounds={sorted(numbers)}."
             )
-        self.seconds = max(seconds)
+        self.seconds = self.seconds or seconds
+        self.num_sounds = self.num_sounds or max(numbers)
 
     def encode(self, values) -> np.ndarray:
-        """`(rows, sounds, samples)` float32, NaN where a file cannot be decoded.
+        """`(rows, num_sounds, samples)` float32, NaN where a file is corrupt.
 
         Args:
-            values: By row, WAV bytes, or a list of them, as many in each row.
+            values: By row, WAV bytes, or a list of them.
 
         Raises:
-            ValueError: If there is no length, or rows differ in their number of sounds.
+            ValueError: If the length or the number of sounds is not known, or a row has
+                another number.
         """
         rows = [_files(value) for value in values]
         numbers = {len(row) for row in rows}
-        if self.seconds is None or len(numbers) > 1:
+        if self.seconds is None or not numbers <= {self.num_sounds}:
             raise ValueError(
-                "Expected a length in seconds, and as many sounds in each row. "
-                f"Received: seconds={self.seconds}, sounds={sorted(numbers)}."
+                "Expected seconds, and num_sounds sounds in each row. Received: "
+                f"seconds={self.seconds}, num_sounds={self.num_sounds}, "
+                f"sounds={sorted(numbers)}."
             )
         files = tf.constant([file for row in rows for file in row], tf.string)
         waves, _, decoded = decode_wavs(files, self.sample_rate, self.seconds)
         waves = np.where(decoded[:, None], waves, np.nan).astype("float32")
-        return waves.reshape(len(rows), *numbers or (0,), waves.shape[-1])
+        return waves.reshape(len(rows), self.num_sounds, waves.shape[-1])
 
     def known(self, encoded) -> np.ndarray:
         """`(rows,)` bool: which of the encoded rows have every sound."""
@@ -86,7 +102,11 @@ class Sounds:
 
     def config(self) -> dict:
         """The arguments, with what `adapt` learned."""
-        return {"sample_rate": self.sample_rate, "seconds": self.seconds}
+        return {
+            "sample_rate": self.sample_rate,
+            "seconds": self.seconds,
+            "num_sounds": self.num_sounds,
+        }
 
     @classmethod
     def from_config(cls, config) -> Self:

@@ -22,7 +22,7 @@ class Number(tf.Module):
         super().__init__(name="number")
         self.mean, self.scale = mean, scale
 
-    def adapt(self, values):
+    def adapt(self, values) -> None:
         """Learns mean and scale. NaN is skipped; a constant has scale 1."""
         values = np.asarray(values, "float64")
         values = values[np.isfinite(values)]
@@ -30,7 +30,7 @@ class Number(tf.Module):
             self.mean = float(values.mean())
             self.scale = float(values.std()) or 1.0
 
-    def decode(self, batch):
+    def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """`(batch,)` floats to standardized ones; and which are finite.
 
         The others are zeros.
@@ -56,7 +56,7 @@ class Category(tf.Module):
         super().__init__(name="category")
         self._set(list(vocabulary))
 
-    def adapt(self, values):
+    def adapt(self, values) -> None:
         """Learns the categories. Empty strings are skipped."""
         self._set(sorted({_text(value) for value in values} - {""}))
 
@@ -64,7 +64,7 @@ class Category(tf.Module):
         self.vocabulary = vocabulary
         self.lookup = lookup_table(vocabulary)
 
-    def decode(self, batch):
+    def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """`(batch,)` strings to ids, float32; and which have a category.
 
         0 = absent, 1 = unknown.
@@ -109,12 +109,12 @@ class TableRow(tf.Module):
     def _columns(self):
         return [*self.numbers.items(), *self.categories.items()]
 
-    def adapt(self, values):
+    def adapt(self, values) -> None:
         """Learns every column from a dict of training values by column."""
         for name, column in self._columns():
             column.adapt(values[name])
 
-    def decode(self, batch):
+    def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """Columns `(batch,)` by name to `(batch, values)`; and which rows have any."""
         columns = {name: column.decode(batch[name]) for name, column in self._columns()}
         numbers = [columns[name][0] for name in self.numbers]
@@ -123,7 +123,7 @@ class TableRow(tf.Module):
         row = tf.stack([*numbers, *valid, *ids], axis=1)
         return row, tf.reduce_any([valid for _, valid in columns.values()], axis=0)
 
-    def explain(self, value) -> str:
+    def explain(self, value: bytes) -> str:
         """A row is never corrupt."""
         return ""
 

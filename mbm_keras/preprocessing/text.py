@@ -13,7 +13,7 @@ class WordIds(tf.Module):
 
     Args:
         sequence_length: Length of the output; longer text is cut, shorter is padded.
-            None until `adapt` has seen the longest text, `longest` words at most.
+            None until `adapt` has measured the longest text, `longest` words at most.
         vocabulary: Words, most frequent first. Word `i` gets id `i + 2`. None until
             `adapt` has counted them.
         max_words: The most words that `adapt` keeps.
@@ -39,7 +39,7 @@ class WordIds(tf.Module):
         if vocabulary is not None:
             self._set(list(vocabulary))
 
-    def adapt(self, values):
+    def adapt(self, values) -> None:
         """Learns the words and the length.
 
         Args:
@@ -68,7 +68,7 @@ class WordIds(tf.Module):
         self.lookup = lookup_table(vocabulary)
         self.array = tf.TensorSpec((self.sequence_length,), tf.int32)
 
-    def decode(self, batch):
+    def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """Strings to `(batch, sequence_length)` int32; and which were decoded."""
         ids = self._look_up(standardize(batch))
         valid = is_utf_8(batch)
@@ -80,7 +80,7 @@ class WordIds(tf.Module):
         ids = ids.to_tensor(shape=(None, self.sequence_length))
         return tf.ensure_shape(ids, (None, *self.array.shape))
 
-    def explain(self, value) -> str:
+    def explain(self, value: bytes) -> str:
         """Why a string cannot be decoded."""
         return "" if is_utf_8(tf.constant([value]))[0] else "not valid UTF-8"
 

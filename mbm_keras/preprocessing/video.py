@@ -54,11 +54,11 @@ class Frames(tf.Module):
         self.max_seconds = max_seconds
         self.array = tf.TensorSpec((num_frames, size, size, 3), tf.uint8)
 
-    def decode(self, batch):
+    def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """NPY bytes to `(batch, num_frames, size, size, 3)`; and which were decoded."""
         return decode_each(self._decode_one, batch, self.array)
 
-    def explain(self, value) -> str:
+    def explain(self, value: bytes) -> str:
         """Why a clip cannot be decoded."""
         return explain(self._decode_one, value)
 

@@ -190,9 +190,9 @@ def _decode_any(encoded):
         (start == 0, "data chunk is not in the WAV file"),
         (fmt_size < 16, "WAV file without a whole `fmt ` chunk"),
         ((channels == 0) | (rate == 0), "no channel or no rate"),
-        (rate > _MAX_RATE, _said("more hertz than allowed:", rate)),
-        (size > left, _said("WAV file ends early: bytes", size, left)),
-        (~known, _said("WAV coding is not read: format, bits", tag, bits)),
+        (rate > _MAX_RATE, _message("more hertz than allowed:", rate)),
+        (size > left, _message("WAV file ends early: bytes", size, left)),
+        (~known, _message("WAV coding is not read: format, bits", tag, bits)),
     ]
     is_wrong, why = (tf.stack(part) for part in zip(*wrong, strict=True))
     first = tf.gather(why, tf.argmax(is_wrong))
@@ -211,7 +211,7 @@ def _decode_any(encoded):
         return tf.identity(wave), tf.cast(rate, tf.int32)
 
 
-def _said(words, *numbers):
+def _message(words, *numbers):
     numbers = tf.unstack(tf.strings.as_string(tf.stack(numbers)))
     return tf.strings.join([words, *numbers], " ")
 

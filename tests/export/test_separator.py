@@ -94,7 +94,7 @@ def test_sounds_are_encoded_and_decoded():
     values[1][0] = b"no sound"
     sounds = Sounds(RATE)
     sounds.adapt([values[0]])
-    assert sounds.config() == {"sample_rate": RATE, "seconds": 0.16}
+    assert (sounds.seconds, sounds.num_sounds) == (0.16, 2)
     encoded = sounds.encode(values)
     assert sounds.known(encoded).tolist() == [True, False, True]
     np.testing.assert_allclose(encoded[[0, 2]], waves[[0, 2]], atol=1e-6)
@@ -105,5 +105,7 @@ def test_sounds_are_encoded_and_decoded():
 
 
 def test_sounds_of_no_length_are_not_encoded():
-    with pytest.raises(ValueError, match="a length in seconds"):
+    with pytest.raises(ValueError, match="Expected seconds"):
         Sounds(RATE).encode([b""])
+    with pytest.raises(ValueError, match="sounds=.2."):
+        Sounds(RATE, 0.1, 3).encode([[b"", b""]])
