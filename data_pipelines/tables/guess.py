@@ -5,7 +5,6 @@ import os
 import polars as pl
 
 from data_pipelines.formats import kinds
-from data_pipelines.formats.text import decode_utf8
 from data_pipelines.tables.modality import FILES
 
 _TEXT_NAMES = {
@@ -25,40 +24,30 @@ def guess(values: pl.Series, root: str | os.PathLike | None) -> str:
             if cells cannot name files.
 
     Returns:
-        A key of `MODALITIES`. `"ignore"` for a column with nothing to learn from: an
-        identifier, one value in every row, or bytes of an unknown kind.
+        A key of `MODALITIES`. `"ignore"` for a column with nothing to learn from: one
+        value in every row, an identifier, or bytes of an unknown kind.
     """
     known = _drop_absent(values)
-    if _is_constant(values, known) or _is_identifier(values, known):
+    if _is_constant(values, known):
         return "ignore"
+    kind = _majority(_kinds(known, root))
+    if kind is not None:
+        return "ignore" if root is None else kind
     if known.dtype == pl.Binary:
-        first = known.head(_SAMPLE)  # to find distinct ones would hash whole files
-        kind = _majority([kinds.kind_of(cell[: kinds.HEAD]) for cell in first])
-        if kind is not None:
-            return "ignore" if root is None else kind
-        # TensorFlow gives text as bytes; None where a cell is not valid UTF-8.
-        num_known = len(known)
-        values = decode_utf8(values)
-        known = _drop_absent(values)
-        if len(known) <= num_known / 2:
-            return "ignore"
+        return "ignore"
     if known.dtype in (pl.Categorical, pl.Enum):
         values, known = values.cast(pl.String), known.cast(pl.String)
+    if _is_identifier(values, known):
+        return "ignore"
     if known.dtype.is_numeric():
         return "number"
     if known.dtype == pl.Boolean:
         return "category"
-    if known.dtype != pl.String:
-        return "text"
-    return _guess_strings(values, known, root)
+    return _guess_words(values, known) if known.dtype == pl.String else "text"
 
 
-def _guess_strings(values, known, root):
-    sample = _sample(known)
-    kind = _majority([_file_kind(value, root) for value in sample])
-    if kind is not None:
-        return "ignore" if root is None else kind
-    words = sample.str.count_matches(r"\S+").mean()
+def _guess_words(values, known):
+    words = _sample(known).str.count_matches(r"\S+").mean()
     if values.name.lower() in _TEXT_NAMES or words >= 3:
         return "text"
     if known.n_unique() > max(20, len(values) / 2):
@@ -101,9 +90,18 @@ def _majority(found):
     return next((k for k in FILES if found.count(k) > len(found) / 2), None)
 
 
-def _file_kind(value, root):
+def _kinds(known, root):
+    """Kinds of the files that some cells name or hold, None for other cells."""
+    if known.dtype == pl.Binary:  # to find distinct cells would hash whole files
+        return [kinds.kind_of(cell[: kinds.HEAD]) for cell in known.head(_SAMPLE)]
+    if known.dtype != pl.String:
+        return []
+    return [_kind_of_file(cell, root) for cell in _sample(known)]
+
+
+def _kind_of_file(cell, root):
     """The kind of file that a cell names: by its bytes, else by its suffix."""
-    by_suffix = kinds.kind_of_suffix(os.path.splitext(value)[1])
-    if root is None or (by_suffix is None and (len(value) > 255 or "\n" in value)):
+    by_suffix = kinds.kind_of_suffix(os.path.splitext(cell)[1])
+    if root is None or (by_suffix is None and (len(cell) > 255 or "\n" in cell)):
         return by_suffix
-    return kinds.read_kind(os.path.join(root, value)) or by_suffix
+    return kinds.read_kind(os.path.join(root, cell)) or by_suffix

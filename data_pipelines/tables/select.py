@@ -9,14 +9,13 @@ import polars as pl
 
 from data_pipelines import stores
 from data_pipelines.formats import video
-from data_pipelines.formats.text import decode_utf8
-from data_pipelines.quarantine import Broken
 from data_pipelines.tables import modality
 from data_pipelines.tables import splits
 from data_pipelines.tables.guess import guess
 from data_pipelines.tables.names import unused_name
 from data_pipelines.tables.table import RawTable
 from data_pipelines.tables.table import Table
+from data_pipelines.tables.text import decode_text
 
 _NUM_CLIPS = 8  # clips that are probed for a sound track
 
@@ -54,6 +53,7 @@ def select(
     """
     columns = dict(columns or {})
     modality.check(columns)
+    raw = decode_text(raw)
     if isinstance(raw, Table):
         raw, target, inputs = _keep_choices(raw, target, columns, inputs, split, group)
     sounds = _sound_names(raw.frame.columns)
@@ -68,7 +68,6 @@ def select(
         and (name != group or name in columns)
         and (inputs is None or name in inputs or sounds[name] in inputs)
     }
-    raw = _decode_text(raw, modalities, (target, split, group))
     clips = {
         sounds[name]: name
         for name, held in modalities.items()
@@ -138,29 +137,6 @@ def _find_split_column(frame, named):
         return None
     names = frame["split"].str.strip_chars().str.to_lowercase()
     return "split" if names.is_in(list(splits.NAMES)).all() else None
-
-
-def _decode_text(raw, modalities, roles):
-    """Text that is stored as bytes to strings; a row that is not UTF-8 is broken."""
-    wanted = {name for name in roles if name is not None}
-    wanted |= {
-        name
-        for name, held in modalities.items()
-        if held not in ("ignore", *modality.FILES)
-    }
-    frame, broken = raw.frame, []
-    good = np.ones(len(frame), bool)
-    for name in frame.columns:
-        if name not in wanted or frame[name].dtype != pl.Binary:
-            continue
-        text = decode_utf8(frame[name])
-        invalid = (text.is_null() & frame[name].is_not_null()).to_numpy()
-        frame = frame.with_columns(text)
-        good &= ~invalid
-        for row in raw.rows[invalid].tolist():
-            broken.append(Broken(row, name, "the text is not valid UTF-8"))
-    raw = dataclasses.replace(raw, frame=frame, broken=(*raw.broken, *broken))
-    return raw.take(good) if broken else raw
 
 
 def _add_sounds(raw, modalities, known, clips):

@@ -105,9 +105,10 @@ def units_by_files(frame: pl.DataFrame, columns: Iterable[str]) -> np.ndarray:
 def _ids(values):
     """`(rows,)` int64, equal for equal cells; an absent file is shared by no rows."""
     absent = values.is_null()
-    if values.dtype in (pl.String, pl.Binary):
-        empty = "" if values.dtype == pl.String else b""
-        absent |= (values == empty).fill_null(False)
+    if values.dtype == pl.String:
+        absent |= (values == "").fill_null(False)
+    if values.dtype == pl.Binary:
+        absent |= (values.bin.size() == 0).fill_null(False)
     if isinstance(values.dtype, pl.Struct):  # cells of a store of shards
         values = values.struct.json_encode()
     ids = values.rank("dense").fill_null(0).to_numpy().astype("int64")

@@ -1,24 +1,16 @@
-"""Clips: frames by time, their sound in step, and what is no whole clip."""
+"""Clips: frames by time, sound in step with them, and damaged clips."""
 
 import io
-import pathlib
-import sys
 import tarfile
 
 import numpy as np
-import polars as pl
 import pytest
 import soundfile
 
-from data_pipelines import decode
-from data_pipelines import pack
-from data_pipelines import sources
 from data_pipelines.formats import kinds
 from data_pipelines.formats import video
 from data_pipelines.formats.sound import soundtrack
-from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import Frames
-from mbm_keras.preprocessing import LogMel
 from tests.helpers import CODECS
 from tests.helpers import clip_bytes
 from tests.helpers import image_bytes
@@ -59,13 +51,13 @@ def test_sound_is_in_step_with_the_frames(kind):
     assert abs(seen - 0.48) <= 0.04 and abs(heard - seen) <= 0.04
 
 
-def test_a_picture_that_begins_late_stays_in_step():
+def test_frames_that_start_late_stay_in_step():
     data = clip_bytes("matroska", late=4)
     seen = grays(data, Frames(10, 8))
     np.testing.assert_allclose(seen[4:], 20 + 10 * np.arange(4, 10), atol=3)
 
 
-def test_behind_its_end_a_clip_has_zeros():
+def test_after_its_end_a_clip_has_zeros():
     seen = grays(clip_bytes(seconds=1.0), Frames(8, 8, seconds=2.0))
     assert (seen[:4] > 0).all() and (seen[4:] == 0).all()
     seen = grays(clip_bytes(seconds=2.0), Frames(5, 8, seconds=1.0))
@@ -83,7 +75,7 @@ def test_crops_are_parts_of_the_frames_at_their_times():
     made = video.crops(data, times, [whole, (0.0, 0.5, 0.25, 0.75)], 8)
     assert made.shape == (2, 4, 8, 8, 3) and made.dtype == np.uint8
     frames = np.load(io.BytesIO(video.frames(data, Frames(25, 8))), allow_pickle=False)
-    for each in made:  # one value per frame, and nothing behind the end
+    for each in made:  # one value per frame, and zeros after the end
         np.testing.assert_allclose(each[:3, 4, 4], frames[[2, 7, 24], 4, 4], atol=4)
         assert (each[3] == 0).all()
 
@@ -109,7 +101,7 @@ def test_crops_are_where_the_box_is():
 @pytest.mark.parametrize(
     "box", [(0, 0, 0, 1), (0.5, 0, 0.4, 1), (-0.1, 0, 1, 1), (0, 0, 1, 1.1)]
 )
-def test_boxes_are_in_the_picture(box):
+def test_a_box_outside_the_frame_is_refused(box):
     with pytest.raises(ValueError, match="Received"):
         video.crops(clip_bytes(), [0.1], [box], 8)
 
@@ -120,7 +112,7 @@ def test_a_clip_without_sound_has_none():
 
 
 @pytest.mark.parametrize(
-    "data, said",
+    "data, message",
     [
         (b"no clip", "not a clip in a known format"),
         (image_bytes(), "not a clip in a known format"),
@@ -131,12 +123,12 @@ def test_a_clip_without_sound_has_none():
         (clip_bytes(seconds=4.0)[:9_000], "ends after|cannot be decoded|corrupt"),
     ],
 )
-def test_what_is_no_whole_clip_is_refused(data, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_damaged_clip_is_refused(data, message):
+    with pytest.raises(ValueError, match=message):
         video.frames(data, Frames(20, 8))
 
 
-def test_clips_that_promise_too_much_are_refused_by_their_header():
+def test_a_clip_larger_than_allowed_is_refused_by_its_header():
     data = clip_bytes(seconds=2.0)
     with pytest.raises(ValueError, match="768 a frame, not 700"):
         video.frames(data, Frames(4, 8, max_pixels=700))
@@ -147,75 +139,12 @@ def test_clips_that_promise_too_much_are_refused_by_their_header():
         soundtrack(data, 31_999)
 
 
-def table_of_clips(folder, more=()):
-    """Twelve clips, light and loud or dark and soft, and rows of what is none."""
-    folder.mkdir(exist_ok=True)
-    rows = []
-    for i in range(12):
-        light = i % 2
-        name = f"{i}.{'mp4' if i % 3 else 'avi'}"
-        values = np.full(10, 200 if light else 40) + i
-        made = clip_bytes("mp4" if i % 3 else "avi", values=values, hertz=300 + 99 * i)
-        (folder / name).write_bytes(made)
-        rows.append((name, "light" if light else "dark"))
-    for name, data in more:
-        (folder / name).write_bytes(data)
-        rows.append((name, "dark"))
-    frame = pl.DataFrame(rows, schema=["clip", "answer"], orient="row")
-    frame.write_csv(folder / "rows.csv")
-    return folder / "rows.csv"
-
-
-def test_a_column_of_clips_is_two_inputs(tmp_path):
-    silent = ("silent.avi", clip_bytes(hertz=None))
-    broken = ("broken.mp4", clip_bytes("mp4")[:-400])
-    path = table_of_clips(tmp_path, [silent, broken])
-    rows = sources.open_table(path, target="answer")
-    assert rows.columns == {"clip": "video", "clip_sound": "audio"}
-    features = Features(clip=Frames(4, 8), clip_sound=LogMel(8_000, 1.0, 8))
-    samples, good, wrong = decode(rows, features)
-    assert good.tolist() == [True] * 13 + [False]
-    assert samples.present().tolist() == [[True, True]] * 12 + [[True, False]]
-    assert {(b.row, b.column) for b in wrong} == {(14, "clip"), (14, "clip_sound")}
-    one = sources.open_table(path, target="answer", columns={"clip_sound": "ignore"})
-    assert one.columns == {"clip": "video"}
-    only = sources.open_table(path, target="answer", inputs=["clip_sound"])
-    assert only.columns == {"clip_sound": "audio"}
-
-
-@pytest.mark.parametrize("kind", ["tfrecord", "array_record", "tar"])
-def test_packed_clips_are_stored_once_and_read_as_two_inputs(tmp_path, kind):
-    rows = sources.open_table(table_of_clips(tmp_path / "in"), target="answer")
-    assert pack(rows, tmp_path / "out", kind=kind) == []
-    packed = sources.open_table(tmp_path / "out", target="answer")
-    assert packed.columns == rows.columns
-    features = Features(clip=Frames(4, 8), clip_sound=LogMel(8_000, 1.0, 8))
-    mine, theirs = (decode(t, features)[0] for t in (packed, rows))
-    for name in rows.columns:
-        np.testing.assert_array_equal(mine.values[name], theirs.values[name])
-    if kind == "tar":
-        (shard,) = (tmp_path / "out").glob("*.tar")
-        with tarfile.open(shard) as tar:
-            names = [name for name in tar.getnames() if "clip" in name]
-        assert len(names) == 12
-        assert {pathlib.Path(name).suffix for name in names} == {".avi", ".mp4"}
-
-
-def test_without_pyav_it_is_said_what_to_install(tmp_path, monkeypatch):
-    path = table_of_clips(tmp_path)
-    monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(ValueError, match=r"mbm-keras\[video\].*clip=ignore"):
-        sources.open_table(path, target="answer")
-    rows = sources.open_table(path, target="answer", columns={"clip": "ignore"})
-    assert rows.columns == {}
-
-
 def test_a_real_talking_face(tmp_path, real_data):
     with tarfile.open(real_data / "grid-sample.tar.gz") as tar:
         tar.extractall(tmp_path, filter="data")
     clip = next(tmp_path.rglob("*.mpg")).read_bytes()
-    told = video.probe(clip)
-    assert told["rate"] == 44_100 and abs(told["seconds"] - 3) < 0.05
+    header = video.probe(clip)
+    assert header["rate"] == 44_100 and abs(header["seconds"] - 3) < 0.05
     frames = np.load(io.BytesIO(video.frames(clip, Frames(75, 32))))
     moved = np.abs(np.diff(frames.astype(int), axis=0)).mean(axis=(1, 2, 3))
     assert frames.min() < 30 and frames.max() > 220 and (moved > 0).all()

@@ -1,8 +1,6 @@
-"""Shards: what comes out is what went in, and damage is told row by row."""
+"""Shards: their rows are those of the table, and damage costs one cell."""
 
-import io
 import json
-import tarfile
 
 import numpy as np
 import polars as pl
@@ -10,134 +8,148 @@ import pytest
 import tensorflow as tf
 
 from data_pipelines import Stream
+from data_pipelines import decode
 from data_pipelines import pack
 from data_pipelines import sources
-from data_pipelines import stores
-from data_pipelines.decoding.decode import decode
+from mbm_keras.preprocessing import Features
+from mbm_keras.preprocessing import Pixels
 from tests.helpers import image_bytes
-from tests.helpers import wav_bytes
 from tests.tables import assert_equal_batches
-from tests.tables import make_table
 
 KINDS = ("tfrecord", "array_record", "tar")
-SHARD = 20_000  # bytes; a few shards from what stands below
+SHARD = 20_000  # bytes; the forty rows are a few shards
 
 
-@pytest.fixture
-def made(tmp_path):
-    """Forty rows, some without a part, one with a file that is not there."""
-    folder = tmp_path / "table"
-    folder.mkdir()
-    files = {f"{i}.png": image_bytes(seed=i, size=(20, 20)) for i in range(40)}
-    files |= {f"{i}.wav": wav_bytes(seconds=0.1 + 0.01 * i) for i in range(10)}
-    rows = [
-        (f"hello “{i}”", f"{i}.png", f"{i % 7}.wav" if i % 3 else "", "yes")
-        for i in range(40)
-    ]
-    rows[17] = ("hello", "gone.png", "", "yes")
-    return make_table(folder, rows, files)
-
-
-def read(rows, name):
-    return stores.read_cells(rows.store, name, rows.raw(name))
+def read(table, name):
+    return table.read_cells(name, table.raw(name))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_comes_out_is_what_went_in(made, tmp_path, kind):
-    rows, features, targets = made
-    broken = pack(rows, tmp_path / "out", kind=kind, shard_bytes=SHARD)
-    assert [(b.row, b.column) for b in broken] == [(18, "photo")]
+def test_packed_rows_are_those_of_the_table(one_missing, tmp_path, kind):
+    broken = pack(one_missing, tmp_path / "out", kind=kind, shard_bytes=SHARD)
     packed = sources.open_table(tmp_path / "out", target="y")
-    assert packed.columns == rows.columns
-    kept = rows.take(rows.rows != 18)
+    kept = one_missing.take(one_missing.rows != 18)
+    assert [(item.row, item.column) for item in broken] == [(18, "photo")]
+    assert packed.columns == one_missing.columns
     assert packed.rows.tolist() == kept.rows.tolist()
     assert packed.raw("text").tolist() == kept.raw("text").tolist()
     assert packed.targets() == kept.targets()
     for name in ("photo", "voice"):
         assert read(packed, name) == read(kept, name)
+
+
+def test_a_table_is_split_into_shards_of_about_one_size(one_missing, tmp_path):
+    pack(one_missing, tmp_path / "out", shard_bytes=SHARD)
     schema = json.loads((tmp_path / "out" / "schema.json").read_text())
-    assert len(schema["shards"]) > 2 and schema["rows"] == 39
-    options = dict(shuffle=True, seed=1)
-    stream = Stream(packed, features, targets)
-    mine = stream.batches(8, **options)
-    part = stream.batches(8, inputs=["photo"], **options)
-    for (x, _), (y, _) in zip(part, stream.batches(8, **options), strict=True):
-        np.testing.assert_array_equal(x["present"], y["present"])
-    assert_equal_batches(
-        list(mine), list(decode(kept, features, targets)[0].batches(8, **options))
+    sizes = [shard["bytes"] for shard in schema["shards"]]
+    assert len(sizes) == 6 and max(sizes) < 1.5 * SHARD
+    assert schema["rows"] == sum(shard["rows"] for shard in schema["shards"]) == 39
+
+
+def test_a_stream_of_shards_is_what_decode_gives(tmp_path):
+    images = [image_bytes(seed=i) for i in range(6)]
+    table = sources.open_table({"photo": [*images, None], "y": list("ababab") + ["a"]})
+    pack(table, tmp_path / "out")
+    features = Features(photo=Pixels(8))
+    stream = Stream(sources.open_table(tmp_path / "out"), features, keep_corrupt=True)
+    samples, _, _ = decode(table, features, keep_corrupt=True)
+    mine, theirs = (
+        x.batches(4, shuffle=True, seed=1) for x in (stream.scan(), samples)
     )
+    assert_equal_batches(list(mine), list(theirs))
 
 
-def test_more_shards_than_are_kept_open(made, tmp_path, monkeypatch):
-    rows, _, _ = made
-    pack(rows, tmp_path / "out", shard_bytes=SHARD)
-    packed = sources.open_table(tmp_path / "out", target="y")
-    expected = read(packed, "photo")
+def test_more_shards_than_can_be_open(one_missing, tmp_path, monkeypatch):
+    pack(one_missing, tmp_path / "out", shard_bytes=SHARD)
+    expected = read(sources.open_table(tmp_path / "out", target="y"), "photo")
     monkeypatch.setattr("data_pipelines.stores.spans._MAX_OPEN", 1)
     packed = sources.open_table(tmp_path / "out", target="y")
     assert read(packed, "photo") == expected and len(packed.store._open) == 1
 
 
-def test_stopped_it_goes_on(made, tmp_path, monkeypatch):
-    rows, _, _ = made
-    out, whole = tmp_path / "out", tmp_path / "whole"
-    pack(rows, whole, shard_bytes=SHARD)
+@pytest.fixture
+def interrupted(one_missing, tmp_path):
+    """A folder where packing was interrupted after the third of six shards."""
 
-    def stop(done):
-        if done > 20:
+    def stop(finished):
+        if finished > 20:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pack(rows, out, shard_bytes=SHARD, progress=stop)
-    with pytest.raises(ValueError, match="interrupted"):
-        sources.open_table(out)
-    first = out / "00000-of-00003.tfrecord"
-    first, before = min(out.glob("*.tfrecord")), min(out.glob("*.tfrecord")).stat()
-    broken = pack(rows, out, shard_bytes=SHARD)
-    assert first.stat().st_mtime_ns == before.st_mtime_ns  # it was not written again
-    assert [b.row for b in broken] == [18]
-    names = {path.name for path in out.iterdir()}
-    assert names == {path.name for path in whole.iterdir()}
-    for path in whole.iterdir():
-        assert (out / path.name).read_bytes() == path.read_bytes(), path
+        pack(one_missing, tmp_path / "out", shard_bytes=SHARD, progress=stop)
+    return tmp_path / "out"
 
 
-def test_a_folder_of_something_else_is_refused(made, tmp_path):
+def test_unfinished_shards_are_not_opened(interrupted):
+    with pytest.raises(ValueError, match="was interrupted. Run the same `mbm pack`"):
+        sources.open_table(interrupted)
+
+
+def test_packing_again_keeps_finished_shards(one_missing, interrupted):
+    first = interrupted / "00000-of-00006.tfrecord"
+    before = first.stat().st_mtime_ns
+    broken = pack(one_missing, interrupted, shard_bytes=SHARD)
+    assert first.stat().st_mtime_ns == before
+    assert [item.row for item in broken] == [18]
+
+
+def test_packing_again_gives_the_bytes_of_one_run(one_missing, interrupted, tmp_path):
+    pack(one_missing, interrupted, shard_bytes=SHARD)
+    pack(one_missing, tmp_path / "whole", shard_bytes=SHARD)
+    whole, again = (
+        {path.name: path.read_bytes() for path in folder.iterdir()}
+        for folder in (tmp_path / "whole", interrupted)
+    )
+    assert again == whole
+
+
+def test_a_folder_of_something_else_is_refused(one_missing, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("mine")
-    with pytest.raises(ValueError, match="not empty"):
-        pack(made[0], tmp_path / "out")
-    with pytest.raises(ValueError, match="Received: 'zip'"):
-        pack(made[0], tmp_path / "new", kind="zip")
+    with pytest.raises(ValueError, match="Expected a new folder.*not empty"):
+        pack(one_missing, tmp_path / "out")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_damaged_byte_costs_its_own_part_alone(made, tmp_path, kind):
-    rows, _, _ = made
-    out = tmp_path / "out"
-    pack(rows, out, kind=kind, shard_bytes=SHARD)
-    packed = sources.open_table(out, target="y")
-    before = {name: read(packed, name)[0] for name in ("photo", "voice")}
-    last = before["photo"][-1]
-    (path,) = (p for p in out.glob(f"*.{kind}") if last in p.read_bytes())
-    data = bytearray(path.read_bytes())
-    place = data.index(last) + 50
-    data[place] ^= 1
-    path.write_bytes(data)
-    packed = sources.open_table(out, target="y")
-    after, reasons = read(packed, "photo")
-    assert len(reasons) == 1 and "the shard is damaged" in min(reasons.values())
-    (wrong,) = reasons
-    assert after[wrong] == b"" and path.name in reasons[wrong]
-    assert [x for i, x in enumerate(after) if i != wrong] == [
-        x for i, x in enumerate(before["photo"]) if i != wrong
-    ]
-    # Cut in the middle, and gone.
-    path.write_bytes(data[: len(data) // 2])
-    _, cut = read(sources.open_table(out, target="y"), "photo")
-    path.unlink()
-    _, gone = read(sources.open_table(out, target="y"), "photo")
-    assert 0 < len(cut) <= len(gone) < 39
+def test_an_unknown_kind_is_refused(one_missing, tmp_path):
+    with pytest.raises(ValueError, match="tfrecord, array_record, tar.*'zip'"):
+        pack(one_missing, tmp_path / "new", kind="zip")
+
+
+@pytest.fixture(params=KINDS)
+def damaged(request, one_missing, tmp_path):
+    """Packed folder, the shard with the last image, and the position of this."""
+    pack(one_missing, tmp_path / "out", kind=request.param, shard_bytes=SHARD)
+    image = image_bytes(seed=39, size=(20, 20))
+    shards = (tmp_path / "out").glob(f"*.{request.param}")
+    (shard,) = (path for path in shards if image in path.read_bytes())
+    return tmp_path / "out", shard, shard.read_bytes().index(image)
+
+
+def test_a_damaged_byte_costs_its_own_cell(damaged):
+    folder, shard, position = damaged
+    before, _ = read(sources.open_table(folder, target="y"), "photo")
+    data = bytearray(shard.read_bytes())
+    data[position + 50] ^= 1
+    shard.write_bytes(data)
+    after, reasons = read(sources.open_table(folder, target="y"), "photo")
+    assert list(reasons) == [38] and after[38] == b"" and after[:38] == before[:38]
+    assert "the shard is damaged" in reasons[38] and shard.name in reasons[38]
+
+
+def test_a_shard_that_is_cut_costs_its_end(damaged):
+    folder, shard, position = damaged
+    shard.write_bytes(shard.read_bytes()[: position // 2])
+    _, reasons = read(sources.open_table(folder, target="y"), "photo")
+    assert 0 < len(reasons) < 39 and 38 in reasons
+
+
+def test_a_shard_that_is_missing_costs_its_rows(damaged):
+    folder, shard, _ = damaged
+    shard.unlink()
+    schema = json.loads((folder / "schema.json").read_text())
+    (rows,) = (s["rows"] for s in schema["shards"] if s["file"] == shard.name)
+    _, reasons = read(sources.open_table(folder, target="y"), "photo")
+    assert len(reasons) == rows
 
 
 @pytest.mark.parametrize(
@@ -148,150 +160,79 @@ def test_a_damaged_byte_costs_its_own_part_alone(made, tmp_path, kind):
         ("index.parquet", b"PAR1", "its checksum is wrong"),
     ],
 )
-def test_a_damaged_index_is_told(made, tmp_path, name, content, message):
-    pack(made[0], tmp_path / "out")
+def test_a_damaged_index_is_refused(one_missing, tmp_path, name, content, message):
+    pack(one_missing, tmp_path / "out")
     (tmp_path / "out" / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
         sources.open_table(tmp_path / "out")
 
 
-def test_an_index_that_points_elsewhere_is_refused(made, tmp_path):
-    pack(made[0], tmp_path / "out")
-    schema = json.loads((tmp_path / "out" / "schema.json").read_text())
-    schema["shards"][0]["file"] = "../secret"
-    (tmp_path / "out" / "schema.json").write_text(json.dumps(schema))
-    with pytest.raises(ValueError, match="files of the folder"):
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2},
+        {"kind": "zip"},
+        {"columns": {"photo": "smell"}},
+        {"shards": [{"file": "../secret"}]},
+    ],
+)
+def test_a_schema_of_something_else_is_refused(one_missing, tmp_path, change):
+    pack(one_missing, tmp_path / "out")
+    file = tmp_path / "out" / "schema.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    with pytest.raises(ValueError, match="Expected version 1.*files of the folder"):
         sources.open_table(tmp_path / "out")
 
 
-def test_tfrecords_are_read_by_tensorflow_alone(made, tmp_path):
-    rows, _, _ = made
-    pack(rows, tmp_path / "out", shard_bytes=SHARD)
+def test_tfrecords_are_read_by_tensorflow_alone(one_missing, tmp_path):
+    pack(one_missing, tmp_path / "out", shard_bytes=SHARD)
     paths = sorted(map(str, (tmp_path / "out").glob("*.tfrecord")))
-    seen = {}
+    records = {}
     for record in tf.data.TFRecordDataset(paths):
         feature = tf.train.Example.FromString(record.numpy()).features.feature
-        seen[feature["id"].int64_list.value[0]] = feature
-    assert len(seen) == 39
-    assert seen[3]["text"].bytes_list.value[0].decode() == "hello “2”"
-    assert seen[3]["photo"].bytes_list.value[0] == image_bytes(seed=2, size=(20, 20))
-    assert seen[3]["y"].bytes_list.value[0] == b"yes"
+        records[feature["id"].int64_list.value[0]] = feature
+    assert len(records) == 39
+    assert records[3]["text"].bytes_list.value[0].decode() == "hello “2”"
+    assert records[3]["photo"].bytes_list.value[0] == image_bytes(seed=2, size=(20, 20))
+    assert records[3]["y"].bytes_list.value[0] == b"yes"
 
 
-def test_webdataset_reads_what_we_write(made, tmp_path):
+def test_tars_are_read_by_webdataset(one_missing, tmp_path):
     webdataset = pytest.importorskip("webdataset")
-    rows, _, _ = made
-    pack(rows, tmp_path / "out", kind="tar", shard_bytes=SHARD)
+    pack(one_missing, tmp_path / "out", kind="tar", shard_bytes=SHARD)
     paths = sorted(map(str, (tmp_path / "out").glob("*.tar")))
-    seen = {
+    samples = {
         int(sample["__key__"]): sample
         for sample in webdataset.WebDataset(paths, shardshuffle=False)
     }
-    assert len(seen) == 39
-    assert seen[3]["photo.png"] == image_bytes(seed=2, size=(20, 20))
-    assert json.loads(seen[3]["json"])["text"] == "hello “2”"
-    assert "voice.wav" not in seen[1] and "voice.wav" in seen[2]
+    assert len(samples) == 39
+    assert samples[3]["photo.png"] == image_bytes(seed=2, size=(20, 20))
+    assert json.loads(samples[3]["json"])["text"] == "hello “2”"
+    assert "voice.wav" not in samples[1] and "voice.wav" in samples[2]
 
 
-def test_we_read_what_webdataset_writes(tmp_path):
-    webdataset = pytest.importorskip("webdataset")
-    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), "uint8")
-    for shard in range(2):
-        with webdataset.TarWriter(str(tmp_path / f"a-{shard:03d}.tar")) as writer:
-            for i in range(5):
-                sample = {
-                    "__key__": f"train/{shard}{i}",
-                    "png": pixels,
-                    "wav": wav_bytes(),
-                    "txt": f"word {i} ö",
-                    "cls": i % 2,
-                    "json": {"age": 20 + i, "tags": ["a", "b"]},
-                }
-                if i == 3:
-                    del sample["wav"]
-                writer.write(sample)
-    for pattern in ("", "a-*.tar", "a-{000..001}.tar"):
-        rows = sources.open_table(tmp_path / pattern, target="label")
-        assert len(rows.rows) == 10
-    assert rows.columns["image"] == "image" and rows.columns["audio"] == "audio"
-    assert rows.raw("text")[7] == "word 2 ö" and rows.raw("age")[7] == 22
-    assert rows.targets()[:3] == ["0", "1", "0"]
-    assert rows.frame["__key__"][7] == "train/12"
-    voices, reasons = read(rows, "audio")
-    assert voices[7] == wav_bytes() and voices[8] == b"" and not reasons
+@pytest.mark.parametrize("kind", ["tfrecord", "tar"])
+def test_load_gives_raw_rows_by_split(one_missing, tmp_path, kind):
+    pack(one_missing, tmp_path / kind, kind=kind)
+    source = {"tfrecord": sources.shards, "tar": sources.tar}[kind]
+    inputs, target = next(iter(source.load(tmp_path / kind, target="y")["train"]))
+    assert inputs["photo"] == image_bytes(seed=0, size=(20, 20))
+    assert target["y"] == b"yes"
 
 
-def tar_of(path, members):
-    with tarfile.open(path, "w") as tar:
-        for name, data in members:
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-
-
-def test_what_is_wrong_with_a_tar_is_told(tmp_path):
-    members = [(f"{i}.{kind}", image_bytes()) for i in range(6) for kind in ("png",)]
-    members[2:2] = [("x.txt", b"\xff\xfe"), ("y.json", b"[1]"), ("z.json", b"{")]
-    path = tmp_path / "a.tar"
-    tar_of(path, members)
-    rows = sources.open_table(path)
-    assert rows.rows.tolist() == [1, 2, 6, 7, 8, 9] and rows.rows_read == 9
-    assert [(b.row, b.column) for b in rows.broken] == [
-        (3, "txt"),
-        (4, "json"),
-        (5, "json"),
-    ]
-    # Cut in a file; in a header and before it: the sample before may have had more.
-    whole = path.read_bytes()
-    end = whole.rindex(image_bytes())
-    for size, good in ((end + 100, 5), (end - 300, 4), (end - 512, 4)):
-        path.write_bytes(whole[:size])
-        rows = sources.open_table(path)
-        last = rows.broken[-1]
-        assert last.row == rows.rows_read and "the rest is lost" in last.reason
-        assert len(rows.rows) == good
-    path.write_bytes(whole + whole)
-    assert "something follows" in sources.open_table(path).broken[-1].reason
-
-
-@pytest.mark.parametrize(
-    "content, message",
-    [
-        (b"", "is not a tar"),
-        (b"junk" * 500, "is not a tar"),
-        (b"\x1f\x8b" * 500, "gunzip"),
-    ],
-)
-def test_what_is_no_tar_is_refused(tmp_path, content, message):
-    (tmp_path / "a.tar").write_bytes(content)
-    with pytest.raises(ValueError, match=message):
-        sources.open_table(tmp_path / "a.tar")
-
-
-def test_no_tar_at_all(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no tar"):
-        sources.open_table(tmp_path / "none-{0..3}.tar")
-
-
-def test_loads_raw_rows_by_split(made, tmp_path):
-    for kind, source in (("tfrecord", sources.shards), ("tar", sources.tar)):
-        pack(made[0], tmp_path / kind, kind=kind)
-        loaded = source.load(tmp_path / kind, target="y")
-        inputs, target = next(iter(loaded["train"]))
-        assert inputs["photo"] == image_bytes(seed=0, size=(20, 20))
-        assert target["y"] == b"yes"
-
-
-def test_columns_keep_their_meaning(made, tmp_path, monkeypatch):
-    rows, _, _ = made
-    frame = rows.frame.with_columns(
+def test_columns_keep_their_modality_and_values(one_missing, tmp_path):
+    frame = one_missing.frame.with_columns(
         age=pl.Series(np.arange(40) / 2), tags=pl.Series([["a", "b"]] * 40)
     )
-    monkeypatch.chdir(rows.path.parent)
-    frame.write_parquet("more.parquet")
-    more = sources.open_table("more.parquet", target="y")
-    pack(more, tmp_path / "out")
-    packed = sources.open_table(tmp_path / "out", target="y", fractions={"valid": 0.25})
+    table = sources.open_table(frame, target="y", root=one_missing.root)
+    pack(table, tmp_path / "out")
+    packed = sources.open_table(tmp_path / "out", target="y")
+    assert packed.columns == table.columns
     assert packed.raw("age").tolist() == [i / 2 for i in range(40) if i != 17]
-    assert packed.columns == more.columns
+    assert packed.raw("tags").tolist() == ["a b"] * 39
+
+
+def test_packed_rows_are_independent_where_they_share_no_file(one_missing, tmp_path):
+    pack(one_missing, tmp_path / "out")
+    packed = sources.open_table(tmp_path / "out", target="y", fractions={"valid": 0.25})
     assert sum(packed.split == "valid") == 10
