@@ -167,7 +167,7 @@ def clip_bytes(
     hertz=440.0,
     late=0,
     values=None,
-    places=None,
+    times=None,
 ):
     """A clip whose frames get lighter, and that sounds from its middle on.
 
@@ -179,7 +179,7 @@ def clip_bytes(
         hertz: Of its tone; None for no sound.
         late: How many frames are missing at the beginning, its sound is not.
         values: Gray value of each frame, or of all its pixels; None for 20, 30 ...
-        places: When each is shown, in 1 / rate seconds; None for 0, 1, 2 ...
+        times: When each is shown, in 1 / rate seconds; None for 0, 1, 2 ...
     """
     import av
 
@@ -201,7 +201,7 @@ def clip_bytes(
             pixels = np.empty((*size[::-1], 3), np.uint8)
             pixels[...] = np.asarray(value)[..., None]
             frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
-            frame.pts = i if places is None else places[i]
+            frame.pts = i if times is None else times[i]
             clip.mux(video.encode(frame))
         clip.mux(video.encode(None))
         if sound is not None:

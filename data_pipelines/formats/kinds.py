@@ -93,7 +93,7 @@ def suffix_of(data: bytes) -> str:
 
 
 def kind_of_suffix(suffix: str) -> str | None:
-    """The kind that a suffix with its dot stands for, None for an unknown one."""
+    """The kind of files with a suffix (with its dot), None for an unknown one."""
     suffix = suffix.lower()
     return next((kind for kind, known in SUFFIXES.items() if suffix in known), None)
 

@@ -66,8 +66,8 @@ def open_table(
     Raises:
         FileNotFoundError: If there is no such file.
         TypeError: If `rows` is something else.
-        ValueError: If the rows cannot be read, there are none, or there is no such
-            column or modality.
+        ValueError: If the rows cannot be read, there is no row, or no such column or
+            modality.
     """
     return select(
         _open_raw(rows, root, allow_outside),

@@ -1,22 +1,21 @@
-"""Tar shards by the WebDataset convention: samples by key, one file for each part."""
+"""Tar shards: a column for each part of a sample."""
 
 from __future__ import annotations
 
 import glob
-import json
 import os
 import pathlib
 import re
-import tarfile
 from collections import Counter
 from typing import TYPE_CHECKING
-from typing import Any
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from data_pipelines.formats import kinds
+from data_pipelines.formats.webdataset import TEXT_PARTS
+from data_pipelines.formats.webdataset import Sample
+from data_pipelines.formats.webdataset import read_samples
 from data_pipelines.quarantine import Broken
 from data_pipelines.stores.spans import Spans
 from data_pipelines.stores.spans import to_cells
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 KEY = "__key__"  # column of the keys of samples
-_TEXT_COLUMNS = {"txt": "text", "text": "text", "caption": "text", "cls": "label"}
-_BLOCK = tarfile.BLOCKSIZE
 
 
 def open_raw(path: str | os.PathLike) -> RawTable:
@@ -61,9 +58,9 @@ def open_raw(path: str | os.PathLike) -> RawTable:
     shards = _find_shards(path)
     samples, broken, row = {}, [], 0
     for index, shard in enumerate(shards):
-        for sample in _read_samples(shard, index):
+        for sample in read_samples(shard, index):
             row += 1
-            if isinstance(sample, _Sample):
+            if isinstance(sample, Sample):
                 samples[row] = sample
             else:
                 broken.append(Broken(row, *sample))
@@ -128,100 +125,6 @@ def _expand_braces(pattern):
     return [name for n in numbers for name in _expand_braces(start + n + end)]
 
 
-class _Sample(NamedTuple):
-    """The parts of a sample.
-
-    Args:
-        key: Its key.
-        spans: By part, where the bytes are: shard, position, size, CRC.
-        texts: Strings by part.
-        entries: Values by JSON part and entry.
-    """
-
-    key: str
-    spans: dict[str, tuple]
-    texts: dict[str, str]
-    entries: dict[tuple[str, str], Any]
-
-
-def _read_samples(path, index):
-    """Yields a `_Sample`, or column and reason of a broken one."""
-    key, parts, size = None, {}, path.stat().st_size
-    with open(path, "rb") as file:
-        if file.read(2) == b"\x1f\x8b":
-            raise ValueError(f"`{path}` is compressed. Unpack it with gunzip first.")
-        try:
-            for next_key, part, span in _read_members(file, index):
-                if next_key != key:
-                    if key is not None:
-                        yield _read_parts(file, key, parts)
-                    key, parts = next_key, {}
-                if part in parts:
-                    raise tarfile.ReadError(f"{key}.{part} is there twice")
-                if span[1] + span[2] > size:
-                    raise tarfile.ReadError("the file ends early")
-                parts[part] = span
-        except (tarfile.TarError, OverflowError, ValueError) as error:
-            if key is None:
-                raise ValueError(f"`{path}` is not a tar: {error}") from None
-            yield "", f"`{path.name}` is damaged after {key}, the rest is lost: {error}"
-            return
-        if key is not None:
-            yield _read_parts(file, key, parts)
-
-
-def _read_members(file, index):
-    """Yields key, part and span of every file in a tar."""
-    end = 0
-    file.seek(0)
-    with tarfile.open(fileobj=file, mode="r:") as tar:
-        for member in tar:
-            length = member.size if member.isreg() else 0
-            end = member.offset_data - (-length // _BLOCK) * _BLOCK
-            folder, name = os.path.split(member.name)
-            stem, _, part = name.partition(".")
-            key = os.path.join(folder, stem)
-            if not member.isreg() or not part or not key.strip("./"):
-                continue
-            yield key, part, (index, member.offset_data, length, None)
-    _check_end(file, end)
-
-
-def _check_end(file, end):
-    """Raises unless a tar ends in zeros; `tarfile` accepts any other end too."""
-    file.seek(end)
-    block = file.read(_BLOCK)
-    if len(block) < _BLOCK or block.strip(b"\0"):
-        raise tarfile.ReadError("its end is missing")
-    while block := file.read(2**20):
-        if block.strip(b"\0"):
-            raise tarfile.ReadError("something follows its end")
-
-
-def _read_parts(file, key, parts):
-    """A sample with its texts; or column and reason where one cannot be read."""
-    sample = _Sample(key, {}, {}, {})
-    for part, span in parts.items():
-        suffix = part.rpartition(".")[2]
-        if suffix not in _TEXT_COLUMNS and suffix != "json":
-            sample.spans[part] = span
-            continue
-        try:
-            text = os.pread(file.fileno(), span[2], span[1]).decode("utf-8")
-            if suffix != "json":
-                sample.texts[part] = text.strip()
-                continue
-            values = json.loads(text)
-            if not isinstance(values, dict):
-                raise ValueError(f"it is of type {type(values).__name__}")
-            sample.entries.update({(part, name): x for name, x in values.items()})
-        except UnicodeDecodeError:
-            return part, "the text is not valid UTF-8"
-        except ValueError as error:
-            return part, f"not a JSON object: {error}"
-    return sample
-
-
 def _to_frame(samples):
     """A frame of all samples, and the modality of the columns with files."""
     part_names = _name_parts(samples)
@@ -257,9 +160,10 @@ def _name_parts(samples):
     ambiguous.add(KEY)
     short = {part: name for part, name in names.items() if name not in ambiguous}
     taken = {KEY, *short.values()}
-    for part in parts.keys() - short.keys():
-        short[part] = unused_name(part, taken)
-        taken.add(short[part])
+    for part in parts:
+        if part not in short:
+            short[part] = unused_name(part, taken)
+            taken.add(short[part])
     return {part: short[part] for part in parts}
 
 
@@ -282,12 +186,12 @@ def _short_name(part):
     held = _held(part)
     if held == "ignore":
         return part
-    return stem or (_TEXT_COLUMNS[suffix] if held == "text" else held)
+    return stem or (TEXT_PARTS[suffix] if held == "text" else held)
 
 
 def _held(part):
     suffix = part.rpartition(".")[2]
-    if suffix in _TEXT_COLUMNS:
+    if suffix in TEXT_PARTS:
         return "text"
     return kinds.kind_of_suffix(f".{suffix}") or "ignore"
 

@@ -86,7 +86,7 @@ def _sample(known):
 
 
 def _majority(found):
-    """The kind of more than half of the values, None if there is none."""
+    """The kind of more than half of the values, None without a majority."""
     return next((k for k in FILES if found.count(k) > len(found) / 2), None)
 
 

@@ -86,7 +86,7 @@ class Table(RawTable):
         return self.source_columns.get(name, name)
 
     def sound_of(self, name: str) -> str | None:
-        """The input with the sound track of a clip, None if there is none.
+        """The input with the sound track of a clip, None without such an input.
 
         Args:
             name: Name of the column of clips.

@@ -82,8 +82,8 @@ def test_crops_are_parts_of_the_frames_at_their_times():
 
 @pytest.mark.parametrize("kind", ["mp4", "matroska"])
 def test_frames_at_an_uneven_rate_are_those_shown_at_their_times(kind):
-    values, places = [40, 80, 120, 160, 200], [0, 1, 12, 13, 20]
-    data = clip_bytes(kind, rate=25, hertz=None, values=values, places=places)
+    values, shown_at = [40, 80, 120, 160, 200], [0, 1, 12, 13, 20]
+    data = clip_bytes(kind, rate=25, hertz=None, values=values, times=shown_at)
     times = (np.array([0, 1, 2, 11, 12, 13, 19, 20]) + 0.5) / 25
     (seen,) = video.crops(data, times, [(0.0, 0.0, 1.0, 1.0)], 8)
     right = [40, 80, 80, 80, 120, 160, 160, 200]

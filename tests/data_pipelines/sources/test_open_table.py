@@ -48,28 +48,28 @@ MAKERS = {
 
 
 @pytest.fixture
-def expected(tmp_path):
+def csv_table(tmp_path):
     """The table of a CSV with missing, damaged and forbidden files."""
     return make_table(tmp_path)[0]
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_every_kind_of_rows_gives_the_same_table(expected, tmp_path, kind):
+def test_every_kind_of_rows_gives_the_same_table(csv_table, tmp_path, kind):
     table = sources.open_table(
         MAKERS[kind](), target="y", columns=COLUMNS, inputs=list(COLUMNS), root=tmp_path
     )
-    assert table.columns == expected.columns and table.target == "y"
-    assert table.rows.tolist() == expected.rows.tolist()
-    assert table.raw("text").tolist() == expected.raw("text").tolist()
-    assert [t or None for t in table.targets()] == expected.targets()
+    assert table.columns == csv_table.columns and table.target == "y"
+    assert table.rows.tolist() == csv_table.rows.tolist()
+    assert table.raw("text").tolist() == csv_table.raw("text").tolist()
+    assert [t or None for t in table.targets()] == csv_table.targets()
     for name in ("photo", "voice"):
-        assert table.read_cells(name, table.raw(name)) == expected.read_cells(
-            name, expected.raw(name)
+        assert table.read_cells(name, table.raw(name)) == csv_table.read_cells(
+            name, csv_table.raw(name)
         )
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_modalities_are_guessed_from_the_files(expected, tmp_path, kind):
+def test_modalities_are_guessed_from_the_files(csv_table, tmp_path, kind):
     table = sources.open_table(MAKERS[kind](), target="y", root=tmp_path)
     assert table.columns["photo"] == "image" and table.columns["voice"] == "audio"
 
@@ -199,9 +199,9 @@ def test_rows_that_are_not_a_table_are_refused(rows, message):
         sources.open_table(rows)
 
 
-def test_a_root_where_cells_name_no_files_is_refused(expected, tmp_path):
+def test_a_root_where_cells_name_no_files_is_refused(csv_table, tmp_path):
     with pytest.raises(ValueError, match="Expected no root"):
-        sources.open_table(expected, root=tmp_path)
+        sources.open_table(csv_table, root=tmp_path)
 
 
 def test_a_dataset_that_has_a_column_called_split_keeps_it():
@@ -211,14 +211,14 @@ def test_a_dataset_that_has_a_column_called_split_keeps_it():
     assert splits.count(table.split) == {"train": 3, "valid": 3}
 
 
-def test_an_opened_table_is_itself(expected):
-    table = sources.open_table(expected)
-    assert table.columns == expected.columns and table.target == "y"
-    assert table.frame is expected.frame and table.store is expected.store
+def test_an_opened_table_is_itself(csv_table):
+    table = sources.open_table(csv_table)
+    assert table.columns == csv_table.columns and table.target == "y"
+    assert table.frame is csv_table.frame and table.store is csv_table.store
 
 
-def test_an_opened_table_takes_other_choices(expected):
-    table = sources.open_table(expected, target="text", columns={"voice": "ignore"})
+def test_an_opened_table_takes_other_choices(csv_table):
+    table = sources.open_table(csv_table, target="text", columns={"voice": "ignore"})
     assert table.target == "text" and table.columns == {"photo": "image"}
     more = sources.open_table(table, target="y", inputs=["text", "photo"])
     assert more.columns == {"text": "text", "photo": "image"}
@@ -237,7 +237,7 @@ def test_an_opened_table_without_splits_gets_some():
     assert splits.count(again.split) == {"train": 3, "valid": 3}
 
 
-def test_a_raw_table_is_opened(expected, tmp_path):
+def test_a_raw_table_is_opened(csv_table, tmp_path):
     raw = sources.table.open_raw(tmp_path / "rows.csv")
     table = sources.open_table(raw, target="y", columns=COLUMNS)
-    assert table.columns == expected.columns and raw.rows_read == len(ROWS)
+    assert table.columns == csv_table.columns and raw.rows_read == len(ROWS)

@@ -30,7 +30,7 @@ def test_joins_and_accounts_for_every_row(how, ids):
 
 
 @pytest.mark.parametrize("how", align.HOW)
-def test_keys_of_one_hash_are_told_apart(monkeypatch, how):
+def test_keys_of_one_hash_are_distinguished(monkeypatch, how):
     right = align.by_key(TABLES, "id", how)
     monkeypatch.setattr(pl.Series, "hash", lambda keys: keys.str.len_bytes())
     joined = align.by_key(TABLES, "id", how)
@@ -46,7 +46,7 @@ def test_a_gap_is_null_and_values_stay_with_their_key():
     assert rows["e"] == {"id": "e", "words": None, "photo": None, "age": 5}
 
 
-def test_a_row_that_cannot_be_read_is_told(tmp_path):
+def test_a_row_that_cannot_be_read_is_broken(tmp_path):
     (tmp_path / "ages.csv").write_text("id,age\nd,4\nc,3,7\ne,5\n")
     joined = align.by_key({**TABLES, "ages": tmp_path / "ages.csv"}, "id")
     assert joined.rows["ages"] == 2 and joined.matched == 0

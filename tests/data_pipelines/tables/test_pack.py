@@ -68,7 +68,7 @@ def test_more_shards_than_can_be_open(one_missing, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def interrupted(one_missing, tmp_path):
+def interrupted_folder(one_missing, tmp_path):
     """A folder where packing was interrupted after the third of six shards."""
 
     def stop(finished):
@@ -80,25 +80,27 @@ def interrupted(one_missing, tmp_path):
     return tmp_path / "out"
 
 
-def test_unfinished_shards_are_not_opened(interrupted):
+def test_unfinished_shards_are_not_opened(interrupted_folder):
     with pytest.raises(ValueError, match="was interrupted. Run the same `mbm pack`"):
-        sources.open_table(interrupted)
+        sources.open_table(interrupted_folder)
 
 
-def test_packing_again_keeps_finished_shards(one_missing, interrupted):
-    first = interrupted / "00000-of-00006.tfrecord"
+def test_packing_again_keeps_finished_shards(one_missing, interrupted_folder):
+    first = interrupted_folder / "00000-of-00006.tfrecord"
     before = first.stat().st_mtime_ns
-    broken = pack(one_missing, interrupted, shard_bytes=SHARD)
+    broken = pack(one_missing, interrupted_folder, shard_bytes=SHARD)
     assert first.stat().st_mtime_ns == before
     assert [item.row for item in broken] == [18]
 
 
-def test_packing_again_gives_the_bytes_of_one_run(one_missing, interrupted, tmp_path):
-    pack(one_missing, interrupted, shard_bytes=SHARD)
+def test_packing_again_gives_the_bytes_of_one_run(
+    one_missing, interrupted_folder, tmp_path
+):
+    pack(one_missing, interrupted_folder, shard_bytes=SHARD)
     pack(one_missing, tmp_path / "whole", shard_bytes=SHARD)
     whole, again = (
         {path.name: path.read_bytes() for path in folder.iterdir()}
-        for folder in (tmp_path / "whole", interrupted)
+        for folder in (tmp_path / "whole", interrupted_folder)
     )
     assert again == whole
 
@@ -116,7 +118,7 @@ def test_an_unknown_kind_is_refused(one_missing, tmp_path):
 
 
 @pytest.fixture(params=KINDS)
-def damaged(request, one_missing, tmp_path):
+def damaged_shard(request, one_missing, tmp_path):
     """Packed folder, the shard with the last image, and the position of this."""
     pack(one_missing, tmp_path / "out", kind=request.param, shard_bytes=SHARD)
     image = image_bytes(seed=39, size=(20, 20))
@@ -125,8 +127,8 @@ def damaged(request, one_missing, tmp_path):
     return tmp_path / "out", shard, shard.read_bytes().index(image)
 
 
-def test_a_damaged_byte_costs_its_own_cell(damaged):
-    folder, shard, position = damaged
+def test_a_damaged_byte_costs_its_own_cell(damaged_shard):
+    folder, shard, position = damaged_shard
     before, _ = read(sources.open_table(folder, target="y"), "photo")
     data = bytearray(shard.read_bytes())
     data[position + 50] ^= 1
@@ -136,15 +138,15 @@ def test_a_damaged_byte_costs_its_own_cell(damaged):
     assert "the shard is damaged" in reasons[38] and shard.name in reasons[38]
 
 
-def test_a_shard_that_is_cut_costs_its_end(damaged):
-    folder, shard, position = damaged
+def test_a_shard_that_is_cut_costs_its_end(damaged_shard):
+    folder, shard, position = damaged_shard
     shard.write_bytes(shard.read_bytes()[: position // 2])
     _, reasons = read(sources.open_table(folder, target="y"), "photo")
     assert 0 < len(reasons) < 39 and 38 in reasons
 
 
-def test_a_shard_that_is_missing_costs_its_rows(damaged):
-    folder, shard, _ = damaged
+def test_a_shard_that_is_missing_costs_its_rows(damaged_shard):
+    folder, shard, _ = damaged_shard
     shard.unlink()
     schema = json.loads((folder / "schema.json").read_text())
     (rows,) = (s["rows"] for s in schema["shards"] if s["file"] == shard.name)
