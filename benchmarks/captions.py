@@ -1,27 +1,28 @@
-"""Show, Attend and Tell on shapes and scenes, soft and hard.
+"""Show, Attend and Tell on shapes and scenes, with soft and with hard attention.
 
-Pictures of 64 x 64 with one to three objects, five captions each; the split `unseen`
-shows colours on shapes that training never showed together. Each part is trained on its
-own, as the paper does. First a tower of four convolutions, to tell the shapes and the
-colours of a picture, region by region; one of them has a stride of 1, so that a region
-sees 23 pixels and a whole object with them. Half of the pictures it is shown in other
-colours and asked for shapes alone, so that these do not depend on colours. Then its
-8 x 8 regions, each with its place, are computed once, and an LSTM of 128 learns to
-write from them. It is not shown a fifth of the words before, so that it looks; it has
-no doubly stochastic penalty, which wants 64 places looked at for a dozen words.
+Images of 64 x 64 with one to three objects, five captions each. The split `unseen` has
+colors on shapes that training never shows together. The parts are trained one after the
+other, as in the paper. First a tower of four convolutions learns to name the shapes and
+the colors of an image from its regions; one of them has a stride of 1, so that a region
+sees 23 pixels and a whole object in them. Half of the images get other colors and count
+for shapes alone, so that shapes do not depend on colors. Then the 8 x 8 regions, each
+with its position, are computed once, and an LSTM of 128 units learns to write from
+them. A fifth of the earlier words is hidden, so that it looks at the image. There is no
+doubly stochastic penalty, which demands equal attention to 64 regions within a dozen
+words.
 
-    tower        the share of pictures of which it tells every shape and every colour
-    scores       BLEU, ROUGE-L, CIDEr-D against five references, greedy and by beams
-    inside       share of the nouns whose attention, drawn as the paper draws it
-                 (blurred by 1.25 cells), is highest inside the box of the named
-                 object; beside it the share of the best cells whose middle is there,
-                 and the share of the picture that boxes take, which chance would hit
-    combinations share of the objects of held-out combinations named right
-    objects      share of the captions that name every object, in its colour
-    speed        captions per second, one compiled loop against steps called by Python
+    tower        share of the images whose shapes and colors are all named
+    scores       BLEU, ROUGE-L, CIDEr-D against five references, greedy and beam search
+    inside       share of the nouns whose attention, blurred by 1.25 cells as in the
+                 paper's figures, is highest inside the box of the named object; and
+                 the share of the best cells whose middle is inside, and the share of
+                 the image that boxes cover, which is chance
+    combinations share of the objects with unseen combinations that are named right
+    objects      share of the captions that name every object with its color
+    speed        captions per second, one compiled loop against steps called from Python
 
-Goals: inside 0.90, combinations 0.85. Published, of other data: BLEU-4 24.3 and 25.0
-(soft, hard) on COCO. With `--out` what is already there is not computed again.
+Goals: inside 0.90, combinations 0.85. Published, on other data: BLEU-4 24.3 and 25.0
+(soft, hard) on COCO. With `--out`, results that the file has are not computed again.
 """
 
 import json
@@ -34,30 +35,26 @@ import numpy as np
 
 SIZE, WIDTH, WORD_WIDTH, UNITS = 64, 64, 64, 128
 FILTERS, STRIDES = (24, 48, 64, 96), (2, 2, 1, 2)
-BATCH, SEED, RECOLOURED = 128, 0, 0.5
+BATCH, SEED, RECOLORED = 128, 0, 0.5
 SIDE = SIZE // math.prod(STRIDES)
-# Middle of what a region sees, as a share of the picture: of its 8 pixels these four
+# Middle of what a region sees, as a share of the image: of its 8 pixels, these four
 # convolutions see 4 to the left and 11 to the right.
 MIDDLES = (np.arange(SIDE) * SIZE / SIDE + 7.5) / SIZE
-BLUR = 1.25 / SIDE  # as in the authors' drawings
+BLUR = 1.25 / SIDE  # as in the figures of the authors
 
 
-def pictures_and_captions(rows):
+def load_scenes(rows):
     """By split: examples, pixels `(rows, 64, 64, 3)`, ids `(rows, 5, length)`."""
     import tensorflow as tf
 
     from data_pipelines.datasets import scenes
     from mbm_keras.preprocessing import Caption
-    from mbm_keras.preprocessing import Features
     from mbm_keras.preprocessing import Pixels
 
     made = list(scenes.examples(rows=rows, seed=SEED))
-    caption, features = Caption(), Features(image=Pixels(SIZE))
-    told = [c for e in made if e["split"] == "train" for c in e["captions"]]
-    caption.adapt(told)
-    decode = tf.function(
-        lambda x: features.decode_input("image", x)[0], autograph=False
-    )
+    caption, pixels = Caption(), Pixels(SIZE)
+    caption.adapt([c for e in made if e["split"] == "train" for c in e["captions"]])
+    decode = tf.function(lambda x: pixels.decode(x)[0], autograph=False)
     splits = {}
     for split in scenes.SHARES:
         part = [e for e in made if e["split"] == split]
@@ -67,27 +64,27 @@ def pictures_and_captions(rows):
         ]
         ids = caption.encode([c for e in part for c in e["captions"]])
         if not caption.known(ids).all():
-            raise SystemExit(f"{split}: a caption is longer than any of training")
-        ids = ids.reshape(len(part), -1, caption.ids.sequence_length)
+            raise SystemExit(f"{split}: a caption is longer than those of training")
+        ids = ids.reshape(len(part), -1, ids.shape[-1])
         splits[split] = part, np.concatenate(images), ids
     return caption, splits
 
 
-def told_words():
-    """What the tower is asked for: shapes, then colours."""
+def names():
+    """What the tower names: shapes, then colors."""
     from data_pipelines.datasets import scenes
 
     return [*scenes.SHAPES, *scenes.COLORS]
 
 
 def labels_of(examples):
-    """`(rows, words)` float32, 1 for what is in the picture."""
-    there = [{w for t in e["things"] for w in (t.shape, t.color)} for e in examples]
-    return np.array([[w in words for w in told_words()] for words in there], "float32")
+    """`(rows, names)` float32, 1 for what is in the image."""
+    shown = [{w for t in e["things"] for w in (t.shape, t.color)} for e in examples]
+    return np.array([[w in words for w in names()] for words in shown], "float32")
 
 
-def tower_trained(splits, epochs):
-    """A tower whose regions tell shapes and colours, and how well."""
+def train_tower(splits, epochs):
+    """A tower whose regions name shapes and colors, and how well."""
     import keras
     import tensorflow as tf
 
@@ -101,10 +98,10 @@ def tower_trained(splits, epochs):
     tower = image_cnn.build(
         SIZE, filters=FILTERS, strides=STRIDES, width=WIDTH, pool=False
     )
-    words = keras.layers.Dense(len(told_words()))(tower.output)
+    words = keras.layers.Dense(len(names()))(tower.output)
     words = keras.layers.GlobalMaxPooling1D()(words)
-    shapes, colours = words[:, : len(scenes.SHAPES)], words[:, len(scenes.SHAPES) :]
-    outputs = {"shapes": shapes, "colours": colours}
+    shapes, colors = words[:, : len(scenes.SHAPES)], words[:, len(scenes.SHAPES) :]
+    outputs = {"shapes": shapes, "colors": colors}
     model = keras.Model(tower.input, outputs)
     examples, images, _ = splits["train"]
     order = Order(len(images), 64, shuffle=True, seed=SEED)
@@ -116,43 +113,43 @@ def tower_trained(splits, epochs):
         steps_per_execution=8,
     )
     images, labels = tf.constant(images), tf.constant(labels_of(examples))
-    mixed = augment.channels()
+    mix_channels = augment.channels()
 
-    def asked(epoch, rows):
+    def gather(epoch, rows):
         image, label = tf.gather(images, rows), tf.gather(labels, rows)
         keys = row_random.keys(SEED, epoch, rows)
-        other = row_random.uniform(row_random.fold_in(keys, 1), 1)[:, 0] < RECOLOURED
-        image = tf.where(other[:, None, None, None], mixed(image, keys), image)
-        parts = {"shapes": label[:, : len(scenes.SHAPES)]}
-        parts["colours"] = label[:, len(scenes.SHAPES) :]
-        counts = {"shapes": tf.ones_like(other), "colours": ~other}
-        return image, parts, {n: tf.cast(c, "float32") for n, c in counts.items()}
+        recolor = row_random.uniform(row_random.fold_in(keys, 1), 1)[:, 0] < RECOLORED
+        image = tf.where(recolor[:, None, None, None], mix_channels(image, keys), image)
+        targets = {"shapes": label[:, : len(scenes.SHAPES)]}
+        targets["colors"] = label[:, len(scenes.SHAPES) :]
+        weights = {"shapes": tf.ones_like(recolor), "colors": ~recolor}
+        return image, targets, {n: tf.cast(w, "float32") for n, w in weights.items()}
 
     start = time.process_time()
-    model.fit(order.passes().map(asked).prefetch(2), epochs=epochs, verbose=0)
-    found = {"CPU seconds": time.process_time() - start, "steps": steps}
+    model.fit(order.passes().map(gather).prefetch(2), epochs=epochs, verbose=0)
+    result = {"CPU seconds": time.process_time() - start, "steps": steps}
     for split in ("test", "unseen"):
         examples, images, _ = splits[split]
-        said = model.predict(images, batch_size=256, verbose=0)
-        said = np.concatenate([said["shapes"], said["colours"]], axis=1) > 0
-        found[split] = float(np.mean((said == labels_of(examples)).all(axis=1)))
-    return tower, found
+        answers = model.predict(images, batch_size=256, verbose=0)
+        named = np.concatenate([answers["shapes"], answers["colors"]], axis=1) > 0
+        result[split] = float(np.mean((named == labels_of(examples)).all(axis=1)))
+    return tower, result
 
 
-def with_places(tower, images):
-    """Regions as the tower gives them, and beside them where they are."""
+def regions_of(tower, images):
+    """Regions, and for each its position: `(rows, regions, width + 2)`."""
     regions = tower.predict(images, batch_size=256, verbose=0)
-    place = np.linspace(-1, 1, SIDE, dtype="float32")
-    places = np.stack(np.meshgrid(place, place, indexing="ij"), axis=-1)
-    places = np.tile(places.reshape(1, -1, 2), (len(images), 1, 1))
-    return np.concatenate([regions, places], axis=-1)
+    axis = np.linspace(-1, 1, SIDE, dtype="float32")
+    positions = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
+    positions = np.tile(positions.reshape(1, -1, 2), (len(images), 1, 1))
+    return np.concatenate([regions, positions], axis=-1)
 
 
-def batches_of(regions, ids):
-    """Captions of like length with the regions of their pictures, epoch after epoch.
+def batches_of(task, regions, ids):
+    """Captions of similar length with the regions of their images.
 
     Returns:
-        A dataset, another order whenever it is gone through.
+        A dataset; rows are shuffled anew in every epoch.
     """
     import tensorflow as tf
 
@@ -169,47 +166,45 @@ def batches_of(regions, ids):
 
     def batch(_, rows):
         longest = tf.reduce_max(tf.gather(lengths, rows))
-        caption = tf.gather(ids, rows)[:, :longest]
-        there = tf.gather(regions, rows // several)
-        return {"regions": there, "caption": caption}, {"words": caption}
+        words = tf.gather(ids, rows)[:, :longest]
+        image = tf.gather(regions, rows // several)
+        return task.feed({"regions": image}, {"words": words})
 
     return order.passes().map(batch).prefetch(2)
 
 
-def trained(caption, split, hard, epochs):
-    """A model, and what its training took."""
+def train(task, split, hard, epochs):
+    """A model, and the cost of its training."""
     import keras
 
     from mbm_keras.inputs import InputSpec
     from mbm_keras.models import show_attend_tell
-    from mbm_keras.tasks import captioning
 
     _, regions, ids = split
     keras.utils.set_random_seed(SEED)
     width = regions.shape[-1]
     model = show_attend_tell.build(
-        feature=InputSpec("regions", "sequence", dict(size=width)),
-        vocabulary_size=caption.ids.sizes()["vocabulary_size"],
+        inputs=[InputSpec("regions", "sequence", dict(size=width))],
+        task=task,
         width=width,
         word_width=WORD_WIDTH,
         units=UNITS,
+        attention=show_attend_tell.Attention(hard=hard, penalty=0.0),
         dropout=0.3,
         word_dropout=0.2,
-        penalty=0.0,
-        hard=hard,
         seed=SEED,
     )
-    rows = batches_of(regions, ids)
-    steps = int(rows.cardinality())
+    batches = batches_of(task, regions, ids)
+    steps = int(batches.cardinality())
     rate = keras.optimizers.schedules.CosineDecay(4e-3, steps * epochs)
     model.compile(
         keras.optimizers.Adam(rate, global_clipnorm=5.0),
-        captioning.losses(),
-        metrics=captioning.metrics(),
+        {"words": task.loss()},
+        metrics={"words": task.metrics()},
         steps_per_execution=8,
     )
     start = time.process_time()
-    history = model.fit(rows, epochs=epochs, verbose=0).history
+    history = model.fit(batches, epochs=epochs, verbose=0).history
     return model, {
         "CPU seconds": time.process_time() - start,
         "steps": steps * epochs,
@@ -217,12 +212,12 @@ def trained(caption, split, hard, epochs):
     }
 
 
-def sentences(caption, ids):
-    """The words of ids, a string each."""
+def texts_of(caption, ids):
+    """The captions of ids, a string each."""
     return [s.decode() for s in caption.decode(ids, "words")["words"].numpy()]
 
 
-def judged(model, caption, split):
+def score(model, task, caption, split):
     """Every figure of one split."""
     from data_pipelines.datasets import scenes
     from mbm_keras.generation import BeamSearch
@@ -231,90 +226,89 @@ def judged(model, caption, split):
 
     examples, regions, _ = split
     references = [e["captions"] for e in examples]
-    looker, found = show_attend_tell.attention_model(model), {}
-    for way, beams in (("greedy", 1), ("5 beams", 5)):
-        search = BeamSearch(beams)
-        writer = show_attend_tell.captioner(
-            model, caption.ids.sequence_length, search=search
-        )
-        ids = writer.predict({"regions": regions}, 200, verbose=0)["words"]
-        told = sentences(caption, ids)
-        asked = {"regions": regions, "caption": ids}
-        looked = looker.predict(asked, 200, verbose=0)["attention"]
+    attention, result = show_attend_tell.attention_model(model), {}
+    for name, num_beams in (("greedy", 1), ("5 beams", 5)):
+        search = BeamSearch(num_beams)
+        captioner = show_attend_tell.captioner(model, task, search=search)
+        ids = captioner.predict({"regions": regions}, 200, verbose=0)["words"]
+        captions = texts_of(caption, ids)
+        x, _ = task.feed({"regions": regions}, {"words": ids})
+        alphas = attention.predict(x, 200, verbose=0)["attention"]
         inside, cells, chance, combinations, objects = [], [], [], [], []
-        for example, sentence, where in zip(examples, told, looked, strict=True):
+        for example, text, alpha in zip(examples, captions, alphas, strict=True):
             by_shape = {thing.shape: thing for thing in example["things"]}
-            words = sentence.split()
+            words = text.split()
             pairs = set(zip(words, words[1:], strict=False))
             right = [(t.color, t.shape) in pairs for t in example["things"]]
             named = sorted(word for word in words if word in scenes.SHAPES)
             objects.append(all(right) and named == sorted(by_shape))
-            for thing, so in zip(example["things"], right, strict=True):
+            for thing, is_right in zip(example["things"], right, strict=True):
                 if (thing.color, thing.shape) in scenes.UNSEEN:
-                    combinations.append(so)
-            for word, row in zip(words, where, strict=False):
+                    combinations.append(is_right)
+            for word, row in zip(words, alpha, strict=False):
                 if word in by_shape:
-                    top, left, bottom, right = box = by_shape[word].box
-                    inside.append(holds(box, *peak(row)))
+                    top, left, bottom, end = box = by_shape[word].box
+                    inside.append(contains(box, *peak(row)))
                     y, x = divmod(int(np.argmax(row)), SIDE)
-                    cells.append(holds(box, MIDDLES[y], MIDDLES[x]))
-                    chance.append((bottom - top) * (right - left))
-        found[way] = {
-            **caption_scores(told, references),
-            "inside": share(inside),
-            "best cell inside": share(cells),
-            "inside by chance": share(chance),
-            "objects": share(objects),
-            "combinations": share(combinations),
+                    cells.append(contains(box, MIDDLES[y], MIDDLES[x]))
+                    chance.append((bottom - top) * (end - left))
+        result[name] = {
+            **caption_scores(captions, references),
+            "inside": mean(inside),
+            "best cell inside": mean(cells),
+            "inside by chance": mean(chance),
+            "objects": mean(objects),
+            "combinations": mean(combinations),
         }
-    return found
+    return result
 
 
-def share(found):
-    """The mean, None of nothing."""
-    return float(np.mean(found)) if found else None
+def mean(values):
+    """The mean, None for no values."""
+    return float(np.mean(values)) if values else None
 
 
 def peak(row):
-    """Where attention is highest once it is blurred, as shares of height and width."""
-    at = (np.arange(SIZE) + 0.5) / SIZE
-    blur = np.exp(-((at[:, None] - MIDDLES) ** 2) / (2 * BLUR**2))  # (pixels, SIDE)
-    drawn = blur @ row.reshape(SIDE, SIDE) @ blur.T
-    y, x = np.unravel_index(np.argmax(drawn), drawn.shape)
-    return at[y], at[x]
+    """Where the blurred attention is highest, as shares of height and width."""
+    axis = (np.arange(SIZE) + 0.5) / SIZE
+    blur = np.exp(-((axis[:, None] - MIDDLES) ** 2) / (2 * BLUR**2))  # (pixels, SIDE)
+    blurred = blur @ row.reshape(SIDE, SIDE) @ blur.T
+    y, x = np.unravel_index(np.argmax(blurred), blurred.shape)
+    return axis[y], axis[x]
 
 
-def holds(box, y, x):
-    """Whether a point is in a box."""
+def contains(box, y, x):
+    """Whether a box contains a point."""
     top, left, bottom, right = box
     return top <= y <= bottom and left <= x <= right
 
 
-def speed(model, caption, regions):
-    """Captions per second: one compiled loop, and the same steps called by Python."""
+def measure_speed(model, task, regions):
+    """Captions per second: one compiled loop, and the same steps called from Python."""
     import keras
 
+    from mbm_keras.generation import Decoder
     from mbm_keras.models import show_attend_tell
 
-    length = caption.ids.sequence_length
-    writer = show_attend_tell.captioner(model, length)
-    teller = model.get_layer("caption_decoder")
+    captioner = show_attend_tell.captioner(model, task)
+    (decoder,) = (layer for layer in model.layers if isinstance(layer, Decoder))
+    length = task.sequence_length
 
     def by_python():
-        state, fixed = teller.begin(keras.ops.convert_to_tensor(regions))
-        word = np.zeros(len(regions), "int32")
-        words, ended = [], np.zeros(len(regions), bool)
-        while len(words) < length and not ended.all():
-            logits, state = teller.step(word, state, fixed)
+        state, context = decoder.begin(keras.ops.convert_to_tensor(regions))
+        token = np.zeros(len(regions), "int32")
+        tokens, ended = [], np.zeros(len(regions), bool)
+        while len(tokens) < length and not ended.all():
+            logits, state = decoder.step(token, state, context)
             logits = keras.ops.convert_to_numpy(logits).copy()
             logits[:, :2] = -np.inf
-            word = np.where(ended, 0, logits.argmax(axis=-1)).astype("int32")
-            ended |= word == 2
-            words.append(word)
-        return np.pad(np.stack(words, 1), [[0, 0], [0, length - len(words)]])
+            token = np.where(ended, 0, logits.argmax(axis=-1)).astype("int32")
+            ended |= token == task.end
+            tokens.append(token)
+        return np.pad(np.stack(tokens, 1), [[0, 0], [0, length - len(tokens)]])
 
     def compiled():
-        return writer.predict_on_batch({"regions": regions})["words"]
+        return captioner.predict_on_batch({"regions": regions})["words"]
 
     same = float(np.mean(compiled() == by_python()))
     seconds = {"compiled": [], "by Python": []}
@@ -329,39 +323,43 @@ def speed(model, caption, regions):
 
 
 def main():
-    """Trains both kinds, and keeps every figure as soon as it is known."""
+    """Trains both kinds of attention, and keeps every figure as soon as it is known."""
+    from mbm_keras.tasks import task_for
+
     arguments = common.options(
         __doc__,
-        out=(str, None, "a JSON to go on"),
+        out=(str, None, "JSON file to continue"),
         epochs=(int, None, "passes over all captions"),
     )
-    rows, alone, epochs = (4_000, 24, 6) if arguments.quick else (24_000, 12, 10)
+    rows, tower_epochs, epochs = (4_000, 24, 6) if arguments.quick else (24_000, 12, 10)
     epochs = arguments.epochs or epochs
-    kept = pathlib.Path(arguments.out) if arguments.out else None
-    result = json.loads(kept.read_text()) if kept and kept.exists() else {}
+    out = pathlib.Path(arguments.out) if arguments.out else None
+    result = json.loads(out.read_text()) if out and out.exists() else {}
     result |= {"seed": SEED, "scenes": rows}
-    todo = [name for name in ("soft", "hard") if name not in result]
-    if todo:
-        caption, splits = pictures_and_captions(rows)
-        tower, result["tower"] = tower_trained(splits, alone)
+    missing = [name for name in ("soft", "hard") if name not in result]
+    if missing:
+        caption, splits = load_scenes(rows)
+        task = task_for("words", caption)
+        tower, result["tower"] = train_tower(splits, tower_epochs)
         splits = {
-            name: (examples, with_places(tower, images), ids)
+            name: (examples, regions_of(tower, images), ids)
             for name, (examples, images, ids) in splits.items()
         }
-    for name in todo:
-        model, took = trained(caption, splits["train"], name == "hard", epochs)
+    for name in missing:
+        model, cost = train(task, splits["train"], name == "hard", epochs)
         result[name] = {
-            **took,
-            "test": judged(model, caption, splits["test"]),
-            "unseen": judged(model, caption, splits["unseen"]),
+            **cost,
+            "test": score(model, task, caption, splits["test"]),
+            "unseen": score(model, task, caption, splits["unseen"]),
         }
         if name == "soft":
             for size in (1, 64):
                 regions = splits["test"][1][:size]
-                result[f"speed, {size} at once"] = speed(model, caption, regions)
-        if kept:
-            kept.write_text(json.dumps(result))
-            model.save(kept.with_name(f"captions_{name}.keras"))
+                speed = measure_speed(model, task, regions)
+                result[f"speed, {size} at once"] = speed
+        if out:
+            out.write_text(json.dumps(result))
+            model.save(out.with_name(f"captions_{name}.keras"))
     common.show(result, arguments.json)
 
 

@@ -1,34 +1,35 @@
-"""Looking to Listen on spoken digits and on four clips of faces, and as it is served.
+"""Looking to Listen on spoken digits, on four clips of faces, and as a SavedModel.
 
-`--part` chooses `digits` or `grid`, which has `served` behind it, or all:
+`--part` chooses `digits` or `grid` (with `served`), or all:
 
-    digits    one of two voices, told by what it says
-    grid      four clips of talking faces, mixed in pairs, told by their mouths
-    served    time and agreement of the SavedModel against the Python model
+    digits    mixtures of two voices; a written digit says which one is wanted
+    grid      mixtures of two of four clips of talking faces; the mouths are inputs
+    served    time and agreement of the SavedModel with the Python model
 
 digits: two recordings of the free-spoken-digit-dataset are mixed, of different digits
-at equal power give or take 2.5 dB; the sight of the wanted one is a written digit of
-scikit-learn that shows what it says. One speaker and a fifth of the drawings are held
-out. Preset for two cores: 0.6 s at 8 kHz, 36 frames of 129 bins, six convolutions of 16
-channels, an LSTM of 160 in each direction.
+and with levels that differ from each other by up to 5 dB. The input `faces` is an image
+of the wanted digit from scikit-learn. One speaker and a fifth of the images are held
+out. Sizes for two cores: 0.6 s at 8 kHz, 36 steps of 129 frequencies, six convolutions
+of 16 channels, an LSTM of 160 units in each direction.
 
-    with sight                   the wanted one, told by its digit
-    wrong sight                  the same model, shown the digit of the other
-    without sight                two voices, of which it cannot say which is wanted:
+    with image                   the wanted voice
+    wrong image                  the same model, with the image of the other digit
+    without image                two voices; the model cannot know which one is wanted:
                                  the mean of both orders
-    without sight, order told    the same voices, and the better order is taken
+    without image, best order    the same voices in the order that fits best
 
-grid: three seconds at 8 kHz, 75 crops of 24 x 24 around the mouth of each of two; all
-six pairs, at levels drawn anew, and scored at levels that it has not met. Four clips
-prove the path and no generalisation: it has heard these very sentences. Goal: 10 dB.
+grid: three seconds at 8 kHz, 75 crops of 24 x 24 around the mouth of each of two
+speakers; all six pairs, at random levels, tested at levels that are not in training.
+Four clips show that the method works, not that it generalizes: the model has heard
+these sentences in training. Goal: 10 dB.
 
-served: the separator of `grid` from WAV and NPY bytes to sound, seconds of it per
+served: the separator of `grid` from WAV and NPY bytes to sound: seconds of sound per
 second of work, two threads.
 
-Printed are the means of SDR and SI-SDR and of their improvement over the mixture, in
-decibels, on mixtures of the speaker held out. Goal: sight helps by 3 dB against the
-wrong sight and against none of it. Published, of other data: 10.3 dB for two clean
-speakers with both faces, 8.6 without.
+The figures are means of SDR and SI-SDR and of their improvement over the mixture, in
+dB, on mixtures of the held-out speaker. Goal: the image adds 3 dB to the wrong image
+and to no image. Published, on other data: 10.3 dB for two speakers with both faces, 8.6
+without.
 """
 
 import itertools
@@ -45,21 +46,20 @@ from fusion_tasks import SOUND
 from fusion_tasks import recordings
 
 SECONDS, SEED, BATCH, SIDE = 0.6, 0, 16, 16
-RATE_OF_LEARNING = 2e-3
-GRID, LONG, STEPS, MOUTH = "grid-sample.tar.gz", 3.0, 75, 24
-# Middle of the mouth in the frames of 288 x 360: row and column, found by eye.
+LEARNING_RATE = 2e-3
+GRID, GRID_SECONDS, NUM_FRAMES, MOUTH = "grid-sample.tar.gz", 3.0, 75, 24
+# Middle of the mouth in the frames of 288 x 360: row and column.
 MOUTHS = {
     "bbaf2n": (220, 160),
     "brbk7n": (222, 170),
     "lbax4n": (206, 190),
     "lbbc2a": (233, 188),
 }
-SHAPE = dict(window=256, hop=128, fft=256)
-SMALL = dict(SHAPE, filters=16, visual_filters=32, sight=32)
 
 
 def digits():
-    """By split: waves, the digit and the speaker of each, and drawings by digit."""
+    """By split: waves, the digit of each, and images by digit."""
+    import tensorflow as tf
     from sklearn.datasets import load_digits
 
     from data_pipelines.datasets import keypad
@@ -70,9 +70,10 @@ def digits():
     speakers = sorted({speaker for (_, speaker), _ in spoken})
     held_out = speakers[SEED % len(speakers)]
     size = int(RATE * SECONDS)
-    drawn, pixels = load_digits(), Pixels(SIDE)
-    pictures = np.stack([pixels(keypad.png(image)).numpy() for image in drawn.images])
-    order = rng.permutation(len(pictures))
+    written = load_digits()
+    pngs = tf.constant([keypad.png(image) for image in written.images])
+    images = Pixels(SIDE).decode(pngs)[0].numpy()  # (images, side, side, 3)
+    order = rng.permutation(len(images))
     kept = {"train": order[len(order) // 5 :], "test": order[: len(order) // 5]}
     splits = {}
     for split in ("train", "test"):
@@ -84,214 +85,205 @@ def digits():
         splits[split] = {
             "waves": np.stack([wave for _, wave in mine]).astype("float32"),
             "digits": np.array([digit for digit, _ in mine]),
-            "pictures": [
-                pictures[kept[split][drawn.target[kept[split]] == digit]]
+            "images": [
+                images[kept[split][written.target[kept[split]] == digit]]
                 for digit in range(10)
             ],
         }
     return splits
 
 
-def mixed(split, rows, epoch):
-    """Arrays of one epoch: mixtures, both parts, and a picture of each."""
+def mix(split, rows, epoch):
+    """Arrays of one epoch: mixtures, both sounds, and an image of each digit."""
     from data_pipelines.datasets import mixtures
 
     rng = np.random.default_rng((SEED, epoch))
-    shown = np.stack(
+    images = np.stack(
         [
-            split["pictures"][digit][rng.integers(len(split["pictures"][digit]))]
+            split["images"][digit][rng.integers(len(split["images"][digit]))]
             for digit in split["digits"]
         ]
     )
     made = mixtures.mix(
         split["waves"],
         rows=rows,
-        sight=shown,
+        faces=images,
         groups=split["digits"],
         seed=SEED,
         epoch=epoch,
     )
     inputs, targets = next(made.batch(rows).as_numpy_iterator())
-    return inputs["mixture"], targets["speakers"], inputs["sight"]
+    return inputs["mixture"], targets["speakers"], inputs["faces"]
 
 
-def built(sighted):
-    """A model that takes out the voice that is seen, or one that takes out both."""
+def build(specs, task, num_kernels, visual_kernels, units, dense_units):
+    """A compiled model; `steps_per_execution` as measured for these sizes."""
     import keras
 
-    from mbm_keras.losses import SpectrogramLoss
     from mbm_keras.models import looking_to_listen
+    from mbm_keras.models.looking_to_listen import Convolutions
 
     keras.utils.set_random_seed(SEED)
     model = looking_to_listen.build(
-        samples=int(RATE * SECONDS),
-        **SMALL,
-        audio=looking_to_listen.AUDIO[:6],
-        visual=looking_to_listen.SIGHT[1:2],
-        steps=1 if sighted else 0,
-        face=SIDE if sighted else None,
-        units=160,
-        dense=256,
-        speakers=1 if sighted else 2,
+        inputs=specs,
+        task=task,
+        audio=Convolutions(16, looking_to_listen.AUDIO.kernels[:num_kernels]),
+        visual=Convolutions(32, looking_to_listen.VISUAL.kernels[visual_kernels]),
+        face_embedding_size=32,
+        units=units,
+        dense_units=dense_units,
     )
-    loss = SpectrogramLoss(**SHAPE, any_order=not sighted)
     model.compile(
-        keras.optimizers.Adam(RATE_OF_LEARNING, global_clipnorm=5.0),
-        {"speakers": loss},
+        keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=5.0),
+        {"speakers": task.loss()},
         jit_compile=False,
-        steps_per_execution=8,
+        steps_per_execution=8 if units == 160 else 6,
     )
     return model
 
 
-def trained(split, sighted, epochs, rows):
-    """Trains on new mixtures in every epoch."""
+def separation(num_sounds, any_order=False):
+    """The task of all models here."""
+    from mbm_keras.tasks import Separation
 
-    def drawn(epoch):
-        mixture, parts, sight = mixed(split, rows, epoch)
-        if not sighted:
-            return {"mixture": mixture}, parts
-        wanted = {"mixture": mixture, "sight": sight[:, :1, None]}
-        return wanted, parts[:, :1]  # the first is wanted
-
-    return learned(built(sighted), drawn, epochs, BATCH)
+    return Separation(num_sounds, window=256, hop=128, fft=256, any_order=any_order)
 
 
-def learned(model, drawn, epochs, batch):
-    """The model after epochs of mixtures that `drawn` gives, and its CPU seconds."""
+def specs(seconds, num_speakers, num_frames, face_size):
+    """The inputs of a model; without faces where there are no speakers to see."""
+    from mbm_keras.inputs import InputSpec
+
+    mixture = InputSpec("mixture", "wave", dict(samples=int(RATE * seconds)))
+    sizes = dict(num_speakers=num_speakers, num_frames=num_frames, face_size=face_size)
+    faces = [InputSpec("faces", "faces", sizes)] if num_speakers else []
+    return [mixture, *faces]
+
+
+def train_on_digits(split, with_image, epochs, rows):
+    """Trains on new mixtures in every epoch; the separator, and its CPU seconds."""
+
+    def epoch_of(epoch):
+        mixture, sounds, images = mix(split, rows, epoch)
+        if not with_image:
+            return {"mixture": mixture}, sounds
+        wanted = {"mixture": mixture, "faces": images[:, :1, None]}
+        return wanted, sounds[:, :1]  # the first is wanted
+
+    task = separation(1 if with_image else 2, any_order=not with_image)
+    inputs = specs(SECONDS, 1 if with_image else 0, 1, SIDE)
+    model = build(inputs, task, 6, slice(1, 2), 160, 256)
+    return train(model, task, epoch_of, epochs, BATCH)
+
+
+def train(model, task, epoch_of, epochs, batch):
+    """Trains on the mixtures of `epoch_of`; the separator, and its CPU seconds."""
+    from mbm_keras.models import looking_to_listen
+
     start = time.process_time()
     for epoch in range(epochs):
-        x, y = drawn(epoch)
-        falling = 0.5 * (1 + np.cos(np.pi * epoch / epochs))
-        model.optimizer.learning_rate = RATE_OF_LEARNING * falling
+        x, y = epoch_of(epoch)
+        decay = 0.5 * (1 + np.cos(np.pi * epoch / epochs))
+        model.optimizer.learning_rate = LEARNING_RATE * decay
         model.fit(x, {"speakers": y}, batch, epochs=1, verbose=0)
-    return model, time.process_time() - start
+    seconds = time.process_time() - start
+    return looking_to_listen.separator(model, task), seconds
 
 
-def scored(waves, parts, mixture):
+def score(waves, sounds, mixture):
     """Means over the mixtures, and over the sounds `(mixtures, sounds, samples)`."""
     from mbm_keras.metrics import separation_scores
 
-    each = [
-        separation_scores(*three) for three in zip(waves, parts, mixture, strict=True)
-    ]
+    each = [separation_scores(*row) for row in zip(waves, sounds, mixture, strict=True)]
     return {name: float(np.mean([e[name] for e in each])) for name in each[0]}
 
 
-def in_best_order(waves, parts):
-    """The sounds in the order that fits the parts best, row by row."""
+def in_best_order(waves, sounds):
+    """The waves in the order that fits the sounds best, row by row."""
     from mbm_keras.metrics import si_sdr
 
     best = []
-    for said, wanted in zip(waves, parts, strict=True):
-        orders = [said[list(o)] for o in itertools.permutations(range(len(said)))]
-        best.append(max(orders, key=lambda s, w=wanted: si_sdr(s, w).mean()))
+    for answer, right in zip(waves, sounds, strict=True):
+        orders = [answer[list(o)] for o in itertools.permutations(range(len(answer)))]
+        best.append(max(orders, key=lambda s, r=right: si_sdr(s, r).mean()))
     return np.stack(best)
 
 
-def digits_scored(epochs, rows, tested):
-    """Trains with and without sight, and listens to a speaker neither has heard."""
-    from mbm_keras.models import looking_to_listen
-
+def score_digits(epochs, rows, tested):
+    """Trains with and without images, and tests on the held-out speaker."""
     splits = digits()
-    mixture, parts, sight = mixed(splits["test"], tested, 0)
+    mixture, sounds, images = mix(splits["test"], tested, 0)
     result = {"seed": SEED, "mixtures": epochs * rows, "tested": tested}
 
-    model, seconds = trained(splits["train"], True, epochs, rows)
-    separator = looking_to_listen.separator(model)
-    for name, which in (("with sight", 0), ("wrong sight", 1)):
-        x = {"mixture": mixture, "sight": sight[:, which : which + 1, None]}
+    separator, seconds = train_on_digits(splits["train"], True, epochs, rows)
+    for name, which in (("with image", 0), ("wrong image", 1)):
+        x = {"mixture": mixture, "faces": images[:, which : which + 1, None]}
         waves = separator.predict(x, 50, verbose=0)["speakers"]
-        result[name] = scored(waves, parts[:, :1], mixture)
-    result["with sight"]["CPU seconds"] = seconds
+        result[name] = score(waves, sounds[:, :1], mixture)
+    result["with image"]["CPU seconds"] = seconds
 
-    model, seconds = trained(splits["train"], False, epochs, rows)
-    separator = looking_to_listen.separator(model)
+    separator, seconds = train_on_digits(splits["train"], False, epochs, rows)
     waves = separator.predict({"mixture": mixture}, 50, verbose=0)["speakers"]
-    both = [scored(waves[:, i : i + 1], parts[:, :1], mixture) for i in range(2)]
-    result["without sight"] = {k: (both[0][k] + both[1][k]) / 2 for k in both[0]}
-    waves = in_best_order(waves, parts)
-    result["without sight, order told"] = scored(waves[:, :1], parts[:, :1], mixture)
-    result["without sight, order told"]["CPU seconds"] = seconds
-    for name in ("wrong sight", "without sight", "without sight, order told"):
-        gained = result["with sight"]["sdr"] - result[name]["sdr"]
-        result[f"sight helps, dB of SDR over {name}"] = gained
+    both = [score(waves[:, i : i + 1], sounds[:, :1], mixture) for i in range(2)]
+    result["without image"] = {k: (both[0][k] + both[1][k]) / 2 for k in both[0]}
+    waves = in_best_order(waves, sounds)
+    result["without image, best order"] = score(waves[:, :1], sounds[:, :1], mixture)
+    result["without image, best order"]["CPU seconds"] = seconds
+    for name in ("wrong image", "without image", "without image, best order"):
+        gain = result["with image"]["sdr"] - result[name]["sdr"]
+        result[f"the image adds, dB of SDR over {name}"] = gain
     return result
 
 
 def grid_clips():
-    """By name of the clip its bytes."""
+    """The bytes of each clip, by name."""
     with tarfile.open(pathlib.Path(os.environ["MBM_DATA_DIR"]) / GRID) as tar:
         return {
             name: tar.extractfile(f"grid/{name}.mpg").read() for name in sorted(MOUTHS)
         }
 
 
-def heard_and_seen(data, name):
-    """Three seconds of a clip, and 75 crops of its mouth."""
+def decode_clip(data, name):
+    """Three seconds of sound of a clip, and 75 crops of its mouth."""
+    import tensorflow as tf
+
     from data_pipelines.formats import video
     from data_pipelines.formats.sound import soundtrack
     from mbm_keras.preprocessing import Waveform
 
     y, x = MOUTHS[name]
     box = ((y - 32) / 288, (x - 32) / 360, (y + 32) / 288, (x + 32) / 360)
-    times = (np.arange(STEPS) + 0.5) / 25
-    wave = Waveform(RATE, LONG)(soundtrack(data, 10**7)).numpy()
+    times = (np.arange(NUM_FRAMES) + 0.5) / 25
+    wav = tf.constant([soundtrack(data, 10**7)])
+    wave = Waveform(RATE, GRID_SECONDS).decode(wav)[0][0].numpy()
     return wave, video.crops(data, times, [box], MOUTH)[0]
 
 
-def grid_built():
-    """A model that takes two voices out, each told by its mouth."""
-    import keras
-
-    from mbm_keras.losses import SpectrogramLoss
-    from mbm_keras.models import looking_to_listen
-
-    keras.utils.set_random_seed(SEED)
-    model = looking_to_listen.build(
-        samples=int(RATE * LONG),
-        **SMALL,
-        audio=looking_to_listen.AUDIO[:6],
-        visual=looking_to_listen.SIGHT[:3],
-        steps=STEPS,
-        face=MOUTH,
-        units=96,
-        dense=128,
-    )
-    model.compile(
-        keras.optimizers.Adam(RATE_OF_LEARNING, global_clipnorm=5.0),
-        {"speakers": SpectrogramLoss(**SHAPE)},
-        jit_compile=False,
-        steps_per_execution=6,
-    )
-    return model
-
-
-def grid_scored(epochs):
-    """Trains on the four clips in pairs; the model, and what it reaches."""
+def score_grid(epochs):
+    """Trains on the four clips in pairs; the separator, and its scores."""
     from data_pipelines.datasets import mixtures
-    from mbm_keras.models import looking_to_listen
 
-    each = [heard_and_seen(data, name) for name, data in grid_clips().items()]
+    each = [decode_clip(data, name) for name, data in grid_clips().items()]
     waves, mouths = (np.stack(part) for part in zip(*each, strict=True))
 
-    def drawn(epoch, rows=24):
-        made = mixtures.mix(waves, rows=rows, sight=mouths, seed=SEED, epoch=epoch)
-        x, y = next(made.batch(rows).as_numpy_iterator())
+    def epoch_of(epoch, rows=24):
+        data = mixtures.mix(waves, rows=rows, faces=mouths, seed=SEED, epoch=epoch)
+        x, y = next(data.batch(rows).as_numpy_iterator())
         return x, y["speakers"]
 
-    model, seconds = learned(grid_built(), drawn, epochs, 4)
-    separator = looking_to_listen.separator(model)
-    x, parts = drawn(epochs)  # levels and pairs of an epoch that has not been
+    task = separation(2)
+    inputs = specs(GRID_SECONDS, 2, NUM_FRAMES, MOUTH)
+    model = build(inputs, task, 6, slice(3), 96, 128)
+    separator, seconds = train(model, task, epoch_of, epochs, 4)
+    x, sounds = epoch_of(epochs)  # levels and pairs of an epoch that is not in training
     result = {"seed": SEED, "mixtures": epochs * 24, "CPU seconds": seconds}
-    for name, sight in (("right", x["sight"]), ("swapped", x["sight"][:, ::-1])):
-        asked = {"mixture": x["mixture"], "sight": sight}
-        said = separator.predict(asked, 4, verbose=0)["speakers"]
-        result[f"mouths {name}"] = scored(said, parts, x["mixture"])
+    for name, faces in (("right", x["faces"]), ("swapped", x["faces"][:, ::-1])):
+        inputs = {"mixture": x["mixture"], "faces": faces}
+        answers = separator.predict(inputs, 4, verbose=0)["speakers"]
+        result[f"mouths {name}"] = score(answers, sounds, x["mixture"])
     return separator, result
 
 
-def served(separator):
+def measure_served(separator):
     """How fast the SavedModel is, and how far it is from the Python model."""
     import tensorflow as tf
 
@@ -303,37 +295,39 @@ def served(separator):
     from mbm_keras.preprocessing import Sounds
     from mbm_keras.preprocessing import Waveform
 
-    features = Features(mixture=Waveform(RATE, LONG), sight=Faces(2, STEPS, MOUTH))
+    features = Features(
+        mixture=Waveform(RATE, GRID_SECONDS), faces=Faces(2, NUM_FRAMES, MOUTH)
+    )
     (one, other), *_ = itertools.combinations(grid_clips().items(), 2)
-    each = [heard_and_seen(data, name) for name, data in (one, other)]
+    each = [decode_clip(data, name) for name, data in (one, other)]
     mixture = (each[0][0] + each[1][0]) / 2
     mouths = np.stack([mouth for _, mouth in each])
     raw = {
         "mixture": wav_bytes(mixture[:, None], RATE),
-        "sight": npy_bytes(mouths.reshape(-1, MOUTH, MOUTH, 3)),
+        "faces": npy_bytes(mouths.reshape(-1, MOUTH, MOUTH, 3)),
     }
     raw = {name: tf.constant([data]) for name, data in raw.items()}
-    x = {"mixture": mixture[None], "sight": mouths[None]}
+    x = {"mixture": mixture[None], "faces": mouths[None]}
     expected = separator.predict_on_batch(x)["speakers"]
+    seconds = []
     with tempfile.TemporaryDirectory() as folder:
         save(separator, features, folder, targets={"speakers": Sounds(RATE)})
         model = tf.saved_model.load(folder)
         waves = model.serve(raw)["speakers_waves"].numpy()
-        took = []
         for _ in range(10):
             start = time.perf_counter()
             model.serve(raw)
-            took.append(time.perf_counter() - start)
+            seconds.append(time.perf_counter() - start)
     return {
-        "seconds of sound per second": LONG / min(took),
-        "real-time factor": min(took) / LONG,
+        "seconds of sound per second": GRID_SECONDS / min(seconds),
+        "real-time factor": min(seconds) / GRID_SECONDS,
         "largest difference": float(np.abs(waves - expected).max()),
-        "loudest sample": float(np.abs(expected).max()),
+        "largest sample": float(np.abs(expected).max()),
     }
 
 
 def main():
-    """Measures what is asked for."""
+    """Measures the chosen parts."""
     arguments = common.options(
         __doc__,
         epochs=(int, None, "of the digits, of 1,600 mixtures each"),
@@ -346,10 +340,10 @@ def main():
     result = {}
     if arguments.part in ("all", "digits"):
         epochs, rows, tested = (1, 256, 40) if arguments.quick else (40, 1_600, 300)
-        result["digits"] = digits_scored(arguments.epochs or epochs, rows, tested)
+        result["digits"] = score_digits(arguments.epochs or epochs, rows, tested)
     if arguments.part in ("all", "grid"):
-        separator, result["grid"] = grid_scored(2 if arguments.quick else 300)
-        result["served"] = served(separator)
+        separator, result["grid"] = score_grid(2 if arguments.quick else 300)
+        result["served"] = measure_served(separator)
     common.show(result, arguments.json)
 
 

@@ -225,8 +225,8 @@ def build(
         word_dropout=word_dropout,
         seed=seed,
     )(regions, caption)  # (batch, length, vocabulary_size)
-    identity = layers.Identity(name=output_name(task.name, inputs), dtype="float32")
-    return keras.Model([image, caption], {task.name: identity(logits)}, name=name)
+    words = task.output(logits, output_name(task.name, inputs))
+    return keras.Model([image, caption], {task.name: words}, name=name)
 
 
 def captioner(

@@ -14,24 +14,16 @@ from mbm_keras.models.show_attend_tell import CaptionDecoder
 from mbm_keras.tasks import Captioning
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks.captioning import word_losses
+from tests import helpers
 from tests.helpers import assert_same
 from tests.helpers import numpy
 from tests.helpers import random_inputs
 
-TINY = show_attend_tell.PRESETS["tiny"].arguments
-TASK = TINY["task"]
+TASK = show_attend_tell.PRESETS["tiny"].arguments["task"]
 
 
-def tiny(**arguments):
-    keras.utils.set_random_seed(0)
-    return show_attend_tell.build(**{**TINY, **arguments})
-
-
-@pytest.mark.parametrize("preset", ["coco", "coco_hard", "flickr"])
-def test_has_the_published_number_of_parameters(preset):
-    preset = show_attend_tell.PRESETS[preset]
-    model = show_attend_tell.build(**preset.arguments)
-    assert sum(np.prod(w.shape) for w in model.trainable_weights) == preset.parameters
+def tiny(**changes):
+    return helpers.tiny(show_attend_tell, **changes)
 
 
 def test_hard_and_soft_attention_have_the_same_weights():
@@ -260,15 +252,6 @@ def test_the_captioner_is_saved_and_loaded(overfitted, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "captioner.keras")
     left, right = (x.predict({"image": image}, verbose=0) for x in (writer, loaded))
     assert_same(left["words"], right["words"])
-
-
-def test_the_output_has_any_name():
-    task = Captioning(12, 4, name="Was ist zu sehen?")
-    model = tiny(task=task)
-    assert [x.name for x in model.inputs] == ["image", "Was_ist_zu_sehen_teacher"]
-    image = np.zeros((2, 16, 16, 3), "uint8")
-    written = show_attend_tell.captioner(model, task).predict(image, verbose=0)
-    assert written["Was ist zu sehen?"].shape == (2, 4)
 
 
 @pytest.mark.parametrize(
