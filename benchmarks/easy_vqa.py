@@ -1,12 +1,12 @@
-"""easy-VQA: a zoo model against the public Keras example, CPU-seconds and accuracy.
+"""easy-VQA: accuracy and CPU seconds of a zoo model and of the public Keras example.
 
-The peer is a line-by-line rewrite of the public example's small network: two
+The peer is the small network of the public example, rewritten line by line: two
 convolutions with pooling, a bag of words, a product of the two, eight epochs. Both
-run in this one run, each in a Python of its own, reading the same files, one thread to
-an operation as `mbm` has it on two cores; the seconds include imports and decoding.
-Needs `easy-vqa.tar.gz` in `$MBM_DATA_DIR`.
+run one after the other, each in a Python process of its own. They read the same files
+and use one thread per operation, as `mbm` does on two cores. The seconds include
+imports and decoding. Needs `easy-vqa.tar.gz` in `$MBM_DATA_DIR`.
 
-Published: the example's author reports 93.8 % for the small network and 99.5 % for
+Published: the author of the example reports 93.8 % for the small network and 99.5 % for
 the large one.
 """
 
@@ -21,7 +21,7 @@ import common
 
 
 def tables(folder):
-    """Writes `train.csv` and `test.csv` from the archive's JSON."""
+    """Writes `train.csv` and `test.csv` from the JSON files of the archive."""
     import polars as pl
 
     data = pathlib.Path(os.environ.get("MBM_DATA_DIR", "")) / "easy-vqa.tar.gz"
@@ -40,7 +40,7 @@ def tables(folder):
 
 
 def ours(folder, epochs, seed):
-    """late_fusion, each distinct picture and question of a batch encoded once."""
+    """Trains `late_fusion`; it encodes each distinct value of a batch once."""
     import functools
 
     import keras
@@ -64,9 +64,9 @@ def ours(folder, epochs, seed):
     keras.utils.set_random_seed(seed)
     columns = {"question": "text", "image": "image"}
     read = functools.partial(sources.open_table, target="answer", columns=columns)
-    # Pictures that nothing is trained on: settings are chosen by them.
-    kept = dict(fractions={"valid": 0.05}, seed=seed)
-    train, test = read(f"{folder}/train.csv", **kept), read(f"{folder}/test.csv")
+    # The settings were chosen on these images, which are not used for training.
+    held_out = dict(fractions={"valid": 0.05}, seed=seed)
+    train, test = read(f"{folder}/train.csv", **held_out), read(f"{folder}/test.csv")
     features = Features(question=WordIds(), image=Pixels(64))
     learned = train.take(train.split == "train")
     features.adapt({"question": learned.raw("question")})
@@ -97,11 +97,11 @@ def ours(folder, epochs, seed):
         group_by="image",
         unique=True,
     )
-    # Trained from the start along with the fusion, the picture's tower stays for six
-    # epochs at what the question alone allows (0.86).
+    # If the image tower trains together with the fusion from the start, the model stays
+    # for six epochs at the accuracy that the question alone allows (0.86).
     stages = [
-        Stage("image unimodal", ALONE, 4e-3, unimodal="image"),
-        Stage("fusion", FUSED, 4e-3, frozen=("image_tower",)),
+        Stage("image unimodal", UNIMODAL, 4e-3, unimodal="image"),
+        Stage("fusion", FUSION, 4e-3, frozen=("image_tower",)),
         Stage("finetune", epochs, 2e-3),
     ]
     history = fit_stages(
@@ -133,7 +133,7 @@ def ours(folder, epochs, seed):
 
 
 def peer(folder, epochs, seed):
-    """The public example's small network."""
+    """Trains the small network of the public example."""
     import keras
     import numpy as np
     import polars as pl
@@ -181,11 +181,11 @@ def peer(folder, epochs, seed):
     return {"accuracy": float(accuracy), "parameters": model.count_params()}
 
 
-ROWS, FILTERS, ALONE, FUSED = 310, (16, 32, 64), 3, 2
+ROWS, FILTERS, UNIMODAL, FUSION = 310, (16, 32, 64), 3, 2
 
 
 def main():
-    """Runs both, or one of them as a child."""
+    """Runs both; as a child process, one of them."""
     if len(sys.argv) > 1 and sys.argv[1] in ("ours", "peer"):
         import contextlib
 

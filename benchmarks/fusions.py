@@ -1,23 +1,23 @@
-"""Every fusion on three tasks, and staged training against end-to-end.
+"""All fusions on three tasks, staged training, modality dropout, and growth.
 
-`--part` chooses one of six, or all:
+`--part` chooses one of six parts, or all:
 
     dial      a task whose information is redundant, unique, synergistic or mixed
     keypad    the quickstart's text, picture and sound
     av_mnist  noisy written and spoken digits
-    stages    staged training against end-to-end, the same number of steps, on all three
+    stages    staged against end-to-end training with the same number of steps
     dropout   modality dropout against none, when an input is missing
     growth    time of a step with 2, 4 and 8 inputs
 
-The recipes are in `fusion_tasks.py`. In `dial` dense towers are trained along. In
-`keypad` and `av_mnist` small towers are trained once per seed, end to end with a plain
-concatenation, and every fusion learns on the embeddings that they then give, 32 wide:
-fusions of sequences too, with one place per input. Three seeds. Goals: the best fusion
-is clearly above the best single modality on all three, and every fusion that can
-express it solves pure synergy.
+The recipes are in `fusion_tasks.py`. In `dial`, dense towers are trained together with
+the fusion. In `keypad` and `av_mnist`, small towers are trained once per seed, end to
+end with concatenation; then every fusion learns from their frozen embeddings of width
+32. Fusions of sequences see one step per input. There are three seeds. Goals: the best
+fusion is clearly above the best single modality on all three tasks, and every fusion
+that can express it solves pure synergy.
 
-With `--out` what is already there is not computed again. The whole takes under two
-hours on two cores.
+With `--out`, figures that are in the file are not computed again. The full run takes
+under two hours on two cores.
 """
 
 import dataclasses
@@ -34,17 +34,17 @@ import numpy as np
 WIDTH, BATCH, FILTERS = 32, 256, (16, 32)
 ROWS = {"keypad": 8_000, "av_mnist": 6_000}
 EPOCHS = {"dial": 10, "keypad": 10, "av_mnist": 8}
-TOWERS = {"dial": 10, "keypad": 16, "av_mnist": 10}  # epochs of everything
+TOWERS = {"dial": 10, "keypad": 16, "av_mnist": 10}  # epochs of end-to-end training
 
 
 def head_of(fusion, shapes, num_classes, seed):
-    """A fusion and a head on what towers gave, the same again for the same seed.
+    """A fusion and a head on the outputs of towers; the seed determines the weights.
 
     Args:
-        fusion: Its name.
-        shapes: By input `(width,)` or `(places, width)`; places of zeros are padding.
+        fusion: Name of the fusion.
+        shapes: `(width,)` or `(steps, width)` by input; steps of zeros are padding.
         num_classes: Number of labels.
-        seed: Of the weights.
+        seed: Seed of the weights.
     """
     import keras
 
@@ -65,7 +65,7 @@ def head_of(fusion, shapes, num_classes, seed):
 
 
 def model_of(fusion, task, seed, pool=None, modality_dropout=None):
-    """`late_fusion` with small towers, the same again for the same seed."""
+    """`late_fusion` with small towers; the seed determines the weights."""
     import keras
 
     from mbm_keras.fusion import FUSIONS
@@ -82,7 +82,7 @@ def model_of(fusion, task, seed, pool=None, modality_dropout=None):
 
     keras.utils.set_random_seed(seed)
     return late_fusion.build(
-        inputs=task.features,
+        inputs=task.inputs,
         task=Classification(task.num_classes),
         fusion=FUSIONS[fusion](WIDTH, name="fusion"),
         width=WIDTH,
@@ -90,15 +90,15 @@ def model_of(fusion, task, seed, pool=None, modality_dropout=None):
         pool=pool,
         absence=Absence(dropout=modality_dropout),
         towers={
-            feature.name: small[feature.modality]
-            for feature in task.features
-            if feature.modality in small
+            spec.name: small[spec.modality]
+            for spec in task.inputs
+            if spec.modality in small
         },
     )
 
 
-def compiled(model, steps):
-    """The model, ready to be trained an epoch in one call."""
+def compile_model(model, steps):
+    """Compiles the model so that one call runs a whole epoch."""
     import keras
 
     from mbm_keras.tasks import Classification
@@ -114,16 +114,16 @@ def compiled(model, steps):
     return model
 
 
-def begin_again(model, fresh):
-    """Weights of a fresh model, and an optimiser that has seen nothing."""
-    model.set_weights(fresh.get_weights())
+def reset(model, new):
+    """Copies the weights of a new model, and resets the optimizer."""
+    model.set_weights(new.get_weights())
     for variable in model.optimizer.variables:
         if variable is not model.optimizer.learning_rate:
             variable.assign(np.zeros(variable.shape))
 
 
 def batches_of(inputs, label, seed=None):
-    """Batches with everything present, whole and shuffled if there is a seed."""
+    """Batches with all inputs present; with a seed shuffled, and all of one size."""
     import tensorflow as tf
 
     present = np.ones((len(label), len(inputs)), bool)
@@ -136,7 +136,7 @@ def batches_of(inputs, label, seed=None):
 
 
 def accuracies(model, inputs, label):
-    """With everything, and with each input missing in turn."""
+    """Accuracy with all inputs, and with each input missing in turn."""
     names, found = list(inputs), {}
     for missing in (None, *names):
         present = np.array([name != missing for name in names])
@@ -152,26 +152,26 @@ def accuracies(model, inputs, label):
     return found
 
 
-def compared(make, tasks, epochs, measured, model=None):
+def compare(make, tasks, epochs, measured, model=None):
     """Trains one model per seed, and tests it.
 
     Args:
-        make: From a seed, a fresh model.
+        make: Function that builds a new model from a seed.
         tasks: One `(train, test)` per seed, `(inputs, label)` each.
         epochs: Passes over the rows.
-        measured: A list that takes seconds of processor time and steps.
-        model: One that was compiled for such rows before, to be used again.
+        measured: List to which `(CPU seconds, steps)` of every seed is added.
+        model: A model that is compiled for such rows, to be used again; or None.
 
     Returns:
-        The figures, and the model.
+        Mean figures over the seeds, and the model.
     """
     found = []
     for seed, (train, test) in enumerate(tasks):
         steps = len(train[1]) // BATCH
         if model is None:
-            model = compiled(make(0), steps)
-            model.fit(batches_of(*train, seed), epochs=1, verbose=0)  # traced
-        begin_again(model, make(seed))
+            model = compile_model(make(0), steps)
+            model.fit(batches_of(*train, seed), epochs=1, verbose=0)  # traces
+        reset(model, make(seed))
         data = batches_of(*train, seed)
         start = time.process_time()
         model.fit(data, epochs=epochs, verbose=0)
@@ -189,10 +189,10 @@ def compared(make, tasks, epochs, measured, model=None):
 
 
 def on_dial(fusion, tasks):
-    """One fusion on every setting of the dial, its towers trained along."""
+    """One fusion on every setting of `dial`; its towers are trained with it."""
     figures, measured, model = {}, [], None
     for setting, drawn in tasks.items():
-        figures[setting], model = compared(
+        figures[setting], model = compare(
             lambda seed, task=drawn[0]: model_of(fusion, task, seed),
             [(task.train, task.test) for task in drawn],
             EPOCHS["dial"],
@@ -203,17 +203,17 @@ def on_dial(fusion, tasks):
 
 
 def on_towers(fusion, tasks, epochs):
-    """One fusion on what towers gave, see `embedded`."""
+    """One fusion on the outputs of towers, see `tower_outputs`."""
     shapes = {name: array.shape[1:] for name, array in tasks[0][0][0].items()}
     measured = []
-    figures, model = compared(
+    figures, model = compare(
         lambda seed: head_of(fusion, shapes, 10, seed), tasks, epochs, measured
     )
     return figures | cost(model, measured)
 
 
 def cost(model, measured):
-    """Parameters, and milliseconds of processor time per step."""
+    """Number of parameters, and CPU milliseconds per step."""
     seconds, steps = (sum(part) for part in zip(*measured, strict=True))
     return {
         "parameters": model.count_params(),
@@ -221,12 +221,12 @@ def cost(model, measured):
     }
 
 
-def embedded(tasks, epochs):
-    """What trained towers give of a task: a list of `(train, test)`, one per seed."""
+def tower_outputs(tasks, epochs):
+    """Outputs of trained towers: a list of `(train, test)`, one per seed."""
     found = []
     for seed, task in enumerate(tasks):
         model = model_of("concatenation", task, seed)
-        compiled(model, len(task.train[1]) // BATCH)
+        compile_model(model, len(task.train[1]) // BATCH)
         model.fit(batches_of(*task.train, seed), epochs=epochs, verbose=0)
         towers = {name: model.get_layer(f"{name}_tower") for name in task.train[0]}
         found.append(
@@ -239,7 +239,7 @@ def embedded(tasks, epochs):
 
 
 def tasks_of(part, seeds, rows):
-    """By setting, a list of one `Task` per seed."""
+    """A list of one `Task` per seed, by setting."""
     if part == "dial":
         return {
             name: [fusion_tasks.dial(shares, seed=seed) for seed in range(seeds)]
@@ -250,37 +250,37 @@ def tasks_of(part, seeds, rows):
 
 
 def single(tasks, epochs):
-    """The accuracy of each input on its own, the mean over the seeds."""
+    """The accuracy of each input alone, the mean over the seeds."""
     found = {}
-    for i, feature in enumerate(tasks[0].features):
-        name = feature.name
-        alone = [
-            dataclasses.replace(task, features=[task.features[i]]) for task in tasks
+    for i, spec in enumerate(tasks[0].inputs):
+        name = spec.name
+        unimodal = [
+            dataclasses.replace(task, inputs=[task.inputs[i]]) for task in tasks
         ]
         rows = [
             [({name: x[name]}, y) for x, y in (task.train, task.test)] for task in tasks
         ]
-        figures, _ = compared(
-            lambda seed, task=alone[0]: model_of("sum", task, seed), rows, epochs, []
+        figures, _ = compare(
+            lambda seed, task=unimodal[0]: model_of("sum", task, seed), rows, epochs, []
         )
         found[name] = figures["accuracy"]
     return found
 
 
-def staged(tasks):
-    """Staged training against end-to-end, as many steps of the optimiser."""
+def compare_stages(tasks):
+    """Staged training against end-to-end training with the same number of steps."""
     from mbm_keras.training import Stage
     from mbm_keras.training import standard_stages
 
-    ways, alone, fused, tuned = {"staged": [], "end-to-end": []}, 4, 4, 8
-    for seed, task in enumerate(list(tasks.values())[-1]):  # of the dial, the mixed one
-        total = alone * len(task.features) + fused + tuned
+    ways, unimodal, fusion, finetune = {"staged": [], "end-to-end": []}, 4, 4, 8
+    for seed, task in enumerate(list(tasks.values())[-1]):  # of `dial`, `mixed`
+        total = unimodal * len(task.inputs) + fusion + finetune
         for way, found in ways.items():
             model = model_of("concatenation", task, seed)
-            stages = [Stage("everything", total)]
+            stages = [Stage("end-to-end", total)]
             if way == "staged":
                 stages = standard_stages(
-                    model, unimodal=alone, fusion=fused, finetune=tuned
+                    model, unimodal=unimodal, fusion=fusion, finetune=finetune
                 )
             found.append(stage_figures(model, stages, task, seed))
     return {
@@ -291,7 +291,7 @@ def staged(tasks):
 
 
 def stage_figures(model, stages, task, seed):
-    """Trains in stages; accuracies and seconds of processor time."""
+    """Trains in stages; returns accuracies and CPU seconds."""
     from mbm_keras.tasks import Classification
     from mbm_keras.training import fit_stages
 
@@ -311,62 +311,66 @@ def stage_figures(model, stages, task, seed):
     return {**accuracies(model, *task.test), "CPU seconds": seconds}
 
 
-def with_dropout(tasks, epochs):
-    """A plain model and one with modality dropout, end to end.
+def compare_dropout(tasks, epochs):
+    """A model with modality dropout against one without, end to end.
 
-    What an input tells cannot all be had without it. `kept` compares with a model that
-    was trained without the input: of what the plain model loses needlessly, the share
-    that the other one keeps. 1 is as good as training for it, 0 as bad as the plain.
+    Part of the loss without an input cannot be avoided: a third model that is trained
+    without the input shows how much. `share prevented` is the share of the avoidable
+    loss that modality dropout prevents: 1 is as good as the third model, 0 is as bad as
+    the model without modality dropout.
     """
     rows = [(task.train, task.test) for task in tasks]
     result = {}
-    for way, rate in (("plain", None), ("dropout", 0.3)):
-        result[way], _ = compared(
+    for way, rate in (("no dropout", None), ("dropout", 0.3)):
+        result[way], _ = compare(
             lambda seed, rate=rate: model_of("film", tasks[0], seed, True, rate),
             rows,
             epochs,
             [],
         )
-    for i, feature in enumerate(tasks[0].features):
-        missing = feature.name
-        rest = [f for j, f in enumerate(tasks[0].features) if j != i]
-        without = dataclasses.replace(tasks[0], features=rest)
+    for i, spec in enumerate(tasks[0].inputs):
+        missing = spec.name
+        rest = [f for j, f in enumerate(tasks[0].inputs) if j != i]
+        without = dataclasses.replace(tasks[0], inputs=rest)
         less = [
             [({n: a for n, a in x.items() if n != missing}, y) for x, y in part]
             for part in rows
         ]
-        figures, _ = compared(
+        figures, _ = compare(
             lambda seed, task=without: model_of("film", task, seed, True),
             less,
             epochs,
             [],
         )
         best = figures["accuracy"]
-        plain, other = (result[w][f"without {missing}"] for w in ("plain", "dropout"))
-        result[f"without {missing}"] = {
-            "trained for it": best,
-            "lost, plain": result["plain"]["accuracy"] - plain,
-            "lost, dropout": result["dropout"]["accuracy"] - other,
-            # Within the noise there is nothing to keep.
-            "kept": (other - plain) / (best - plain) if best > plain + 0.01 else None,
+        key = f"without {missing}"
+        plain, other = (result[way][key] for way in ("no dropout", "dropout"))
+        result[key] = {
+            "trained without it": best,
+            "loss, no dropout": result["no dropout"]["accuracy"] - plain,
+            "loss, dropout": result["dropout"]["accuracy"] - other,
+            # None where the avoidable loss is within the noise.
+            "share prevented": (other - plain) / (best - plain)
+            if best > plain + 0.01
+            else None,
         }
     return result
 
 
-def growth(fusion, sizes=(2, 4, 8), places=8, steps=100):
-    """Milliseconds of processor time per step, by number of inputs.
+def growth(fusion, sizes=(2, 4, 8), sequence_length=8, steps=100):
+    """CPU milliseconds per step, by number of inputs.
 
-    None where the fusion refuses so many inputs.
+    None where the fusion rejects so many inputs.
     """
     from mbm_keras.fusion import FUSIONS
 
-    shape = (places, WIDTH) if FUSIONS[fusion].takes_sequences else (WIDTH,)
+    shape = (sequence_length, WIDTH) if FUSIONS[fusion].takes_sequences else (WIDTH,)
     found = {}
     for size in sizes:
         rng = np.random.default_rng(0)
         shapes = {f"input_{i}": shape for i in range(size)}
         try:
-            model = compiled(head_of(fusion, shapes, 10, 0), steps // 2)
+            model = compile_model(head_of(fusion, shapes, 10, 0), steps // 2)
         except ValueError:
             found[f"{size} inputs"] = None
             continue
@@ -388,10 +392,10 @@ def growth(fusion, sizes=(2, 4, 8), places=8, steps=100):
 
 
 def main():
-    """Measures what is asked for, and keeps every figure as soon as it is known."""
+    """Runs the parts, and writes every figure as soon as it is measured."""
     arguments = common.options(
         __doc__,
-        out=(str, None, "a JSON to go on"),
+        out=(str, None, "JSON file of results"),
         part=(str, "all", "dial, keypad, av_mnist, stages, dropout, growth"),
     )
     from mbm_keras.fusion import FUSIONS
@@ -399,43 +403,44 @@ def main():
     quick = arguments.quick
     names = ["concatenation", "sum", "film"] if quick else list(FUSIONS)
     seeds, rows = (1, 2_000) if quick else (3, None)
-    kept = pathlib.Path(arguments.out) if arguments.out else None
-    result = json.loads(kept.read_text()) if kept and kept.exists() else {}
+    out = pathlib.Path(arguments.out) if arguments.out else None
+    result = json.loads(out.read_text()) if out and out.exists() else {}
 
     def keep(part, key, figures):
         result.setdefault(part, {})[key] = figures
-        if kept:
-            kept.write_text(json.dumps(result))
+        if out:
+            out.write_text(json.dumps(result))
 
     def todo(part, keys):
         wanted = arguments.part in ("all", part)
         return [k for k in keys if wanted and k not in result.get(part, {})]
 
     for part, epochs in EPOCHS.items():
-        left = todo(part, ["alone", *names])
+        left = todo(part, ["single inputs", *names])
         tasks = tasks_of(part, seeds, rows or ROWS.get(part)) if left else {}
         if left and part != "dial":
-            given = embedded(tasks[part], TOWERS[part])
+            outputs = tower_outputs(tasks[part], TOWERS[part])
         for name in left:
-            if name == "alone":
+            if name == "single inputs":
                 figures = {k: single(drawn, TOWERS[part]) for k, drawn in tasks.items()}
             elif part == "dial":
                 figures = on_dial(name, tasks)
             else:
-                figures = on_towers(name, given, epochs)
+                figures = on_towers(name, outputs, epochs)
             keep(part, name, figures)
     for name in todo("stages", ["dial", "keypad", "av_mnist"]):
-        keep("stages", name, staged(tasks_of(name, seeds, rows or ROWS.get(name))))
+        tasks = tasks_of(name, seeds, rows or ROWS.get(name))
+        keep("stages", name, compare_stages(tasks))
     for name in todo("dropout", ["keypad", "av_mnist"]):
         (drawn,) = tasks_of(name, seeds, rows or ROWS[name]).values()
-        keep("dropout", name, with_dropout(drawn, TOWERS[name]))
+        keep("dropout", name, compare_dropout(drawn, TOWERS[name]))
     for name in todo("growth", names):
         keep("growth", name, growth(name))
     for figures in result.values():
-        plain = figures.get("concatenation", {}).get("CPU ms per step")
+        unit = figures.get("concatenation", {}).get("CPU ms per step")
         for found in figures.values():
-            if plain and "CPU ms per step" in found:
-                found["of concatenation's time"] = found["CPU ms per step"] / plain
+            if unit and "CPU ms per step" in found:
+                found["times concatenation"] = found["CPU ms per step"] / unit
     common.show(result, arguments.json)
 
 

@@ -1,8 +1,9 @@
-"""Mutated files of every kind that is read: no crash, no hang, no silent loss.
+"""Mutated files of every kind: no crash, no hang, no row lost without a report.
 
-Pictures and sounds go through the preprocessors, tables and shards through their
-sources and stores, in processes of their own: one that dies, hangs or silently loses a
-row is counted. Goals: 100,000 files, and zero of each.
+Images, audio and clips go through the preprocessors, tables and shards through their
+sources and stores, in processes of their own. The benchmark counts processes that
+crash or hang, and rows that are lost without a report. Goals: 100,000 files, and zero
+of each.
 """
 
 import collections
@@ -19,7 +20,7 @@ import time
 import common
 import numpy as np
 
-# Each kind, and how many of it in a whole run and at a time.
+# By kind: number of files in a full run, and in one process.
 KINDS = {
     **{kind: (9_000, 1_500) for kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP")},
     **{kind: (9_000, 1_500) for kind in ("WAV", "FLAC", "OGG", "MP3")},
@@ -31,11 +32,11 @@ KINDS = {
     **{kind: (3_000, 1_000) for kind in ("csv", "jsonl", "parquet")},
     **{kind: (4_000, 1_000) for kind in ("tar", "tfrecord", "array_record")},
 }
-SECONDS = 600  # for one process, which takes a tenth of it
+SECONDS = 600  # limit for one process, which takes a tenth of that
 
 
 def seeds_of(kind, folder):
-    """A few whole files of a kind, by path in `folder`; shards are folders of files."""
+    """Writes a few intact files of a kind to `folder`; shards are folders of files."""
     import polars as pl
     import soundfile
     from PIL import Image
@@ -62,7 +63,7 @@ def seeds_of(kind, folder):
         (folder / "0").write_text(header.format("ascii") + text)
         body = header.format("binary").encode() + cloud.tobytes()
         (folder / "1").write_bytes(body)
-        # Runs of 32 bytes, each behind its length: LZF that repeats nothing.
+        # Runs of 32 bytes, each after its length: LZF without repetition.
         body = cloud.T.tobytes()
         packed = b"".join(b"\x1f" + body[i : i + 32] for i in range(0, len(body), 32))
         sizes = np.array([len(packed), len(body)], "<u4").tobytes()
@@ -110,7 +111,7 @@ CLIPS = {
 
 
 def write_clip(path, kind, picture, sound):
-    """Half a second of noise, seen and heard."""
+    """Writes half a second of noise as video and audio."""
     import av
 
     rng = np.random.default_rng(0)
@@ -123,20 +124,20 @@ def write_clip(path, kind, picture, sound):
             clip.mux(video.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
         clip.mux(video.encode(None))
         wave = rng.integers(-9_000, 9_000, (1, 8_000)).astype("<i2")
-        heard = av.AudioFrame.from_ndarray(wave, "s16", "mono")
-        heard.sample_rate, heard.pts = 16_000, 0
-        clip.mux(audio.encode(heard))
+        samples = av.AudioFrame.from_ndarray(wave, "s16", "mono")
+        samples.sample_rate, samples.pts = 16_000, 0
+        clip.mux(audio.encode(samples))
         clip.mux(audio.encode(None))
 
 
 def mutate(data, rng):
-    """Changes bytes, cuts, doubles or inserts, once or a few times."""
+    """Changes, removes, repeats or inserts bytes, once or a few times."""
     data = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
         if not data:
             break
         at, size = rng.randrange(len(data)), rng.choice((1, 1, 2, 4, 64, 1_000))
-        # The beginning has the sizes and offsets: half of the changes go there.
+        # The header has the sizes and offsets: half of the changes are in it.
         at = at % 64 if rng.random() < 0.5 and len(data) > 64 else at
         how = rng.randrange(6)
         if how == 0:
@@ -156,7 +157,7 @@ def mutate(data, rng):
 
 
 def child(kind, first, count, folder):
-    """Reads `count` mutations: prints how many were read, refused and lost."""
+    """Reads `count` mutated files; prints how many were read, rejected and lost."""
     import faulthandler
 
     faulthandler.enable()
@@ -205,12 +206,12 @@ def _values(kind, mutated):
         convert = functools.partial(
             transcode, modality=preprocessor.modality, preprocessor=preprocessor
         )
-        raw, refused = stores.read_cells(Paths(""), "x", raw, convert)
+        raw, rejected = stores.read_cells(Paths(""), "x", raw, convert)
         arrays, states = part(tf.constant(raw))
-        seen["refused"] += len(refused)
-        seen["absent"] -= len(refused)  # they are empty now
+        seen["rejected"] += len(rejected)
+        seen["absent"] -= len(rejected)  # they are empty now
         for array, state in zip(arrays.numpy(), states.numpy(), strict=True):
-            seen[("read", "absent", "refused")[state]] += 1
+            seen[("read", "absent", "rejected")[state]] += 1
             if not np.isfinite(array).all() or (state == 2 and array.any()):
                 seen["wrong"] += 1
     return dict(seen)
@@ -230,27 +231,27 @@ def _tables(seeds, mutated):
             try:
                 table = sources.open_table(where)
             except ValueError:
-                seen["refused"] += 1
+                seen["rejected"] += 1
                 continue
-            except Exception as error:  # noqa: BLE001 - that is what is looked for
+            except Exception as error:  # noqa: BLE001 - any other error counts as wrong
                 seen["wrong"] += 1
                 print(name, type(error).__name__, error, file=sys.stderr)
                 continue
             seen["read"] += 1
-            told = {item.row for item in table.broken}
-            if len(table.rows) + len(told) != table.rows_read:
+            reported = {item.row for item in table.broken}
+            if len(table.rows) + len(reported) != table.rows_read:
                 seen["wrong"] += 1
             for column in table.columns_of("image"):
                 values, reasons = table.read_cells(column, table.raw(column))
-                for place, value in enumerate(values):
-                    cell = table.raw(column)[place]
-                    if not value and place not in reasons and cell is not None:
+                for row, value in enumerate(values):
+                    cell = table.raw(column)[row]
+                    if not value and row not in reasons and cell is not None:
                         seen["wrong"] += 1
     return dict(seen)
 
 
 def main():
-    """Runs the children, and adds up what they saw."""
+    """Runs the child processes, and adds up their counts."""
     if sys.argv[1:2] == ["child"]:
         kind, first, count, folder = sys.argv[2:]
         return child(kind, int(first), int(count), folder)
@@ -267,11 +268,11 @@ def main():
                 totals.update(_run(kind, first, at_once, folder))
         print(kind, dict(totals), file=sys.stderr)
     result = {
-        "files": sum(totals[name] for name in ("read", "absent", "refused")),
+        "files": sum(totals[name] for name in ("read", "absent", "rejected")),
         "read": totals["read"],
-        "refused with a reason": totals["refused"],
-        "empty, so absent": totals["absent"],
-        "wrong: lost, not a number, or another kind of error": totals["wrong"],
+        "rejected with a reason": totals["rejected"],
+        "empty, treated as absent": totals["absent"],
+        "wrong: lost, not finite, or another kind of error": totals["wrong"],
         "crashes": totals["crashes"],
         "hangs": totals["hangs"],
         "seconds": round(time.time() - start),
@@ -286,7 +287,7 @@ def _run(kind, first, count, folder):
     except subprocess.TimeoutExpired:
         return {"hangs": 1}
     if run.returncode:
-        print(f"{kind} {first}: ended with {run.returncode}", file=sys.stderr)
+        print(f"{kind} {first}: exit code {run.returncode}", file=sys.stderr)
         return {"crashes": 1}
     return json.loads(run.stdout.splitlines()[-1])
 

@@ -1,4 +1,4 @@
-"""Padded over real content for the spoken digits: one length, batches, buckets.
+"""Ratio of padded to real frames of the spoken digits: one length, batches, buckets.
 
 Needs the free-spoken-digit-dataset in `$MBM_DATA_DIR`. Goal: at most 1.2.
 """
@@ -17,7 +17,7 @@ HOP = 80  # samples between frames: a hundredth of a second
 
 
 def main():
-    """Counts the frames of an epoch's batches, and those that are sound."""
+    """Counts the frames in the batches of an epoch, and those that are not padding."""
     arguments = common.options(__doc__, seed=(int, 0, "seed of the order"))
     with tempfile.TemporaryDirectory() as folder:
         samples = [

@@ -35,7 +35,7 @@ PUBLISHED = {
     "looking_to_listen audio_only": 12_517_508,
 }
 GRID = 14 * 14  # regions of VGG-19
-PLACES = {
+STEPS = {
     "caption": 16,
     "text": 50,
     "audio": 375,
@@ -46,8 +46,8 @@ PLACES = {
 LARGE = ("mcan large", "mbt audioset")
 
 
-def stepped(which):
-    """Builds one model, counts it, trains it for a step."""
+def train_step(which):
+    """Builds one model, counts its parameters, and trains it for one step."""
     import keras
 
     from mbm_keras.models import ZOO
@@ -59,10 +59,10 @@ def stepped(which):
     rng = np.random.default_rng(0)
     rows, inputs = 1 if name in ("mbt", "looking_to_listen") else 2, {}
     for tensor in model.inputs:
-        places = PLACES.get(tensor.name, 1_024)
+        steps = STEPS.get(tensor.name, 1_024)
         if name == "show_attend_tell" and tensor.name == "regions":
-            places = GRID
-        shape = (rows, *(places if n is None else n for n in tensor.shape[1:]))
+            steps = GRID
+        shape = (rows, *(steps if n is None else n for n in tensor.shape[1:]))
         if "int" in tensor.dtype:
             inputs[tensor.name] = rng.integers(1, 90, shape).astype(tensor.dtype)
         else:
@@ -72,21 +72,21 @@ def stepped(which):
     start = time.time()
     loss = float(model.train_on_batch(inputs, targets))
     if not np.isfinite(loss):
-        raise SystemExit(f"{which}: the loss is {loss}")
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        raise SystemExit(f"Expected a finite loss. Received: {which}={loss}.")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {
         "parameters": sum(int(np.prod(w.shape)) for w in model.trainable_weights),
         "build seconds": round(built, 1),
         "step seconds": round(time.time() - start, 1),
-        "GB": round(most, 2),
+        "GB": round(peak, 2),
     }
 
 
 def main():
-    """One process after the other."""
-    arguments = common.options(__doc__, only=(str, None, "one model and its preset"))
+    """Runs one process per model."""
+    arguments = common.options(__doc__, only=(str, None, "a model and its preset"))
     if arguments.only:
-        print(json.dumps(stepped(arguments.only)))
+        print(json.dumps(train_step(arguments.only)))
         return
     result = {}
     for which, published in PUBLISHED.items():

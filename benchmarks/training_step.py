@@ -1,8 +1,8 @@
-"""The training step of late_fusion against the same network written by hand.
+"""The training step of `late_fusion` against the same network written by hand.
 
-Both are compiled with the same flags and fed the same batch; the flags are those that
-measure fastest (XLA or not, one or eight steps per execution). Runs alternate in this
-one process. Goal: ratio at most 1.02.
+Both are compiled with the same flags and train on the same batch. Runs alternate in one
+process. The flags are XLA or not, and one or eight steps per execution. Goal: a ratio
+of at most 1.02 with the flags that are fastest for the network written by hand.
 """
 
 import statistics
@@ -12,7 +12,7 @@ import common
 
 
 def by_hand(keras):
-    """The network of `late_fusion` with a text, an image and concatenation, inlined."""
+    """The network of `late_fusion` for text and image with concatenation, inlined."""
     layers = keras.layers
     text = keras.Input((None,), dtype="int32", name="text")
     x = layers.Embedding(100, 128)(text)
@@ -20,9 +20,9 @@ def by_hand(keras):
     x = layers.Conv1D(128, 1, padding="same")(x) + layers.Conv1D(
         128, 3, padding="same"
     )(x)
-    kept = keras.ops.cast(text != 0, "float32")[..., None]
-    t = keras.ops.sum(keras.ops.relu(x) * kept, axis=1)
-    t = t / keras.ops.maximum(keras.ops.sum(kept, axis=1), 1.0)
+    valid = keras.ops.cast(text != 0, "float32")[..., None]
+    t = keras.ops.sum(keras.ops.relu(x) * valid, axis=1)
+    t = t / keras.ops.maximum(keras.ops.sum(valid, axis=1), 1.0)
     image = keras.Input((32, 32, 3), dtype="uint8", name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1)(image)
     x = layers.Conv2D(32, 3, 2, padding="same", activation="relu")(x)
@@ -41,7 +41,7 @@ def by_hand(keras):
 
 
 def main():
-    """Alternates the two and prints the ratio of medians."""
+    """Runs the two networks in turn, and prints the median ratio."""
     arguments = common.options(__doc__)
     import keras
     import numpy as np
