@@ -41,14 +41,14 @@ class Task:
     Args:
         train, valid, test: `(inputs by name, label)`, arrays `(rows, ...)`.
         num_classes: Number of labels.
-        features: An `InputSpec` per input.
+        inputs: An `InputSpec` per input.
     """
 
     train: tuple
     valid: tuple
     test: tuple
     num_classes: int
-    features: list
+    inputs: list
 
 
 def dial(shares, rows=3_968, seed=0):
@@ -69,10 +69,8 @@ def dial(shares, rows=3_968, seed=0):
     ]
     from mbm_keras.inputs import InputSpec
 
-    features = [
-        InputSpec(side, "table", dict(numbers=SIZE)) for side in ("left", "right")
-    ]
-    return Task(*parts, 2, features)
+    specs = [InputSpec(side, "table", dict(numbers=SIZE)) for side in ("left", "right")]
+    return Task(*parts, 2, specs)
 
 
 def _bits(shares, rows, seed):

@@ -82,7 +82,7 @@ def model_of(fusion, task, seed, pool=None, modality_dropout=None):
 
     keras.utils.set_random_seed(seed)
     return late_fusion.build(
-        inputs=task.features,
+        inputs=task.inputs,
         task=Classification(task.num_classes),
         fusion=FUSIONS[fusion](WIDTH, name="fusion"),
         width=WIDTH,
@@ -90,9 +90,9 @@ def model_of(fusion, task, seed, pool=None, modality_dropout=None):
         pool=pool,
         absence=Absence(dropout=modality_dropout),
         towers={
-            feature.name: small[feature.modality]
-            for feature in task.features
-            if feature.modality in small
+            spec.name: small[spec.modality]
+            for spec in task.inputs
+            if spec.modality in small
         },
     )
 
@@ -252,10 +252,10 @@ def tasks_of(part, seeds, rows):
 def single(tasks, epochs):
     """The accuracy of each input alone, the mean over the seeds."""
     found = {}
-    for i, feature in enumerate(tasks[0].features):
-        name = feature.name
+    for i, spec in enumerate(tasks[0].inputs):
+        name = spec.name
         unimodal = [
-            dataclasses.replace(task, features=[task.features[i]]) for task in tasks
+            dataclasses.replace(task, inputs=[task.inputs[i]]) for task in tasks
         ]
         rows = [
             [({name: x[name]}, y) for x, y in (task.train, task.test)] for task in tasks
@@ -274,7 +274,7 @@ def compare_stages(tasks):
 
     ways, unimodal, fusion, finetune = {"staged": [], "end-to-end": []}, 4, 4, 8
     for seed, task in enumerate(list(tasks.values())[-1]):  # of `dial`, `mixed`
-        total = unimodal * len(task.features) + fusion + finetune
+        total = unimodal * len(task.inputs) + fusion + finetune
         for way, found in ways.items():
             model = model_of("concatenation", task, seed)
             stages = [Stage("end-to-end", total)]
@@ -291,8 +291,7 @@ def compare_stages(tasks):
 
 
 def stage_figures(model, stages, task, seed):
-    """Trains in stages; accuracies and seconds of processor time."""
-    from mbm_keras.tasks import Classification
+    """Trains in stages; returns accuracies and CPU seconds."""
     from mbm_keras.training import fit_stages
 
     start = time.process_time()
@@ -300,7 +299,9 @@ def stage_figures(model, stages, task, seed):
         model,
         stages,
         batches_of(*task.train, seed),
-        task=Classification(task.num_classes),
+        losses={"label": label.loss()},
+        metrics={"label": label.metrics()},
+        head=label.head,
         steps_per_execution=8,
         verbose=0,
     )
@@ -325,10 +326,10 @@ def compare_dropout(tasks, epochs):
             epochs,
             [],
         )
-    for i, feature in enumerate(tasks[0].features):
-        missing = feature.name
-        rest = [f for j, f in enumerate(tasks[0].features) if j != i]
-        without = dataclasses.replace(tasks[0], features=rest)
+    for i, spec in enumerate(tasks[0].inputs):
+        missing = spec.name
+        rest = [f for j, f in enumerate(tasks[0].inputs) if j != i]
+        without = dataclasses.replace(tasks[0], inputs=rest)
         less = [
             [({n: a for n, a in x.items() if n != missing}, y) for x, y in part]
             for part in rows

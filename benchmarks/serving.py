@@ -104,6 +104,7 @@ def write(folder, picture):
     from mbm_keras.preprocessing import LogMel
     from mbm_keras.preprocessing import Pixels
     from mbm_keras.preprocessing import WordIds
+    from mbm_keras.tasks import Classification
 
     size = PICTURES[picture][-1]
     features = Features(
@@ -112,9 +113,8 @@ def write(folder, picture):
         voice=LogMel(RATE, 1.0, BINS),
     )
     model = late_fusion.build(
-        features=features.inputs(),
-        num_outputs=10,
-        output="answer",
+        inputs=features.inputs(),
+        task=Classification(10, name="answer"),
         towers=small_towers() if picture == "small" else None,
     )
     labels = {"answer": Label([f"label{i}" for i in range(10)])}

@@ -17,6 +17,7 @@ from mbm_keras.preprocessing import Number
 from mbm_keras.preprocessing import Pixels
 from mbm_keras.preprocessing import TableRow
 from mbm_keras.preprocessing import WordIds
+from mbm_keras.tasks import Classification
 from tests.helpers import image_bytes
 from tests.tables import assert_equal_batches
 from tests.tables import to_arrays
@@ -86,7 +87,7 @@ def test_a_stream_and_its_cache_have_the_batches_of_decode(odd, decoded, tmp_pat
 def test_a_model_with_such_inputs_trains(odd, decoded):
     _, features, _ = odd
     samples, _, _ = decoded
-    model = late_fusion.build(features=features.inputs(), num_outputs=2, width=4)
+    model = late_fusion.build(inputs=features.inputs(), task=Classification(2), width=4)
     (output,) = model.output_names
     samples = samples.take(np.arange(len(samples)))
     samples.targets[output] = samples.targets.pop("answer")
