@@ -2,10 +2,9 @@
 
 Each runs in a process of its own. This prints the trainable parameters, the published
 number (the model's file says by how much and why the two differ), the seconds of
-building and of one step of SGD, and the peak memory.
-Sequences are as long as in the papers, batches are of 2 rows, of 1 for `mbt` and
-`looking_to_listen`. `--quick` leaves out models of more than a hundred million
-parameters.
+building and of one step of SGD, and the peak memory. Sequences are as long as in the
+papers. A batch has 2 rows, for `mbt` and `looking_to_listen` 1. `--quick` skips models
+of more than a hundred million parameters.
 """
 
 import json
