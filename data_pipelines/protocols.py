@@ -97,7 +97,18 @@ class Features(Protocol):
 
         Returns:
             `(batch, ...)` arrays, zeros where a value is absent or corrupt; and
-            `(batch,)` uint8: 0 is ok, 1 absent, 2 corrupt.
+            `(batch,)` uint8, the status, see `data_pipelines.decoding.status`.
+        """
+
+    def explain(self, key: str, value: Any) -> str:
+        """Says why a raw value of one input is corrupt.
+
+        Args:
+            key: Key of the input.
+            value: The value; a dict by column for an input of several.
+
+        Returns:
+            A line of text; empty for a value that can be decoded.
         """
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import tensorflow as tf
 
 from data_pipelines.protocols import Features
 from data_pipelines.protocols import Preprocessor
@@ -87,19 +86,8 @@ def explain(table: Table, features: Features, source: TableInput, cell: Any) -> 
         )
         if unreadable:
             return unreadable[0]
-    try:
-        features.by_key[source.key](tf.constant(cell))
-    except Exception as error:  # noqa: BLE001 - any error is the reason
-        message = str(getattr(error, "message", None) or error)
-        _, ours, parts = message.partition("Summarized data: ")
-        if ours:
-            lines = [" ".join(line.strip("b'") for line in parts.splitlines())]
-        else:
-            lines = message.splitlines()
-        message = next((line for line in reversed(lines) if line.strip()), "")
-        message = message.split(" [Op:")[0].split("}} ")[-1]
-        return f"cannot be decoded: {message or type(error).__name__}"
-    return "cannot be decoded"
+    message = features.explain(source.key, cell)
+    return f"cannot be decoded: {message}" if message else "cannot be decoded"
 
 
 def find_distinct(cells: Any) -> tuple[pl.Series, np.ndarray]:
