@@ -34,9 +34,11 @@ class Buckets(Order):
             is below 1, or there are groups.
     """
 
-    lengths: np.ndarray = None
+    lengths: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, int))
     max_steps: int = 0
     num_buckets: int = 16
+    _rows: np.ndarray = dataclasses.field(init=False, repr=False)
+    _batches: np.ndarray = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self):
         super().__post_init__()

@@ -81,7 +81,7 @@ def grid_tower(rows, columns, channels, *, width, pool=False, name="grid"):
     return keras.Model([grid], x, name=tower_name(name))
 
 
-TOWERS = {**DEFAULTS, "grid": grid_tower, "text": question_tower}
+TOWERS: dict[str, Builder] = {**DEFAULTS, "grid": grid_tower, "text": question_tower}
 
 PRESETS = {
     "tiny": Preset(

@@ -27,11 +27,12 @@ from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers import audio_cnn
 from mbm_keras.towers import image_cnn
 from mbm_keras.towers import text_rnn
+from mbm_keras.towers.encode import Builder
 from mbm_keras.towers.encode import check_inputs
 from mbm_keras.towers.encode import encode_all
 from mbm_keras.towers.encode import list_inputs
 
-TOWERS = {
+TOWERS: dict[str, Builder] = {
     "audio": audio_cnn.build,
     "image": image_cnn.build,
     "text": text_rnn.build,
@@ -121,7 +122,7 @@ def build(
     check_fit(inputs, task)
 
     # === Inputs and towers ===
-    convolutions = {
+    convolutions: dict[str, Builder] = {
         modality: functools.partial(TOWERS[modality], filters=filters)
         for modality in ("audio", "image")
     }

@@ -14,6 +14,7 @@ import dataclasses
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
@@ -169,7 +170,8 @@ def build(
     pool = not fusion.takes_sequences if pool is None else pool
 
     # === Inputs and towers ===
-    present = kept = None
+    present: Any = None
+    kept: Any = None
     if presence:
         present = kept = keras.Input((len(inputs),), dtype="bool", name=PRESENT)
     tensors, encoded = [], []

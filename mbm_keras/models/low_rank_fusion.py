@@ -30,7 +30,7 @@ from mbm_keras.towers.encode import Builder
 from mbm_keras.towers.encode import check_inputs
 from mbm_keras.towers.encode import encode_all
 
-TOWERS = {**DEFAULTS, "text": text_rnn.build}
+TOWERS: dict[str, Builder] = {**DEFAULTS, "text": text_rnn.build}
 
 CODE = "https://github.com/Justin1904/Low-rank-Multimodal-Fusion"
 SECOND_BIAS = 4 * 128  # PyTorch's LSTM has another bias, which adds nothing

@@ -255,7 +255,7 @@ def _blocks(x, num_blocks, num_heads, dropout, pool):
     return MaskedMean()(x) if pool else AttachMask()([x, valid])
 
 
-TOWERS = {
+TOWERS: dict[str, Builder] = {
     "audio": audio_tower,
     "image": image_tower,
     "text": text_tower,

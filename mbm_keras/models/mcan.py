@@ -38,7 +38,7 @@ from mbm_keras.towers.encode import encode_all
 from mbm_keras.towers.encode import list_inputs
 from mbm_keras.towers.encode import valid_masks
 
-TOWERS = {
+TOWERS: dict[str, Builder] = {
     **DEFAULTS,
     "sequence": sequence_linear.build,
     "text": functools.partial(

@@ -40,7 +40,7 @@ from mbm_keras.towers.encode import encode_all
 from mbm_keras.towers.encode import list_inputs
 from mbm_keras.towers.encode import valid_masks
 
-TOWERS = {
+TOWERS: dict[str, Builder] = {
     **DEFAULTS,
     "sequence": functools.partial(sequence_linear.build, use_bias=False),
     "text": text_rnn.build,

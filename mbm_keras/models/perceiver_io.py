@@ -73,7 +73,7 @@ def array_tower(size, *, width=None, pool=False, name="array"):
     return keras.Model([array], x, name=tower_name(name))
 
 
-TOWERS = {**DEFAULTS, "array": array_tower}
+TOWERS: dict[str, Builder] = {**DEFAULTS, "array": array_tower}
 
 PRESETS = {
     "tiny": Preset(

@@ -70,7 +70,7 @@ def regions_tower(
     return keras.Model([regions], layers.Identity()(regions), name=tower_name(name))
 
 
-TOWERS = {"image": DEFAULTS["image"], "sequence": regions_tower}
+TOWERS: dict[str, Builder] = {"image": DEFAULTS["image"], "sequence": regions_tower}
 
 
 @dataclasses.dataclass(frozen=True)

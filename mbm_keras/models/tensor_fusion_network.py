@@ -34,7 +34,7 @@ from mbm_keras.towers.encode import check_inputs
 from mbm_keras.towers.encode import encode_all
 from mbm_keras.towers.encode import list_inputs
 
-TOWERS = {**DEFAULTS, "text": text_rnn.build}
+TOWERS: dict[str, Builder] = {**DEFAULTS, "text": text_rnn.build}
 
 SECOND_BIAS = 4 * 128  # PyTorch's LSTM has another bias, which adds nothing
 PRESETS = {

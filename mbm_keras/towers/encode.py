@@ -22,7 +22,9 @@ from mbm_keras.towers import text_cnn
 from mbm_keras.towers import vector_mlp
 from mbm_keras.towers import video_cnn
 
-DEFAULTS = {
+Builder = Callable[..., keras.Model]
+
+DEFAULTS: dict[str, Builder] = {
     "audio": audio_cnn.build,
     "image": image_cnn.build,
     "points": points_net.build,
@@ -33,8 +35,6 @@ DEFAULTS = {
     "video": video_cnn.build,
 }
 _OURS = ("width", "pool", "name")  # arguments of a builder that are no sizes
-
-Builder = Callable[..., keras.Model]
 
 
 def encode(
@@ -105,7 +105,7 @@ def encode_all(
             `towers` has the name of none.
     """
     check_names(specs, towers)
-    present = None
+    present: Any = None
     if presence:
         present = keras.Input((len(specs),), dtype="bool", name=PRESENT)
     inputs, encoded = [], []

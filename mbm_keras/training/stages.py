@@ -1,6 +1,7 @@
 """Stages of training as plain data, and the stages that most models are trained in."""
 
 import dataclasses
+from typing import Any
 
 import keras
 
@@ -57,7 +58,7 @@ def standard_stages(
     Returns:
         The stages, in order.
     """
-    options = dict(learning_rate=learning_rate, patience=patience)
+    options: dict[str, Any] = dict(learning_rate=learning_rate, patience=patience)
     keys = list(towers_of(model))
     towers = tuple(tower_name(key) for key in keys)
     stages = [
