@@ -6,6 +6,7 @@ import os
 import pathlib
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -39,7 +40,8 @@ class Cache:
         self._path = pathlib.Path(folder) / source.key
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._table, self._source = table, source
-        self._files, self._lock = None, threading.Lock()
+        self._files: Any = None  # opened by the first batch
+        self._lock = threading.Lock()
 
     def get(
         self,

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -41,7 +42,11 @@ class RowDecoder:
         self._cache = None if cache is None else Cache(cache, table, source)
         self._reasons = {}  # of corrupt rows; None where it is not known yet
         self._lock = threading.Lock()
-        self._function = self._cells = self._absent = self._lengths = None
+        # Made when they are first needed.
+        self._function: Any = None
+        self._cells: Any = None
+        self._absent: Any = None
+        self._lengths: Any = None
 
     def decode(self, rows: np.ndarray) -> tuple[tf.Tensor, np.ndarray]:
         """Decodes rows.

@@ -62,8 +62,8 @@ class Stream(Batches):
             key: RowDecoder(table, features, source, cache)
             for key, source in find_inputs(table, features).items()
         }
-        targets, good, self._refused = encode_targets(table, targets)
-        self.targets = {name: y[good] for name, y in targets.items()}
+        encoded, good, self._refused = encode_targets(table, targets)
+        self.targets = {name: y[good] for name, y in encoded.items()}
         self.rows = np.flatnonzero(good)
         self._empty = set()
 

@@ -12,7 +12,7 @@ def read_parquet(path: str | os.PathLike) -> pl.DataFrame:
         ValueError: If the file is damaged, or is not a Parquet file.
     """
     try:
-        return pl.read_parquet(path)
+        return pl.read_parquet(os.fspath(path))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         # A damaged file can make polars panic instead of raising an error.
         raise ValueError(f"`{path}` is not a Parquet file: {error}") from None

@@ -8,6 +8,7 @@ long recording.
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 from typing import Protocol
 
 import numpy as np
@@ -219,6 +220,9 @@ def make_windows(
     parts = {
         name: stream.index_windows(starts, seconds) for name, stream in streams.items()
     }
+    index: dict[str, Any]
+    mask: dict[str, Any]
+    lost: dict[str, Any]
     index, mask, lost = (
         {name: part[i] for name, part in parts.items()} for i in range(3)
     )

@@ -109,8 +109,14 @@ def frame(
             f"Expected other names of columns than {_SPLIT!r}, which has the splits. "
             f"Received: {list(used)}."
         )
-    arguments = dict(splits=splits, data_dir=data_dir, each=each)
-    loaded = load(name, inputs=inputs, targets=targets, **arguments)
+    loaded = load(
+        name,
+        inputs=inputs,
+        targets=targets,
+        splits=splits,
+        data_dir=data_dir,
+        each=each,
+    )
     features = _flatten(_prepared_builder(name, data_dir).info.features, each)
     decoders = {column: _label_names(features[f]) for column, f in used.items()}
     columns = {column: [] for column in (*used, _SPLIT)}

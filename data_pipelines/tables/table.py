@@ -143,6 +143,10 @@ class Table(RawTable):
 
     def targets(self) -> list[Any]:
         """Cells of the target: strings, or lists of labels; None for an empty cell."""
+        if self.target is None:
+            raise ValueError(
+                f"Expected a table with a target. Received: `{self.path}` without one."
+            )
         values = self.frame[self.target]
         if isinstance(values.dtype, pl.List):
             return values.to_list()

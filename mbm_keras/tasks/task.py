@@ -23,8 +23,10 @@ class Task(Protocol):
             written word after word, and not one vector per row.
     """
 
-    name: str
     per_step: ClassVar[bool]
+
+    @property
+    def name(self) -> str: ...
 
     @property
     def size(self) -> int: ...
