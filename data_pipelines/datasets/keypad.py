@@ -8,6 +8,7 @@ the two". The answer is a digit. It is made offline; the same seed gives the sam
 import io
 import pathlib
 import wave
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from typing import Any
@@ -37,7 +38,7 @@ INSTRUCTIONS = {
                 "multiply keep the final digit"),
 }  # fmt: skip
 
-ANSWERS = {
+ANSWERS: dict[str, Callable[[int, int], int]] = {
     "hear": lambda heard, seen: heard,
     "see": lambda heard, seen: seen,
     "larger": max,

@@ -217,12 +217,9 @@ def make_windows(
     # A rounding error is not worth one more window.
     count = max(1, int(np.ceil((end - begin - seconds) / hop - 1e-9)) + 1)
     starts = begin + hop * np.arange(count)
-    parts = {
+    parts: dict[str, Any] = {
         name: stream.index_windows(starts, seconds) for name, stream in streams.items()
     }
-    index: dict[str, Any]
-    mask: dict[str, Any]
-    lost: dict[str, Any]
     index, mask, lost = (
         {name: part[i] for name, part in parts.items()} for i in range(3)
     )

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+from collections.abc import Callable
 from collections.abc import Mapping
 
 import polars as pl
@@ -62,7 +63,7 @@ class Joined:
             ValueError: If it has another suffix.
         """
         suffix = pathlib.Path(path).suffix
-        writers = {
+        writers: dict[str, Callable[[str | os.PathLike], None]] = {
             ".csv": self.frame.write_csv,
             ".jsonl": self.frame.write_ndjson,
             ".parquet": self.frame.write_parquet,

@@ -9,6 +9,7 @@ A model that answers by another graph than it trains by has `for_inference(model
 too, listed in `FOR_INFERENCE`.
 """
 
+from collections.abc import Callable
 from types import ModuleType
 
 from keras import Model
@@ -30,7 +31,7 @@ from mbm_keras.tasks import Task
 
 ZOO = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}
 
-FOR_INFERENCE = {
+FOR_INFERENCE: dict[str, Callable[[Model, Task], Model]] = {
     "looking_to_listen": looking_to_listen.for_inference,
     "show_attend_tell": show_attend_tell.for_inference,
 }

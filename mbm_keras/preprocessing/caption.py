@@ -112,7 +112,7 @@ class Caption:
 
     def known(self, encoded) -> np.ndarray:
         """`(rows,)` bool: which of the encoded captions are whole."""
-        return np.asarray(encoded).any(axis=1)
+        return (np.asarray(encoded) > 0).any(axis=1).astype(bool)
 
     def decode(self, outputs, name) -> dict:
         """Ids `(batch, length)` to sentences `(batch,)`, in a graph."""

@@ -60,7 +60,9 @@ class AdaptiveGradientModulation(keras.callbacks.Callback):
         self.task = task
         self.alpha = alpha
         self.every = every
-        self._batches = self._gradients = None
+        # Made when training begins.
+        self._batches: Any = None
+        self._gradients: Any = None
         self._num_scores, self._mean = 0, 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -99,7 +101,7 @@ class AdaptiveGradientModulation(keras.callbacks.Callback):
         x = {t.name: np.asarray(inputs[t.name]) for t in self.model.inputs}
         classes = np.asarray(targets[self.task.name]).reshape(-1)
         rows = np.arange(len(classes))
-        logits = {(): 0.0}
+        logits: dict[tuple[int, ...], Any] = {(): 0.0}
         for size in range(1, n + 1):
             for subset in itertools.combinations(range(n), size):
                 x[PRESENT] = np.tile(np.isin(np.arange(n), subset), (len(rows), 1))
@@ -107,7 +109,7 @@ class AdaptiveGradientModulation(keras.callbacks.Callback):
                 logits[subset] = keras.ops.convert_to_numpy(output).astype("float64")
         scores = []
         for i in range(n):
-            phi = 0.0
+            phi: Any = 0.0
             for subset, without in logits.items():
                 if i not in subset:
                     size = len(subset)
@@ -121,10 +123,10 @@ class AdaptiveGradientModulation(keras.callbacks.Callback):
 
     def scales(self, scores: Sequence[float]) -> list[float]:
         """Computes `k_i` from the scores `s_i`, and updates the means of the scores."""
-        scores = np.array(scores)
-        ratio, usual = self._ratio(scores), self._ratio(self._mean + 0.0 * scores)
+        values = np.array(scores)
+        ratio, usual = self._ratio(values), self._ratio(self._mean + 0.0 * values)
         self._num_scores += 1
-        self._mean += (scores - self._mean) / self._num_scores
+        self._mean += (values - self._mean) / self._num_scores
         return np.exp(self.alpha * np.minimum(usual - ratio, 10.0)).tolist()
 
     def _ratio(self, scores):

@@ -49,7 +49,9 @@ def gradient_noise(
         if len(variable.shape) == 4
     }
 
-    class GradientNoise(type(optimizer)):
+    kind: Any = type(optimizer)
+
+    class GradientNoise(kind):
         """The optimizer, with noise in some gradients."""
 
         def build(self, variables):

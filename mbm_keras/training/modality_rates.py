@@ -1,6 +1,7 @@
 """A learning rate of its own for each modality."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 
@@ -44,7 +45,9 @@ def modality_rates(
         for variable in towers[key].variables
     }
 
-    class ModalityRates(type(optimizer)):
+    kind: Any = type(optimizer)
+
+    class ModalityRates(kind):
         """The optimizer, with a rate by variable."""
 
         def build(self, variables):

@@ -99,7 +99,7 @@ class GradientModulation(keras.callbacks.Callback):
         self.alpha = alpha
         self.metric = metric
         self._keys: list[str] = []
-        self._gradients = None
+        self._gradients: Any = None  # made when training begins
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._keys = input_keys(self.model)
