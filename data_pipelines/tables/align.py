@@ -3,8 +3,8 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Callable
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
@@ -63,7 +63,7 @@ class Joined:
             ValueError: If it has another suffix.
         """
         suffix = pathlib.Path(path).suffix
-        writers: dict[str, Callable[[str | os.PathLike], None]] = {
+        writers: dict[str, Any] = {
             ".csv": self.frame.write_csv,
             ".jsonl": self.frame.write_ndjson,
             ".parquet": self.frame.write_parquet,

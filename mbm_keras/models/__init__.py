@@ -31,7 +31,7 @@ from mbm_keras.tasks import Task
 
 ZOO = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}
 
-FOR_INFERENCE: dict[str, Callable[[Model, Task], Model]] = {
+FOR_INFERENCE: dict[str, Callable[..., Model]] = {
     "looking_to_listen": looking_to_listen.for_inference,
     "show_attend_tell": show_attend_tell.for_inference,
 }

@@ -63,7 +63,8 @@ class AdaptiveGradientModulation(keras.callbacks.Callback):
         # Made when training begins.
         self._batches: Any = None
         self._gradients: Any = None
-        self._num_scores, self._mean = 0, 0.0
+        self._num_scores = 0
+        self._mean: Any = 0.0  # of the scores so far
 
     def on_train_begin(self, logs: Any = None) -> None:
         keys = input_keys(self.model)
