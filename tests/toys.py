@@ -76,7 +76,7 @@ def small_late_fusion(modalities=("vector", "vector", "vector"), **arguments):
         InputSpec(key, modality, sizes[modality])
         for key, modality in zip(KEYS, modalities, strict=True)
     ]
-    vector = functools.partial(vector_mlp.build, depth=1, dropout=0.0)
+    vector = functools.partial(vector_mlp.build, num_layers=1, dropout=0.0)
     return late_fusion.build(
         inputs=inputs,
         task=THREE,
