@@ -15,6 +15,8 @@ import time
 import common
 import numpy as np
 
+from mbm_keras.inputs import teacher_name
+
 PUBLISHED = {
     "tensor_fusion_network mosi": 18_243_411,
     "low_rank_fusion mosi": 229_763,
@@ -35,7 +37,7 @@ PUBLISHED = {
 }
 GRID = 14 * 14  # regions of VGG-19
 STEPS = {
-    "caption": 16,
+    teacher_name("words"): 16,
     "text": 50,
     "audio": 375,
     "video": 500,

@@ -1,4 +1,4 @@
-"""A published or tested size of a model: plain data beside its builder."""
+"""A published or tested size of a model: plain data next to its builder."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -2,18 +2,24 @@
 
 Every model file has the same public names:
 
-    build(...)   returns a functional `keras.Model`
-    PRESETS      sizes by name; "tiny" is the one the tests build
+    build(inputs=, task=, ...)   returns a functional `keras.Model`
+    check_fit(inputs, task)      raises a `ValueError` for inputs or a task that the
+                                 model cannot take
+    PRESETS                      `Preset`s by name; the tests build "tiny"
+
+`inputs` is a list of `mbm_keras.inputs.InputSpec`, `task` a `mbm_keras.tasks.Task`.
 
 A model that answers by another graph than it trains by has `for_inference(model, task)`
 too, listed in `FOR_INFERENCE`.
 """
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from types import ModuleType
 
 from keras import Model
 
+from mbm_keras.inputs import InputSpec
 from mbm_keras.models import film
 from mbm_keras.models import gated_multimodal_unit
 from mbm_keras.models import image_classifier
@@ -59,3 +65,23 @@ def for_inference(name: str, model: Model, task: Task) -> Model:
     if name not in ZOO:
         raise ValueError(f"Expected one of {sorted(ZOO)}. Received: name={name!r}.")
     return FOR_INFERENCE[name](model, task) if name in FOR_INFERENCE else model
+
+
+def models_for(inputs: Sequence[InputSpec], task: Task) -> list[str]:
+    """Names of the models that can take these inputs and this task.
+
+    Args:
+        inputs: One `InputSpec` per input, such as `Features.inputs()`.
+        task: The task.
+
+    Returns:
+        Keys of `ZOO`, in their order.
+    """
+    names = []
+    for name, module in ZOO.items():
+        try:
+            module.check_fit(inputs, task)
+        except ValueError:
+            continue
+        names.append(name)
+    return names

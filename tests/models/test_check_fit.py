@@ -4,6 +4,7 @@ import pytest
 
 from mbm_keras.inputs import InputSpec
 from mbm_keras.models import ZOO
+from mbm_keras.models import models_for
 from mbm_keras.tasks import Captioning
 from mbm_keras.tasks import Classification
 from mbm_keras.towers import vector_mlp
@@ -94,10 +95,21 @@ def test_rejects_before_it_builds(module, case):
             function(inputs, Classification(3))
 
 
-@pytest.mark.parametrize("module, inputs", [case for case in cases(FIT)])
+@pytest.mark.parametrize("module, inputs", cases(FIT))
 def test_a_task_with_an_output_per_step_is_rejected(module, inputs):
     with pytest.raises(ValueError, match="one output per row. Received: Captioning"):
         module.check_fit(inputs, Captioning(20, 5))
+
+
+def test_the_models_for_a_table_are_those_that_fit():
+    assert models_for([IMAGE], Captioning(20, 5)) == ["show_attend_tell"]
+    assert models_for([TEXT, TABLE], Classification(3)) == [
+        "late_fusion",
+        "low_rank_fusion",
+        "mcan",
+        "perceiver_io",
+        "tensor_fusion_network",
+    ]
 
 
 def test_a_tower_of_the_caller_makes_another_modality_fit():

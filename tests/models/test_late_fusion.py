@@ -20,8 +20,12 @@ from tests.helpers import random_inputs
 TINY = late_fusion.PRESETS["tiny"].arguments
 
 
-@pytest.mark.parametrize("name", FUSIONS)
-@pytest.mark.parametrize("pool", [True, None])
+SEQUENTIAL = [name for name, fusion in FUSIONS.items() if fusion.takes_sequences]
+
+
+@pytest.mark.parametrize(
+    "name, pool", [*((n, None) for n in FUSIONS), *((n, True) for n in SEQUENTIAL)]
+)
 def test_every_fusion_with_every_modality(name, pool):
     model = late_fusion.build(**TINY, fusion=FUSIONS[name](8), pool=pool)
     assert model(random_inputs(model))["label"].shape == (2, 3)
@@ -60,8 +64,8 @@ def test_without_presence():
 
 
 def test_runs_with_xla():
-    model = late_fusion.build(**TINY)
-    model.compile("adam", loss="mse", jit_compile=True)
+    model = late_fusion.build(**{**TINY, "inputs": TINY["inputs"][:2]})
+    model.compile("sgd", loss="mse", jit_compile=True)
     x = random_inputs(model)
     assert np.isfinite(model.train_on_batch(x, {"label": np.zeros((2, 3))}))
 
