@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import polars as pl
 import tensorflow as tf
 
 from data_pipelines.decoding.inputs import TableInput
@@ -73,9 +74,10 @@ class Cache:
     def _open_files(self):
         table, preprocessor = self._table, self._source.preprocessor
         columns = [table.source_column(name) for name in self._source.columns]
+        frame = pl.DataFrame([table.frame[name] for name in dict.fromkeys(columns)])
         origin = {
             "preprocessor": [type(preprocessor).__name__, preprocessor.config()],
-            "rows": int(table.frame.select(columns).hash_rows().sum() or 0),
+            "rows": int(frame.hash_rows().sum() or 0),
             "table": str(table.path.resolve()),
         }
         origin = hashlib.sha256(json.dumps(origin).encode()).hexdigest()

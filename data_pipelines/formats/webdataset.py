@@ -43,7 +43,8 @@ def read_samples(path: pathlib.Path, index: int) -> Iterator[Sample | tuple[str,
     Raises:
         ValueError: If the file is compressed or not a tar.
     """
-    key, parts, size = None, {}, path.stat().st_size
+    key, size = None, path.stat().st_size
+    parts: dict[str, tuple] = {}
     with open(path, "rb") as file:
         if file.read(2) == b"\x1f\x8b":
             raise ValueError(f"`{path}` is compressed. Unpack it with gunzip first.")

@@ -53,7 +53,8 @@ def open_raw(
     Raises:
         ValueError: As `load` does, or if there is no row.
     """
-    columns, splits = {}, []
+    columns: dict[str, list[Any]] = {}
+    splits = []
     for split, dataset in load(datasets).items():
         for inputs, targets in dataset.as_numpy_iterator():
             row = {**inputs, **targets}

@@ -119,7 +119,7 @@ def frame(
     )
     features = _flatten(_prepared_builder(name, data_dir).info.features, each)
     decoders = {column: _label_names(features[f]) for column, f in used.items()}
-    columns = {column: [] for column in (*used, _SPLIT)}
+    columns: dict[str, list[Any]] = {column: [] for column in (*used, _SPLIT)}
     for split, rows in loaded.items():
         for raw, target in rows.as_numpy_iterator():
             for column, value in {**raw, **target}.items():
@@ -224,7 +224,7 @@ def _raw_value(example, feature, features):
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    value: Any = example
+    value = example
     for part in [feature] if feature in example else feature.split("/"):
         value = value[part]
     if not isinstance(features[feature], tfds.features.Audio):

@@ -136,7 +136,8 @@ def _write_shard(table, row_index: Sequence[int], path, shard, plan) -> dict[str
     unfinished = path.with_name(path.name + ".unfinished")
     names = table.files()
     others = pl.DataFrame([x for x in table.frame if x.name not in names])
-    written, spans, broken = [], {name: [] for name in names}, []
+    written, broken = [], []
+    spans: dict[str, list] = {name: [] for name in names}
     with contextlib.closing(WRITERS[plan["kind"]](unfinished, plan["row"])) as writer:
         for index in row_index:
             row = int(table.rows[index])

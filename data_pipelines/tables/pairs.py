@@ -119,7 +119,7 @@ def check_names(frames: Mapping[str, pl.DataFrame], shared: Sequence[str]) -> No
     Raises:
         ValueError: If they have.
     """
-    owner = {}
+    owner: dict[str, str] = {}
     for name, frame in frames.items():
         for column in frame.columns:
             if column in shared:

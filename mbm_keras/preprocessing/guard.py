@@ -84,7 +84,8 @@ def explain(decode, value):
         # quotes: b'too long:' and 12.
         _, ours, parts = message.partition("Summarized data: ")
         if ours:
-            return " ".join(line.strip("b'") for line in parts.splitlines())
+            lines = (line.strip() for line in parts.splitlines())
+            return " ".join(x[2:-1] if x.startswith("b'") else x for x in lines)
         lines = [line for line in message.splitlines() if line.strip()]
         last = lines[-1].split(" [Op:")[0].split("}} ")[-1] if lines else ""
         return last or type(error).__name__

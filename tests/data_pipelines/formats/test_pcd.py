@@ -154,5 +154,5 @@ def test_a_column_of_clouds(tmp_path):
     )
     np.testing.assert_array_equal(samples.values["sweep"][0][:50], CLOUD)
     reasons = [b.reason for b in sorted(broken)]
-    assert "no whole number of points: 797" in reasons[0]
+    assert "not a whole number of rows: 797" in reasons[0]
     assert "the PCD ends early" in reasons[1]
