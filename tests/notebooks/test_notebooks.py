@@ -9,10 +9,10 @@ import pytest
 FOLDER = pathlib.Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(path.name for path in FOLDER.glob("*.ipynb"))
 STAGES = (
-    "ROWS, ALONE, FUSED, TUNED = 8_000, 4, 4, 8",
-    "ROWS, ALONE, FUSED, TUNED = 200, 1, 1, 1",
+    "ROWS, UNIMODAL, FUSION, FINETUNE = 8_000, 4, 4, 8",
+    "ROWS, UNIMODAL, FUSION, FINETUNE = 200, 1, 1, 1",
 )
-SETTINGS = {  # as it stands, and as it is run here
+SETTINGS = {  # the line in the notebook, and the line that this test runs
     "01_first_model.ipynb": STAGES,
     "02_your_own_table.ipynb": STAGES,
     "03_captions.ipynb": ("ROWS, EPOCHS = 8_000, 10", "ROWS, EPOCHS = 200, 1"),
