@@ -1,0 +1,39 @@
+"""Which folder of `data_pipelines` may import which, in the order a row walks."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent.parent / "data_pipelines"
+SPOKEN = {"protocols", "quarantine"}
+MAY_IMPORT = {
+    "protocols": set(),
+    "quarantine": set(),
+    "formats": {"quarantine"},
+    "stores": {"protocols"},
+    "tables": {"formats", "stores", *SPOKEN},
+    "sources": {"formats", "stores", "tables", "datasets", *SPOKEN},
+    "decoding": {"augment", "batching", "formats", "stores", "tables", *SPOKEN},
+    "batching": set(),
+    "augment": {"batching"},
+}
+
+
+def imported(folder):
+    path = ROOT / folder
+    files = path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                yield file, f"{node.module}.{node.names[0].name}".split(".")
+            elif isinstance(node, ast.Import):
+                yield from ((file, alias.name.split(".")) for alias in node.names)
+
+
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_a_folder_imports_only_those_before_it(folder):
+    allowed = {folder, *MAY_IMPORT[folder]}
+    for file, (package, *names) in imported(folder):
+        if package == "data_pipelines":
+            assert names[0] in allowed, f"{file} imports {names[0]}"
