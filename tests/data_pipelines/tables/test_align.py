@@ -1,6 +1,5 @@
-"""Join by key: what matched, what is missing where, and nothing twice."""
+"""Tables joined by key: every row is counted, no key is there twice."""
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -39,7 +38,7 @@ def test_keys_of_one_hash_are_distinguished(monkeypatch, how):
         align.by_key({**TABLES, "ages": pl.DataFrame({"id": list("aab")})}, "id", how)
 
 
-def test_a_gap_is_null_and_values_stay_with_their_key():
+def test_values_stay_with_their_key_and_missing_cells_are_null():
     frame = align.by_key(TABLES, "id", "outer").frame
     rows = {row["id"]: row for row in frame.iter_rows(named=True)}
     assert rows["c"] == {"id": "c", "words": "see", "photo": "c.png", "age": 3}
@@ -78,52 +77,22 @@ def test_rejects(change, message):
         align.by_key({**TABLES, **change}, "id")
 
 
-def test_rejects_no_table_and_no_such_join(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="more.csv"):
         align.by_key({**TABLES, "more": tmp_path / "more.csv"}, "id")
-    with pytest.raises(ValueError, match="'cross'"):
+
+
+def test_an_unknown_join_is_an_error():
+    with pytest.raises(ValueError, match="how=inner, left, outer.*'cross'"):
         align.by_key(TABLES, "id", "cross")
+
+
+def test_one_table_cannot_be_joined():
     with pytest.raises(ValueError, match="at least two tables"):
         align.by_key({"words": WORDS}, "id")
 
 
-def digits(name, rows, splits, labels="0123"):
-    rng = np.random.default_rng(len(name))
-    return pl.DataFrame(
-        {
-            name: [f"{name}{i}".encode() for i in range(rows)],
-            "label": rng.choice(list(labels), rows),
-            "split": rng.choice(splits, rows),
-        }
-    )
-
-
-def test_pairs_by_label_stay_in_their_split_and_use_everyone():
-    image = digits("image", 200, ["train", "test"])
-    audio = digits("audio", 50, ["train", "test"])
-    paired = align.by_label({"seen": image, "heard": audio}, "label", seed=1)
-    assert len(paired.frame) == 200 and paired.without_partner == {"heard": 0}
-    assert paired.unused == {"seen": 0, "heard": 0}
-    kind = dict(zip(audio["audio"], audio.select("label", "split").rows(), strict=True))
-    for row in paired.frame.rows(named=True):
-        assert kind[row["audio"]] == (row["label"], row["split"])
-    counts = paired.frame.group_by("label", "split", "audio").len()
-    spread = counts.group_by("label", "split").agg(pl.max("len") - pl.min("len"))
-    assert spread["len"].max() <= 1
-    again = align.by_label({"seen": image, "heard": audio}, "label", seed=1)
-    assert again.frame.equals(paired.frame)
-    other = align.by_label({"seen": image, "heard": audio}, "label", seed=2)
-    assert not other.frame.equals(paired.frame)
-
-
-def test_rows_without_a_partner_are_counted():
-    image = digits("image", 60, ["train", "test"])
-    audio = digits("audio", 20, ["train"], labels="012")
-    paired = align.by_label({"seen": image, "heard": audio}, "label")
-    lone = image.filter((pl.col("split") == "test") | (pl.col("label") == "3"))
-    assert paired.without_partner == {"heard": len(lone)}
-    assert len(paired.frame) == 60 - len(lone) == 60 - paired.unused["seen"]
-    with pytest.raises(ValueError, match="'heard' has no column"):
-        align.by_label({"seen": image, "heard": audio.drop("split")}, "label")
-    with pytest.raises(ValueError, match="both have a column 'image'"):
-        align.by_label({"seen": image, "heard": image}, "label")
+def test_a_joined_table_is_written_in_three_formats(tmp_path):
+    joined = align.by_key(TABLES, "id")
+    with pytest.raises(ValueError, match=".csv, .jsonl, .parquet"):
+        joined.write(tmp_path / "rows.xlsx")
