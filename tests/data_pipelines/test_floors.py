@@ -20,7 +20,7 @@ MAY_IMPORT = {
 }
 
 
-def imported(folder):
+def list_imports(folder):
     path = ROOT / folder
     files = path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]
     for file in files:
@@ -34,6 +34,6 @@ def imported(folder):
 @pytest.mark.parametrize("folder", MAY_IMPORT)
 def test_a_folder_imports_only_those_before_it(folder):
     allowed = {folder, *MAY_IMPORT[folder]}
-    for file, (package, *names) in imported(folder):
+    for file, (package, *names) in list_imports(folder):
         if package == "data_pipelines":
             assert names[0] in allowed, f"{file} imports {names[0]}"
