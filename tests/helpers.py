@@ -92,7 +92,8 @@ def every_weight_gets_a_gradient(model, inputs):
         lambda y: np.random.default_rng(1).random(y.shape), numpy(model(inputs))
     )
     losses = keras.tree.map_structure(lambda _: "mse", targets)
-    model.compile(keras.optimizers.SGD(1.0), loss=losses, jit_compile=False)
+    # One step is faster without a graph.
+    model.compile(keras.optimizers.SGD(1.0), loss=losses, run_eagerly=True)
     model.train_on_batch(inputs, targets)
     return [
         w.path
@@ -107,8 +108,9 @@ def on_jax(script, *arguments):
     changed = {
         "KERAS_BACKEND": "jax",
         "JAX_PLATFORMS": "cpu",
-        # A few steps are not worth what compiling for speed takes.
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",
+        # Compiling takes longer than a few steps: as little of it as possible.
+        "XLA_FLAGS": "--xla_backend_optimization_level=0"
+        " --xla_cpu_use_fusion_emitters=false",
     }
     run = subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],

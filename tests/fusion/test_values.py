@@ -1,4 +1,4 @@
-"""The fusions against their equations written out in NumPy."""
+"""The simple fusions against their equations in NumPy."""
 
 import numpy as np
 
@@ -7,8 +7,7 @@ from mbm_keras.fusion import ConcatenationFusion
 from mbm_keras.fusion import FiLMFusion
 from mbm_keras.fusion import GatedFusion
 from mbm_keras.fusion import SumFusion
-from tests.fusion.test_every_fusion import WIDTHS
-from tests.fusion.test_every_fusion import embeddings
+from tests.fusion.inputs import embeddings
 from tests.helpers import assert_same
 from tests.helpers import numpy
 
@@ -18,41 +17,45 @@ def softmax(z, axis):
     return e / e.sum(axis, keepdims=True)
 
 
-def normalise(h):
+def normalize(h):
     return (h - h.mean(-1, keepdims=True)) / np.sqrt(h.var(-1, keepdims=True) + 1e-3)
 
 
 def test_sum():
-    x, fusion = embeddings(*WIDTHS), SumFusion(7)
+    x, fusion = embeddings(), SumFusion(7)
     out = fusion(x)
     w = [numpy(v) for v in fusion.weights]
-    right = sum(a @ w[2 * i] + w[2 * i + 1] for i, a in enumerate(x))
-    assert_same(out, right)
+    expected = sum(a @ w[2 * i] + w[2 * i + 1] for i, a in enumerate(x))
+    assert_same(out, expected)
 
 
 def test_concatenation():
-    x, fusion = embeddings(*WIDTHS), ConcatenationFusion(7)
+    x, fusion = embeddings(), ConcatenationFusion(7)
     out = fusion(x, present=np.array([[True, False, True]] * 3))
     kernel, bias = (numpy(v) for v in fusion.weights)
     flat = np.concatenate([x[0], 0 * x[1], x[2], [[1, 0, 1]] * 3], -1)
     assert_same(out, np.maximum(flat @ kernel + bias, 0))
 
 
-def test_gated_and_its_gates():
-    x, fusion = embeddings(*WIDTHS), GatedFusion(7)
+def test_gated():
+    x, fusion = embeddings(), GatedFusion(7)
     fused, gates = fusion(x, return_gates=True)
     *values, gate = (numpy(w) for w in fusion.weights)
     h = np.stack([np.tanh(a @ w) for a, w in zip(x, values, strict=True)], axis=1)
     g = softmax((np.concatenate(x, -1) @ gate).reshape(3, 3, 7), 1)
     assert_same(gates, g)
     assert_same(fused, (g * h).sum(1))
+
+
+def test_gates_of_absent_inputs_are_0_and_the_others_sum_to_1():
+    x, fusion = embeddings(), GatedFusion(7)
     _, gates = fusion(x, present=np.array([[True, False, True]] * 3), return_gates=True)
     assert (numpy(gates)[:, 1] == 0).all()
     assert_same(numpy(gates).sum(1), np.ones((3, 7)))
 
 
-def test_attention_and_its_weights():
-    x, fusion = embeddings(*WIDTHS), AttentionFusion(7)
+def test_attention():
+    x, fusion = embeddings(), AttentionFusion(7)
     fused, weights = fusion(x, return_weights=True)
     w = [numpy(v) for v in fusion.weights]
     u = np.stack([a @ w[2 * i] + w[2 * i + 1] for i, a in enumerate(x)], axis=1)
@@ -71,19 +74,19 @@ def test_film_with_a_masked_sequence():
     w = [numpy(v) for v in fusion.weights]
     values, modulators = w[:2], [w[2:4], w[4:6]]
 
-    h = [normalise(x[0] @ values[0]), normalise(x[1] @ values[1])[:, None]]
+    h = [normalize(x[0] @ values[0]), normalize(x[1] @ values[1])[:, None]]
     weight = [mask / mask.sum(1, keepdims=True), np.ones((2, 1))]
     s = [(a * b[..., None]).sum(1) for a, b in zip(h, weight, strict=True)]
-    right = 0
+    expected = 0
     for i, c in ((0, s[1]), (1, s[0])):
         kernel, bias = modulators[i]
         gamma, beta = np.split(np.maximum(c, 0) @ kernel + bias, 2, axis=-1)
         y = np.maximum((1 + gamma[:, None]) * h[i] + beta[:, None], 0)
-        right = right + (y * weight[i][..., None]).sum(1)
-    assert_same(out, right)
+        expected = expected + (y * weight[i][..., None]).sum(1)
+    assert_same(out, expected)
 
 
-def test_film_answers_to_its_condition():
+def test_film_depends_on_the_condition():
     x, fusion = embeddings(4, 6), FiLMFusion(7)
     one = numpy(fusion(x))
     other = numpy(fusion([x[0], x[1] + 1.0]))

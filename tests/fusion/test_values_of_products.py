@@ -1,20 +1,18 @@
-"""The fusions that multiply against their equations written out in NumPy."""
+"""The fusions that multiply or weigh against their equations in NumPy."""
 
 import numpy as np
 import pytest
 
 from mbm_keras.fusion import FUSIONS
-from tests.fusion.test_every_fusion import WIDTHS
-from tests.fusion.test_every_fusion import embeddings
+from tests.fusion.inputs import HALF
+from tests.fusion.inputs import embeddings
 from tests.helpers import assert_same
 from tests.helpers import numpy
 
-HALF = np.array([[True, False, True], [True, True, True], [False, True, False]])
 
-
-def made(name, *widths, present=None, **arguments):
-    """A fusion's inputs, its output, and its weights with biases that are not 0."""
-    fusion, x = FUSIONS[name](7, **arguments), embeddings(*(widths or WIDTHS))
+def fuse(name, *widths, present=None, **arguments):
+    """Inputs, the output, and the weights of a fusion, with biases that are not 0."""
+    fusion, x = FUSIONS[name](7, **arguments), embeddings(*widths)
     fusion(x)
     rng = np.random.default_rng(1)
     fusion.set_weights(
@@ -27,11 +25,11 @@ def made(name, *widths, present=None, **arguments):
 
 
 def pairs(weights):
-    """Kernel and bias, kernel and bias ..."""
+    """Tuples of a kernel and a bias."""
     return list(zip(weights[::2], weights[1::2], strict=True))
 
 
-def power(x):
+def power_normalize(x):
     root = x / np.sqrt(np.abs(x) + 1e-4)
     return root / np.sqrt((root**2).sum(-1, keepdims=True) + 1e-4)
 
@@ -40,79 +38,91 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def with_one(x):
+def prepend_one(x):
     return np.pad(x, ((0, 0), (1, 0)), constant_values=1.0)
 
 
-def test_mean_and_maximum():
-    x, out, w = made("mean", present=HALF)
+def test_mean():
+    x, out, w = fuse("mean", present=HALF)
     y = np.stack([a @ k + b for a, (k, b) in zip(x, pairs(w), strict=True)], 1)
     assert_same(out, (y * HALF[..., None]).sum(1) / HALF.sum(1, keepdims=True))
-    x, out, w = made("maximum", present=HALF)
+
+
+def test_maximum():
+    x, out, w = fuse("maximum", present=HALF)
     y = np.stack([a @ k + b for a, (k, b) in zip(x, pairs(w), strict=True)], 1)
     assert_same(out, np.where(HALF[..., None], y, -np.inf).max(1))
 
 
-def test_product_and_mlb():
-    x, out, w = made("product", present=HALF)
+def test_product():
+    x, out, w = fuse("product", present=HALF)
     y = np.stack([np.tanh(a @ k + b) for a, (k, b) in zip(x, pairs(w), strict=True)], 1)
     assert_same(out, np.where(HALF[..., None], y, 1).prod(1))
-    x, out, w = made("mlb", present=HALF)
+
+
+def test_mlb():
+    x, out, w = fuse("mlb", present=HALF)
     *values, (kernel, bias) = pairs(w)
     y = np.stack([np.tanh(a @ k + b) for a, (k, b) in zip(x, values, strict=True)], 1)
     assert_same(out, np.where(HALF[..., None], y, 1).prod(1) @ kernel + bias, 1e-4)
 
 
-def test_tensor():
-    x, out, w = made("tensor", inner=None)
-    z = np.einsum("bi,bj,bk->bijk", *map(with_one, x)).reshape(3, -1)
+def test_tensor_of_the_embeddings_themselves():
+    x, out, w = fuse("tensor", inner=None)
+    z = np.einsum("bi,bj,bk->bijk", *map(prepend_one, x)).reshape(3, -1)
     assert_same(out, np.maximum(z @ w[0] + w[1], 0), 1e-4)
-    x, out, w = made("tensor", inner=3, present=HALF)
+
+
+def test_tensor_of_projected_embeddings():
+    x, out, w = fuse("tensor", inner=3, present=HALF)
     *values, (kernel, bias) = pairs(w)
     z = [np.maximum(a @ k + b, 0) for a, (k, b) in zip(x, values, strict=True)]
-    z = [with_one(a * HALF[:, i : i + 1]) for i, a in enumerate(z)]
+    z = [prepend_one(a * HALF[:, i : i + 1]) for i, a in enumerate(z)]
     z = np.einsum("bi,bj,bk->bijk", *z).reshape(3, -1)
     assert_same(out, np.maximum(z @ kernel + bias, 0), 1e-4)
 
 
-def test_low_rank_is_a_tensor_product_of_that_rank():
-    x, out, (*factors, weight, bias) = made("low_rank", rank=2, present=HALF)
+def test_low_rank_equals_a_tensor_product_of_that_rank():
+    x, out, (*factors, weight, bias) = fuse("low_rank", rank=2, present=HALF)
     shaped = [f.reshape(len(f), 2, 7) for f in factors]
     tensor = np.einsum("r,iro,jro,kro->ijko", weight, *shaped)
-    z = [with_one(a * HALF[:, i : i + 1]) for i, a in enumerate(x)]
+    z = [prepend_one(a * HALF[:, i : i + 1]) for i, a in enumerate(x)]
     assert_same(out, np.einsum("bi,bj,bk,ijko->bo", *z, tensor) + bias, 1e-4)
 
 
-def test_low_rank_has_as_many_parameters_as_the_authors_code():
+def test_low_rank_has_the_number_of_parameters_of_the_authors_code():
     fusion = FUSIONS["low_rank"](1, rank=4)
     fusion(embeddings(4, 16, 64))
     assert fusion.count_params() == 353
 
 
-def test_mfb_and_mfh():
-    x, out, w = made("mfb", inner=4, factors=3)
+def test_mfb():
+    x, out, w = fuse("mfb", inner=4, num_factors=3)
     *values, (kernel, bias) = pairs(w)
     z = np.prod([a @ k + b for a, (k, b) in zip(x, values, strict=True)], 0)
-    assert_same(out, power(z.reshape(3, 4, 3).sum(2)) @ kernel + bias, 1e-4)
-    x, out, w = made("mfh", inner=4, factors=3, present=HALF)
+    assert_same(out, power_normalize(z.reshape(3, 4, 3).sum(2)) @ kernel + bias, 1e-4)
+
+
+def test_mfh():
+    x, out, w = fuse("mfh", inner=4, num_factors=3, present=HALF)
     *values, (kernel, bias) = pairs(w)
     blocks, z = [], 1
     for some in (values[:3], values[3:]):
         y = np.stack([a @ k + b for a, (k, b) in zip(x, some, strict=True)], 1)
         z = z * np.where(HALF[..., None], y, 1).prod(1)
-        blocks.append(power(z.reshape(3, 4, 3).sum(2)))
+        blocks.append(power_normalize(z.reshape(3, 4, 3).sum(2)))
     assert_same(out, np.concatenate(blocks, 1) @ kernel + bias, 1e-4)
 
 
-def test_mfb_has_as_many_parameters_as_published():
-    fusion = FUSIONS["mfb"](1_000, inner=1_000, factors=5)
+def test_mfb_has_the_published_number_of_parameters():
+    fusion = FUSIONS["mfb"](1_000, inner=1_000, num_factors=5)
     fusion(embeddings(1_024, 2_048))
     projections = sum(v.count_params() for v in fusion.values)
     assert projections == 15_370_000
 
 
 def test_mutan():
-    x, out, w = made("mutan", inner=4, rank=3)
+    x, out, w = fuse("mutan", inner=4, rank=3)
     p = pairs(w)
     y = [a @ k + b for a, (k, b) in zip(x, p[:3], strict=True)]
     z = [(a @ k + b).reshape(3, 3, 4) for a, (k, b) in zip(y, p[3:6], strict=True)]
@@ -120,7 +130,7 @@ def test_mutan():
 
 
 def test_tucker():
-    x, out, w = made("tucker", 4, 6, inner=3, present=HALF[:, :2])
+    x, out, w = fuse("tucker", 4, 6, inner=3, present=HALF[:, :2])
     one, two, (core, t), (kernel, bias) = pairs(w)
     y = [a @ k + b for a, (k, b) in zip(x, (one, two), strict=True)]
     y = [np.where(HALF[:, i : i + 1], a, 1) for i, a in enumerate(y)]
@@ -129,7 +139,7 @@ def test_tucker():
 
 
 def test_block():
-    x, out, w = made("block", 4, 6, inner=6, chunks=2, rank=3)
+    x, out, w = fuse("block", 4, 6, inner=6, num_chunks=2, rank=3)
     one, two, *factors, (kernel, bias) = pairs(w)
     y = [a @ k + b for a, (k, b) in zip(x, (one, two), strict=True)]
     blocks = []
@@ -138,12 +148,12 @@ def test_block():
         for i in range(2):
             k, b = factors[2 * c + i]
             z = z * (y[i][:, 3 * c : 3 * c + 3] @ k + b).reshape(3, 3, 3)
-        blocks.append(power(z.sum(1)))
+        blocks.append(power_normalize(z.sum(1)))
     assert_same(out, np.concatenate(blocks, 1) @ kernel + bias, 1e-4)
 
 
 def test_compact_bilinear_convolves_the_sketches():
-    x, out, w = made("compact_bilinear", 4, 6, inner=8)
+    x, out, w = fuse("compact_bilinear", 4, 6, inner=8)
     by_shape = {a.shape + (a.dtype.kind,): a for a in w}
     sketches = []
     for a, width in zip(x, (4, 6), strict=True):
@@ -155,58 +165,60 @@ def test_compact_bilinear_convolves_the_sketches():
     for i in range(8):
         for j in range(8):
             z[:, (i + j) % 8] += sketches[0][:, i] * sketches[1][:, j]
-    assert_same(out, power(z) @ by_shape[8, 7, "f"] + by_shape[7, "f"], 1e-4)
+    assert_same(out, power_normalize(z) @ by_shape[8, 7, "f"] + by_shape[7, "f"], 1e-4)
 
 
-def test_a_sketch_keeps_inner_products():
-    # What MCB is for: the product of sketches is, in the mean, that of outer products.
+def test_inner_products_of_sketches_estimate_those_of_outer_products():
     rng = np.random.default_rng(0)
-    x, y, u, v = rng.standard_normal((4, 1, 12)).astype("float32")
-    right, found = (x @ u.T) * (y @ v.T), []
+    x, y, u, v = rng.standard_normal((4, 12)).astype("float32")
+    estimates = []
     for seed in range(200):
-        fusion = FUSIONS["compact_bilinear"](64, inner=64, seed=seed)
-        fusion([x, y])
-        place = {i: numpy(w) for i, w in enumerate(fusion.places + fusion.signs)}
+        fusion = FUSIONS["compact_bilinear"](1, inner=64, seed=seed)
+        fusion.build([(None, 12), (None, 12)])
+        indices = [numpy(w) for w in fusion.indices]
+        signs = [numpy(w) for w in fusion.signs]
         sketches = []
         for pair in ((x, y), (u, v)):
             z = 1
-            for i, a in enumerate(pair):
-                s = np.bincount(place[i], place[i + 2] * a[0], minlength=64)
-                z = z * np.fft.rfft(s)
+            for index, sign, a in zip(indices, signs, pair, strict=True):
+                z = z * np.fft.rfft(np.bincount(index, sign * a, minlength=64))
             sketches.append(np.fft.irfft(z))
-        found.append(sketches[0] @ sketches[1])
-    error = np.std(found) / np.sqrt(len(found))
-    assert abs(np.mean(found) - right.item()) < 4 * error
+        estimates.append(sketches[0] @ sketches[1])
+    standard_error = np.std(estimates) / np.sqrt(len(estimates))
+    assert abs(np.mean(estimates) - (x @ u) * (y @ v)) < 4 * standard_error
 
 
 def test_squeeze_excitation():
-    x, out, w = made("squeeze_excitation", present=HALF)
+    x, out, w = fuse("squeeze_excitation", present=HALF)
     kept = [a * HALF[:, i : i + 1] for i, a in enumerate(x)]
     (k, b), *rest = pairs(w)
     z = np.maximum(np.concatenate(kept, 1) @ k + b, 0)
-    right = 0
+    expected = 0
     for i, a in enumerate(kept):
         (gate, c), (value, d) = rest[i], rest[3 + i]
         y = 2 * sigmoid(z @ gate + c) * a
-        right = right + HALF[:, i : i + 1] * (y @ value + d)
-    assert_same(out, right, 1e-4)
+        expected = expected + HALF[:, i : i + 1] * (y @ value + d)
+    assert_same(out, expected, 1e-4)
 
 
-def test_matrix_interaction_of_two_and_of_three():
-    x, out, (w,) = made("matrix_interaction", 4, 6)
+def test_matrix_interaction_of_two():
+    x, out, (w,) = fuse("matrix_interaction", 4, 6)
     w = w.reshape(5, 7, 7)
-    right = np.einsum("bi,bj,ijo->bo", *x, w[1:, 1:]) + w[0, 0]
-    right += x[0] @ w[1:, 0] + x[1] @ w[0, 1:]
-    assert_same(out, right, 1e-4)
-    x, out, (w,) = made("matrix_interaction")
+    expected = np.einsum("bi,bj,ijo->bo", *x, w[1:, 1:]) + w[0, 0]
+    expected += x[0] @ w[1:, 0] + x[1] @ w[0, 1:]
+    assert_same(out, expected, 1e-4)
+
+
+def test_matrix_interaction_of_three():
+    x, out, (w,) = fuse("matrix_interaction")
     w = w.reshape(5, 7, 6, 7)
-    matrix = np.einsum("bi,bj,ijko->bko", with_one(x[0]), with_one(x[1]), w)
+    matrix = np.einsum("bi,bj,ijko->bko", prepend_one(x[0]), prepend_one(x[1]), w)
     assert_same(out, np.einsum("bk,bko->bo", x[2], matrix[:, 1:]) + matrix[:, 0], 1e-4)
 
 
 @pytest.mark.parametrize("name", ["vector_interaction", "scalar_interaction"])
-def test_vector_and_scalar_interaction(name):
-    x, out, w = made(name, present=HALF)
+def test_interactions_scale_and_shift(name):
+    x, out, w = fuse(name, present=HALF)
     first, scale_2, scale_3, shift_2, shift_3 = pairs(w)
     h = HALF[:, :1] * (x[0] @ first[0] + first[1])
     for i, scale, shift in ((1, scale_2, shift_2), (2, scale_3, shift_3)):
@@ -215,8 +227,8 @@ def test_vector_and_scalar_interaction(name):
     assert_same(out, h, 1e-4)
 
 
-def test_product_of_experts_multiplies_the_densities():
-    x, mean, w = made("product_of_experts", 4, 6)
+def test_product_of_experts_multiplies_densities():
+    x, mean, w = fuse("product_of_experts", 4, 6)
     fusion = FUSIONS["product_of_experts"](7)
     fusion(x)
     fusion.set_weights(w)
@@ -234,19 +246,19 @@ def test_product_of_experts_multiplies_the_densities():
     assert_same(variance[0, 0], (density * (grid - center) ** 2).sum(), 1e-3)
 
 
-def test_with_nobody_there_the_prior_is_left():
-    fusion, x = FUSIONS["product_of_experts"](7), embeddings(*WIDTHS)
-    nobody = np.zeros((3, 3), bool)
-    mean, variance = fusion(x, present=nobody, return_variance=True)
+def test_product_of_no_experts_equals_the_prior():
+    fusion, x = FUSIONS["product_of_experts"](7), embeddings()
+    absent = np.zeros((3, 3), bool)
+    mean, variance = fusion(x, present=absent, return_variance=True)
     assert_same(mean, np.zeros((3, 7)))
     assert_same(variance, np.ones((3, 7)))
 
 
-def test_mixture_of_experts_and_its_weights():
-    x, out, w = made("mixture_of_experts", present=HALF)
+def test_mixture_of_experts():
+    x, out, w = fuse("mixture_of_experts", present=HALF)
     *experts, (gate, c) = pairs(w)
     kept = [a * HALF[:, i : i + 1] for i, a in enumerate(x)]
     g = np.where(HALF, np.exp(np.concatenate(kept, 1) @ gate + c), 0)
     g /= g.sum(1, keepdims=True)
-    said = [np.maximum(a @ k + b, 0) for a, (k, b) in zip(kept, experts, strict=True)]
-    assert_same(out, (g[..., None] * np.stack(said, 1)).sum(1), 1e-4)
+    y = [np.maximum(a @ k + b, 0) for a, (k, b) in zip(kept, experts, strict=True)]
+    assert_same(out, (g[..., None] * np.stack(y, 1)).sum(1), 1e-4)

@@ -1,4 +1,4 @@
-"""The fusions of sequences against their equations written out in NumPy."""
+"""The fusions of sequences against their equations in NumPy."""
 
 import keras
 import numpy as np
@@ -6,15 +6,19 @@ import pytest
 
 from mbm_keras.fusion import FUSIONS
 from mbm_keras.layers import AttentionBlock
-from tests.fusion.test_every_fusion import sequences
+from tests.fusion.inputs import OF_SEQUENCES
+from tests.fusion.inputs import UNITS
+from tests.fusion.inputs import sequences
 from tests.helpers import assert_same
 from tests.helpers import numpy
 
-UNITS = 8
 
+def fuse(name, **arguments):
+    """Fuses sequences with masks, the second of them absent in row 0.
 
-def made(name, **arguments):
-    """Inputs with masks, the output with the second absent in row 0, and the layer."""
+    Returns:
+        The inputs as sequences, the masks of valid steps, the output, and the fusion.
+    """
     keras.utils.set_random_seed(0)
     fusion = FUSIONS[name](UNITS, **arguments)
     x, masks = sequences()
@@ -24,12 +28,12 @@ def made(name, **arguments):
     rng = np.random.default_rng(1)
     fusion.set_weights([0.3 * rng.standard_normal(w.shape) for w in fusion.weights])
     out = numpy(fusion(x, present=present, mask=masks))
-    counts = [
+    valid = [
         np.ones(a.shape[:-1] if a.ndim == 3 else (4, 1), bool) if m is None else m
         for a, m in zip(x, masks, strict=True)
     ]
-    counts = [c & present[:, i : i + 1] for i, c in enumerate(counts)]
-    return [a if a.ndim == 3 else a[:, None] for a in x], counts, out, fusion
+    valid = [v & present[:, i : i + 1] for i, v in enumerate(valid)]
+    return [a if a.ndim == 3 else a[:, None] for a in x], valid, out, fusion
 
 
 def softmax(z):
@@ -49,18 +53,18 @@ def gelu(x):
     return x * (1 + erf(x / np.sqrt(2))) / 2
 
 
-def block(layer, x, context=None, counts=None):
-    """An attention block, head by head and place by place."""
+def block(layer, x, context=None, valid=None):
+    """An attention block, head by head."""
     q, qb, k, kb, v, vb, o, ob = (numpy(w) for w in layer.attention.weights)
     query = norm(layer.norm_x, x)
     value = query if context is None else norm(layer.norm_context, context)
     y = x + ob
     for head in range(q.shape[1]):
-        asked = query @ q[:, head] + qb[head]
+        queries = query @ q[:, head] + qb[head]
         keys = value @ k[:, head] + kb[head]
-        score = asked @ keys.swapaxes(1, 2) / np.sqrt(q.shape[2])
-        if counts is not None:
-            score = np.where(counts[:, None], score, -1e9)
+        score = queries @ keys.swapaxes(1, 2) / np.sqrt(q.shape[2])
+        if valid is not None:
+            score = np.where(valid[:, None], score, -1e9)
         y = y + softmax(score) @ (value @ v[:, head] + vb[head]) @ o[head]
     (w1, b1), (w2, b2) = (
         [numpy(w) for w in d.weights] for d in (layer.wide, layer.narrow)
@@ -73,133 +77,144 @@ def dense(layer, x):
     return x @ kernel + (bias[0] if bias else 0)
 
 
-def mean(x, counts):
-    weight = counts[..., None]
+def mean(x, valid):
+    weight = valid[..., None]
     return (x * weight).sum(1) / np.maximum(weight.sum(1), 1)
 
 
-def tokens(fusion, x, counts):
-    """Zeros where a whole input is absent, as the layer has them."""
-    made = [dense(v, a) for v, a in zip(fusion.values, x, strict=True)]
-    return [a * c.any(1)[:, None, None] for a, c in zip(made, counts, strict=True)]
+def tokens(fusion, x, valid):
+    """Projected sequences, zeros where a whole input is absent."""
+    t = [dense(v, a) for v, a in zip(fusion.projections, x, strict=True)]
+    return [a * v.any(1)[:, None, None] for a, v in zip(t, valid, strict=True)]
 
 
-def test_an_attention_block_and_what_it_weighs():
-    layer = AttentionBlock(2, True)
+def repeat(weight, rows=4):
+    return np.repeat(numpy(weight)[None], rows, 0)
+
+
+TRUE = np.ones((4, 1), bool)  # the mask of a learned token
+
+
+def test_attention_block():
+    layer = AttentionBlock(2, crosses=True)
     x, context = np.random.default_rng(0).standard_normal((2, 3, 4, 8)).astype("f4")
-    counts = np.array([[True, True, False, False]] * 3)
-    out = layer(x, context, counts)
-    assert_same(out, block(layer, x, context, counts), 1e-4)
+    valid = np.array([[True, True, False, False]] * 3)
+    assert_same(layer(x, context, valid), block(layer, x, context, valid), 1e-4)
+
+
+def test_attention_block_has_the_number_of_parameters_of_its_formula():
+    layer = AttentionBlock(2, crosses=True)
+    layer.build((None, None, 8))
     assert layer.count_params() == 12 * 64 + 15 * 8
-    big = AttentionBlock(12)
-    big.build((None, None, 768))
-    assert big.count_params() == 7_087_872
+    base = AttentionBlock(12)
+    base.build((None, None, 768))
+    assert base.count_params() == 7_087_872  # a block of BERT base
+
+
+def test_attention_block_rejects_a_width_that_heads_do_not_divide():
     with pytest.raises(ValueError, match="width=8, num_heads=3"):
-        AttentionBlock(3)(x)
+        AttentionBlock(3)(np.zeros((1, 2, 8)))
 
 
 def test_transformer():
-    x, counts, out, fusion = made("transformer")
-    t = tokens(fusion, x, counts)
-    t = np.concatenate([a + k for a, k in zip(t, numpy(fusion.kinds), strict=True)], 1)
-    here = np.concatenate(counts, 1)
+    x, valid, out, fusion = fuse("transformer")
+    e = numpy(fusion.modality_embeddings)
+    t = [a + e_i for a, e_i in zip(tokens(fusion, x, valid), e, strict=True)]
+    t, all_valid = np.concatenate(t, 1), np.concatenate(valid, 1)
     for layer in fusion.blocks:
-        t = block(layer, t, None, here)
-    assert_same(out, mean(norm(fusion.norm, t), here), 1e-4)
+        t = block(layer, t, None, all_valid)
+    assert_same(out, mean(norm(fusion.norm, t), all_valid), 1e-4)
 
 
 def test_cross_attention():
-    x, counts, out, fusion = made("cross_attention", depth=2)
-    t = tokens(fusion, x, counts)
-    null = np.repeat(numpy(fusion.null)[None], 4, 0)
-    for depth in range(2):
-        told = []
+    x, valid, out, fusion = fuse("cross_attention", num_blocks=2)
+    t = tokens(fusion, x, valid)
+    null = repeat(fusion.null)
+    for layer in range(2):
+        attended = []
         for i in range(3):
             others = [j for j in range(3) if j != i]
             context = np.concatenate([null, *(t[j] for j in others)], 1)
-            here = np.concatenate(
-                [np.ones((4, 1), bool), *(counts[j] for j in others)], 1
-            )
-            y = block(fusion.blocks[i][depth], t[i], context, here)
-            told.append(y * counts[i].any(1)[:, None, None])
-        t = told
-    right = sum(mean(norm(fusion.norm, a), c) for a, c in zip(t, counts, strict=True))
-    assert_same(out, right, 1e-4)
+            context_valid = np.concatenate([TRUE, *(valid[j] for j in others)], 1)
+            y = block(fusion.blocks[i][layer], t[i], context, context_valid)
+            attended.append(y * valid[i].any(1)[:, None, None])
+        t = attended
+    expected = sum(mean(norm(fusion.norm, a), v) for a, v in zip(t, valid, strict=True))
+    assert_same(out, expected, 1e-4)
 
 
 def test_cross_modal():
-    x, counts, out, fusion = made("cross_modal", inner=4, num_heads=2)
-    t = tokens(fusion, x, counts)
-    null = np.repeat(numpy(fusion.null)[None], 4, 0)
-    told = []
+    x, valid, out, fusion = fuse("cross_modal", inner=4, num_heads=2)
+    t = tokens(fusion, x, valid)
+    null = repeat(fusion.null)
+    embeddings = []
     for i in range(3):
-        parts = []
-        for place, j in enumerate(j for j in range(3) if j != i):
+        attended = []
+        for pair, j in enumerate(j for j in range(3) if j != i):
             y = t[i]
             context = np.concatenate([null, t[j]], 1)
-            here = np.concatenate([np.ones((4, 1), bool), counts[j]], 1)
-            for layer in fusion.directions[i][place]:
-                y = block(layer, y, context, here)
-            parts.append(y)
-        z = np.concatenate(parts, -1)
+            context_valid = np.concatenate([TRUE, valid[j]], 1)
+            for layer in fusion.pairs[i][pair]:
+                y = block(layer, y, context, context_valid)
+            attended.append(y)
+        z = np.concatenate(attended, -1)
         for layer in fusion.memories[i]:
-            # A modality that is absent is zero in the end: whom it asks is no matter.
-            z = block(layer, z, None, counts[i] | ~counts[i].any(1, keepdims=True))
-        told.append(mean(norm(fusion.norms[i], z), counts[i]))
-    assert_same(out, dense(fusion.mix, np.concatenate(told, 1)), 1e-4)
+            # The embedding of an absent modality is zeros, whatever it attends to.
+            z = block(layer, z, None, valid[i] | ~valid[i].any(1, keepdims=True))
+        embeddings.append(mean(norm(fusion.norms[i], z), valid[i]))
+    assert_same(out, dense(fusion.mix, np.concatenate(embeddings, 1)), 1e-4)
 
 
 def test_bottleneck():
-    x, counts, out, fusion = made("bottleneck", tokens=2)
-    t = tokens(fusion, x, counts)
-    b = np.repeat(numpy(fusion.bottleneck)[None], 4, 0)
-    present = np.stack([c.any(1) for c in counts], 1)
-    for depth in range(2):
-        shared = []
+    x, valid, out, fusion = fuse("bottleneck", num_bottleneck_tokens=2)
+    t = tokens(fusion, x, valid)
+    b = repeat(fusion.bottleneck)
+    present = np.stack([v.any(1) for v in valid], 1)
+    for layer in range(2):
+        updates = []
         for i in range(3):
-            here = np.concatenate([np.ones((4, 2), bool), counts[i]], 1)
-            y = block(fusion.blocks[i][depth], np.concatenate([b, t[i]], 1), None, here)
-            shared.append(y[:, :2] * present[:, i, None, None])
+            both_valid = np.concatenate([TRUE, TRUE, valid[i]], 1)
+            both = np.concatenate([b, t[i]], 1)
+            y = block(fusion.blocks[i][layer], both, None, both_valid)
+            updates.append(y[:, :2] * present[:, i, None, None])
             t[i] = y[:, 2:]
-        b = sum(shared) / present.sum(1)[:, None, None]
-    right = sum(mean(norm(fusion.norm, a), c) for a, c in zip(t, counts, strict=True))
-    assert_same(out, right / present.sum(1)[:, None], 1e-4)
+        b = sum(updates) / present.sum(1)[:, None, None]
+    total = sum(mean(norm(fusion.norm, a), v) for a, v in zip(t, valid, strict=True))
+    assert_same(out, total / present.sum(1)[:, None], 1e-4)
 
 
 @pytest.mark.parametrize("name", ["perceiver", "perceiver_io"])
 def test_perceivers(name):
-    x, counts, out, fusion = made(name, latents=3)
-    t = tokens(fusion, x, counts)
-    t = [a + k for a, k in zip(t, numpy(fusion.kinds), strict=True)]
-    t = np.concatenate([np.repeat(numpy(fusion.null)[None], 4, 0), *t], 1)
-    here = np.concatenate([np.ones((4, 1), bool), *counts], 1)
-    z = np.repeat(numpy(fusion.z)[None], 4, 0)
-    for reading, layer in zip(fusion.readings, fusion.blocks, strict=True):
-        z = block(layer, block(reading, z, t, here))
+    x, valid, out, fusion = fuse(name, num_latents=3)
+    e = numpy(fusion.modality_embeddings)
+    t = [a + e_i for a, e_i in zip(tokens(fusion, x, valid), e, strict=True)]
+    t = np.concatenate([repeat(fusion.null), *t], 1)
+    all_valid = np.concatenate([TRUE, *valid], 1)
+    z = repeat(fusion.z)
+    for cross, layer in zip(fusion.cross_blocks, fusion.blocks, strict=True):
+        z = block(layer, block(cross, z, t, all_valid))
     z = norm(fusion.norm, z)
     if name == "perceiver":
-        right = z.mean(1)
+        expected = z.mean(1)
     else:
-        question = np.repeat(numpy(fusion.question)[None], 4, 0)
-        right = block(fusion.decoder, question, z)[:, 0]
-    assert_same(out, right, 1e-4)
+        expected = block(fusion.decoder, repeat(fusion.query), z)[:, 0]
+    assert_same(out, expected, 1e-4)
 
 
 def test_non_local():
-    x, counts, out, fusion = made("non_local")
+    x, valid, out, fusion = fuse("non_local")
     q = dense(fusion.query[0], x[0])
     y = q.copy()
     for j in (1, 2):
         k, v = dense(fusion.keys[j - 1], x[j]), dense(fusion.values[j - 1], x[j])
-        score = np.where(
-            counts[j][:, None], q @ k.swapaxes(1, 2) / np.sqrt(UNITS), -1e9
-        )
-        y += counts[j].any(1)[:, None, None] * (softmax(score) @ v)
-    assert_same(out, mean(y, counts[0]), 1e-4)
+        score = q @ k.swapaxes(1, 2) / np.sqrt(UNITS)
+        score = np.where(valid[j][:, None], score, -1e9)
+        y += valid[j].any(1)[:, None, None] * (softmax(score) @ v)
+    assert_same(out, mean(y, valid[0]), 1e-4)
 
 
-def test_a_modality_alone_attends_to_itself():
+@pytest.mark.parametrize("name", OF_SEQUENCES)
+def test_a_single_modality_is_fused(name):
     x = np.random.default_rng(0).standard_normal((3, 5, 4)).astype("float32")
-    for name in ("cross_modal", "cross_attention", "bottleneck", "perceiver"):
-        one = numpy(FUSIONS[name](UNITS)([x]))
-        assert one.shape == (3, UNITS) and np.isfinite(one).all()
+    out = numpy(FUSIONS[name](UNITS)([x]))
+    assert out.shape == (3, UNITS) and np.isfinite(out).all()

@@ -1,82 +1,107 @@
-"""Placeholders: what stands where an embedding is absent."""
+"""Placeholders: what replaces the embedding of an absent input."""
 
 import keras
 import numpy as np
 import pytest
 
-from mbm_keras.fusion import SumFusion
 from mbm_keras.layers import LearnedPlaceholder
 from mbm_keras.layers import MeanPlaceholder
-from mbm_keras.models import late_fusion
-from mbm_keras.models.late_fusion import Absence
 from tests.helpers import assert_same
 from tests.helpers import every_weight_gets_a_gradient
 from tests.helpers import numpy
-from tests.helpers import random_inputs
 
 X = np.random.default_rng(0).standard_normal((6, 4)).astype("float32")
-HERE = np.array([True, False, True, True, False, True])
-both = pytest.mark.parametrize("kind", [LearnedPlaceholder, MeanPlaceholder])
+PRESENT = np.array([True, False, True, True, False, True])
+every_placeholder = pytest.mark.parametrize(
+    "kind", [LearnedPlaceholder, MeanPlaceholder]
+)
 
 
-@both
-def test_the_content_of_what_is_absent_does_not_matter(kind):
-    layer = kind()
-    out = numpy(layer(X, HERE))
-    np.testing.assert_array_equal(out[HERE], X[HERE])
+@every_placeholder
+def test_present_rows_are_unchanged(kind):
+    np.testing.assert_array_equal(numpy(kind()(X, PRESENT))[PRESENT], X[PRESENT])
+
+
+@every_placeholder
+def test_absent_rows_have_one_value(kind):
+    out = numpy(kind()(X, PRESENT))
     np.testing.assert_array_equal(out[1], out[4])
-    other = np.where(HERE[:, None], X, np.nan)
-    np.testing.assert_array_equal(
-        numpy(layer(other, HERE, training=True))[HERE], X[HERE]
-    )
-    assert np.isfinite(numpy(layer(other, HERE))).all()
 
 
-def test_the_mean_is_that_of_the_present_rows():
+@every_placeholder
+@pytest.mark.parametrize("training", [False, True])
+def test_content_of_absent_rows_has_no_effect(kind, training):
+    layer = kind()
+    unknown = np.where(PRESENT[:, None], X, np.nan)
+    out = numpy(layer(unknown, PRESENT, training=training))
+    np.testing.assert_array_equal(out[PRESENT], X[PRESENT])
+    assert np.isfinite(out).all()
+    assert np.isfinite(numpy(layer(unknown, PRESENT))).all()
+
+
+def test_the_mean_is_that_of_the_present_rows_of_all_batches():
     layer = MeanPlaceholder()
-    seen = []
+    means = []
     rng = np.random.default_rng(1)
     for _ in range(20):
         x = rng.normal(3, 1, (8, 4)).astype("float32")
-        here = rng.random(8) < 0.7
-        here[0] = True
-        layer(np.where(here[:, None], x, 99), here, training=True)
-        seen.append(x[here].mean(axis=0))
-    layer(X * 99, np.zeros(6, bool), training=True)  # of nobody there is no mean
-    assert_same(layer.mean, np.mean(seen, axis=0))
-    assert_same(layer(X, HERE)[1], np.mean(seen, axis=0))
+        present = rng.random(8) < 0.7
+        present[0] = True
+        layer(np.where(present[:, None], x, 99), present, training=True)
+        means.append(x[present].mean(axis=0))
+    assert_same(layer.mean, np.mean(means, axis=0))
+    assert_same(layer(X, PRESENT)[1], np.mean(means, axis=0))
 
 
-def test_after_many_batches_it_follows_at_its_momentum():
+def test_a_batch_without_present_rows_does_not_change_the_mean():
+    layer = MeanPlaceholder()
+    layer(X, PRESENT, training=True)
+    layer(X * 99, np.zeros(6, bool), training=True)
+    assert_same(layer.mean, X[PRESENT].mean(axis=0))
+    layer(3 * X, PRESENT, training=True)
+    assert_same(layer.mean, 2 * X[PRESENT].mean(axis=0))
+
+
+def test_inference_does_not_change_the_mean():
+    layer = MeanPlaceholder()
+    layer(X, PRESENT)
+    assert_same(layer.mean, np.zeros(4))
+
+
+def test_the_mean_moves_at_its_momentum_after_many_batches():
     layer = MeanPlaceholder(momentum=0.5)
     for value in (0.0, 0.0, 0.0, 8.0):
         layer(np.full((2, 4), value, "float32"), np.ones(2, bool), training=True)
     assert_same(layer.mean, np.full(4, 4.0))
 
 
-@both
-def test_a_model_with_it_learns_and_comes_back_from_disk(kind, tmp_path):
-    tiny = late_fusion.PRESETS["tiny"].arguments
-    model = late_fusion.build(
-        **tiny, absence=Absence(placeholder=kind), fusion=SumFusion(8)
-    )
-    x = random_inputs(model, batch=16)
-    x["present"] = np.random.default_rng(0).random((16, 4)) < 0.5
+@pytest.fixture
+def model(request):
+    keras.utils.set_random_seed(0)
+    x, present = keras.Input((4,)), keras.Input((), dtype="bool")
+    y = keras.layers.Dense(3)(request.param()(x, present))
+    return keras.Model([x, present], y)
+
+
+every_model = pytest.mark.parametrize(
+    "model", [LearnedPlaceholder, MeanPlaceholder], indirect=True
+)
+
+
+@every_model
+def test_every_weight_learns(model):
+    assert every_weight_gets_a_gradient(model, [X, PRESENT]) == []
+
+
+@every_model
+def test_is_saved_and_loaded(model, tmp_path):
+    model([X, PRESENT], training=True)  # a mean that is not zeros
     model.save(tmp_path / "model.keras")
-    assert_same(keras.models.load_model(tmp_path / "model.keras")(x), model(x))
-    still = every_weight_gets_a_gradient(model, x)
-    assert [path for path in still if "placeholder" in path] == []
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert_same(loaded([X, PRESENT]), model([X, PRESENT]))
 
 
-@both
-def test_a_sequence_is_refused(kind):
-    with pytest.raises(ValueError, match="pool a sequence first"):
+@every_placeholder
+def test_rejects_a_sequence(kind):
+    with pytest.raises(ValueError, match=r"pool a sequence first.*shape=\(2, 3, 4\)"):
         kind()(np.zeros((2, 3, 4)), np.ones(2, bool))
-
-
-def test_without_presence_nothing_is_absent():
-    tiny = {**late_fusion.PRESETS["tiny"].arguments, "presence": False}
-    with pytest.raises(ValueError, match="no input is ever absent"):
-        late_fusion.build(**tiny, absence=Absence(placeholder=MeanPlaceholder))
-    with pytest.raises(ValueError, match="no input is ever absent"):
-        late_fusion.build(**tiny, absence=Absence(dropout=0.3))

@@ -10,7 +10,8 @@ from tests.helpers import every_weight_gets_a_gradient
 from tests.helpers import numpy
 
 A, B, C = np.random.default_rng(0).standard_normal((3, 40, 6)).astype("float32")
-every = pytest.mark.parametrize(
+FIRST_25 = (np.arange(40) < 25).astype("float32")
+every_loss = pytest.mark.parametrize(
     "kind", [losses.ContrastiveLoss, losses.CCALoss, losses.CyclicTranslationLoss]
 )
 
@@ -22,34 +23,51 @@ def log_softmax(z, axis):
 def test_contrastive():
     a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (A, B))
     logits = 5 * a @ b.T
-    right = -(np.diag(log_softmax(logits, 0)) + np.diag(log_softmax(logits, 1))).mean()
-    assert_same(losses.contrastive(A, B, 5.0), right / 2)
-    weight = (np.arange(40) < 25).astype("float32")
-    some = losses.contrastive(A, B, 5.0, weight)
-    assert_same(some, losses.contrastive(A[:25], B[:25], 5.0), 1e-5)
-    assert float(losses.contrastive(A, B, 5.0, 0 * weight)) == 0
-    # A row that is nearest to itself has no loss, one that is nearest to another has.
+    total = np.diag(log_softmax(logits, 0)) + np.diag(log_softmax(logits, 1))
+    assert_same(losses.contrastive(A, B, 5.0), -total.mean() / 2)
+
+
+def test_contrastive_leaves_rows_of_weight_0_out():
+    expected = losses.contrastive(A[:25], B[:25], 5.0)
+    assert_same(losses.contrastive(A, B, 5.0, FIRST_25), expected)
+
+
+def test_contrastive_of_no_rows_is_0():
+    assert float(losses.contrastive(A, B, 5.0, 0 * FIRST_25)) == 0
+
+
+def test_contrastive_is_0_if_every_row_matches_itself_best():
     assert float(losses.contrastive(np.eye(6), np.eye(6), 100.0)) < 1e-6
-    assert float(losses.contrastive(np.eye(6), np.roll(np.eye(6), 1, 0), 100.0)) > 99
 
 
-def test_correlation_of_a_linear_map_is_the_width_and_of_noise_is_little():
+def test_contrastive_is_the_scale_if_every_row_matches_another():
+    shifted = np.roll(np.eye(6), 1, 0)
+    assert float(losses.contrastive(np.eye(6), shifted, 100.0)) > 99
+
+
+def test_correlation_of_a_linear_map_is_the_width():
     linear = A @ np.random.default_rng(1).standard_normal((6, 6)).astype("float32") + 3
     assert 5.9 < float(losses.correlation(A, linear, r=1e-5)) < 6.01
-    many = np.random.default_rng(2).standard_normal((2, 5_000, 6)).astype("float32")
-    assert float(losses.correlation(*many)) < 0.3
 
 
-def test_correlation_is_that_of_scikit_learn():
+def test_correlation_of_noise_is_small():
+    noise = np.random.default_rng(2).standard_normal((2, 5_000, 6)).astype("float32")
+    assert float(losses.correlation(*noise)) < 0.3
+
+
+def test_correlation_equals_scikit_learn():
     from sklearn.cross_decomposition import CCA
 
     mixed = (A + 2 * B).astype("float32")
     x, y = CCA(6, max_iter=5_000).fit_transform(A.astype("f8"), mixed.astype("f8"))
-    right = sum(np.corrcoef(x[:, i], y[:, i])[0, 1] for i in range(6))
-    assert abs(float(losses.correlation(A, mixed, r=1e-6)) - right) < 0.02
-    weight = (np.arange(40) < 25).astype("float32")
-    some = losses.correlation(A, mixed, weight)
-    assert_same(some, losses.correlation(A[:25], mixed[:25]), 1e-3)
+    expected = sum(np.corrcoef(x[:, i], y[:, i])[0, 1] for i in range(6))
+    assert abs(float(losses.correlation(A, mixed, r=1e-6)) - expected) < 0.02
+
+
+def test_correlation_leaves_rows_of_weight_0_out():
+    mixed = (A + 2 * B).astype("float32")
+    expected = losses.correlation(A[:25], mixed[:25])
+    assert_same(losses.correlation(A, mixed, FIRST_25), expected, 1e-3)
 
 
 def test_cyclic_translation():
@@ -59,51 +77,87 @@ def test_cyclic_translation():
         [[numpy(w) for w in dense.weights] for dense in translator]
         for translator in (layer.translators[0], layer.restorers[0])
     )
-    there = np.tanh(A @ f1[0] + f1[1]) @ f2[0] + f2[1]
-    again = np.tanh(there @ b1[0] + b1[1]) @ b2[0] + b2[1]
-    right = ((there - B) ** 2).mean() + 0.5 * ((again - A) ** 2).mean()
-    layer([A, B])
-    assert_same(layer.losses[0], 2 * right)
+    translated = np.tanh(A @ f1[0] + f1[1]) @ f2[0] + f2[1]
+    restored = np.tanh(translated @ b1[0] + b1[1]) @ b2[0] + b2[1]
+    expected = ((translated - B) ** 2).mean() + 0.5 * ((restored - A) ** 2).mean()
+    assert_same(layer.losses[0], 2 * expected)
 
 
-@every
-def test_absent_rows_take_no_part_and_embeddings_come_through(kind):
+@pytest.fixture
+def layer(request):
     keras.utils.set_random_seed(0)
-    layer = kind()
-    here = np.random.default_rng(3).random((40, 3)) < 0.7
-    out = layer([A, B, C], present=here)
-    for left, right in zip(out, (A, B, C), strict=True):
+    return request.param()
+
+
+@pytest.fixture
+def present():
+    return np.random.default_rng(3).random((40, 3)) < 0.7
+
+
+every_layer = pytest.mark.parametrize(
+    "layer",
+    [losses.ContrastiveLoss, losses.CCALoss, losses.CyclicTranslationLoss],
+    indirect=True,
+)
+
+
+@every_layer
+def test_embeddings_are_returned_unchanged(layer, present):
+    for left, right in zip(layer([A, B, C], present=present), (A, B, C), strict=True):
         np.testing.assert_array_equal(numpy(left), right)
-    right = numpy(layer.losses[0])
-    other = [np.where(here[:, i : i + 1], x, np.nan) for i, x in enumerate((A, B, C))]
-    layer(other, present=here)
-    assert_same(layer.losses[0], right)
+
+
+@every_layer
+def test_content_of_absent_embeddings_has_no_effect(layer, present):
+    layer([A, B, C], present=present)
+    expected = numpy(layer.losses[0])
+    unknown = [
+        np.where(present[:, i : i + 1], x, np.nan) for i, x in enumerate((A, B, C))
+    ]
+    layer(unknown, present=present)
+    assert_same(layer.losses[0], expected)
+
+
+@every_layer
+def test_absent_embeddings_change_the_loss(layer, present):
+    layer([A, B, C], present=present)
+    some = float(layer.losses[0])
     layer([A, B, C])
-    assert abs(float(layer.losses[0]) - float(right)) > 1e-6
+    assert abs(float(layer.losses[0]) - some) > 1e-6
 
 
-@every
-def test_a_model_learns_from_it_and_comes_back_from_disk(kind, tmp_path):
+def model_with(kind):
     keras.utils.set_random_seed(0)
     inputs = [keras.Input((6,)) for _ in range(2)]
     embedded = [keras.layers.Dense(4)(x) for x in inputs]
-    y = keras.layers.Concatenate()(kind()(embedded))
-    model = keras.Model(inputs, y)
+    return keras.Model(inputs, keras.layers.Concatenate()(kind()(embedded)))
+
+
+@every_loss
+def test_is_saved_and_loaded(kind, tmp_path):
+    model = model_with(kind)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert_same(loaded([A, B]), model([A, B]))
-    assert every_weight_gets_a_gradient(model, [A, B]) == []
-    loaded.compile(keras.optimizers.Adam(0.01), loss=None, jit_compile=False)
-    target = np.zeros((40, 8), "float32")
-    loaded.compile(keras.optimizers.Adam(0.02), loss=lambda y, p: 0.0 * p[:, 0])
-    history = loaded.fit(
-        [A, A @ np.diag(np.arange(1, 7)).astype("f4")], target, epochs=30, verbose=0
-    )
+    assert_same(loaded.losses, model.losses)
+
+
+@every_loss
+def test_every_weight_learns(kind):
+    assert every_weight_gets_a_gradient(model_with(kind), [A, B]) == []
+
+
+@every_loss
+def test_training_decreases_the_loss(kind):
+    model = model_with(kind)
+    model.compile(keras.optimizers.Adam(0.02), loss=lambda y, p: 0.0 * p[:, 0])
+    x = [A, A @ np.diag(np.arange(1, 7)).astype("float32")]
+    history = model.fit(x, np.zeros((40, 8), "float32"), epochs=30, verbose=0)
     assert history.history["loss"][-1] < history.history["loss"][0]
 
 
-@every
-def test_rejects_what_are_no_two_embeddings_of_one_width(kind):
-    for wrong in ([A], [A, B[:, :3]], A):
-        with pytest.raises(ValueError, match="two or more embeddings"):
-            kind()(wrong)
+@every_loss
+@pytest.mark.parametrize("wrong", [[A], [A, B[:, :3]], A], ids=["one", "widths", "no"])
+def test_rejects_anything_but_two_or_more_embeddings_of_one_width(kind, wrong):
+    with pytest.raises(ValueError, match="two or more embeddings.*shapes="):
+        kind()(wrong)
