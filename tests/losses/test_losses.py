@@ -150,7 +150,8 @@ def test_every_weight_learns(kind):
 @every_loss
 def test_training_decreases_the_loss(kind):
     model = model_with(kind)
-    model.compile(keras.optimizers.Adam(0.02), loss=lambda y, p: 0.0 * p[:, 0])
+    adam = keras.optimizers.Adam(0.02)
+    model.compile(adam, loss=lambda y, p: 0.0 * p[:, 0], jit_compile=False)
     x = [A, A @ np.diag(np.arange(1, 7)).astype("float32")]
     history = model.fit(x, np.zeros((40, 8), "float32"), epochs=30, verbose=0)
     assert history.history["loss"][-1] < history.history["loss"][0]

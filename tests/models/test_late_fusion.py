@@ -9,6 +9,7 @@ import pytest
 from mbm_keras.fusion import FUSIONS
 from mbm_keras.fusion import FiLMFusion
 from mbm_keras.inputs import InputSpec
+from mbm_keras.layers import MeanPlaceholder
 from mbm_keras.models import late_fusion
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Regression
@@ -82,3 +83,16 @@ def test_runs_with_xla():
 def test_rejects(inputs, towers, message):
     with pytest.raises(ValueError, match=message):
         late_fusion.build(inputs=inputs, task=Classification(2), towers=towers)
+
+
+@pytest.mark.parametrize(
+    "absence",
+    [
+        late_fusion.Absence(placeholder=MeanPlaceholder),
+        late_fusion.Absence(dropout=0.3),
+    ],
+    ids=["placeholder", "dropout"],
+)
+def test_rejects_absence_without_presence(absence):
+    with pytest.raises(ValueError, match="Expected presence=True"):
+        late_fusion.build(**{**TINY, "presence": False}, absence=absence)
