@@ -127,3 +127,13 @@ class Target(Protocol):
 
     def known(self, encoded: np.ndarray) -> np.ndarray:
         """`(rows,)` bool: the encoded targets that a model can learn from."""
+
+    def explain(self, value: Any) -> str:
+        """Says why a model cannot learn from a cell that is not empty.
+
+        Args:
+            value: The cell.
+
+        Returns:
+            A line of text, such as "not a number".
+        """

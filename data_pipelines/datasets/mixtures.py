@@ -60,7 +60,7 @@ def mix(
     waves: np.ndarray | Sequence,
     *,
     rows: int,
-    sight: np.ndarray | Sequence | None = None,
+    faces: np.ndarray | Sequence | None = None,
     groups: np.ndarray | Sequence | None = None,
     num_sounds: int = 2,
     levels: tuple[float, float] = (-2.5, 2.5),
@@ -75,7 +75,7 @@ def mix(
     Args:
         waves: `(sounds, samples)` float32, such as `Waveform` decodes; none is silent.
         rows: Number of mixtures.
-        sight: `(sounds, ...)`, what is seen with each sound, such as frames of a clip;
+        faces: `(sounds, ...)`, what is seen with each sound, such as frames of a clip;
             None for mixtures without.
         groups: `(sounds,)`, who makes each sound; None if each is a group of its own.
         num_sounds: Sounds in a mixture.
@@ -84,41 +84,41 @@ def mix(
         epoch: Number of the epoch.
 
     Returns:
-        A `tf.data.Dataset` of `rows` elements `({"mixture": (samples,), "sight":
+        A `tf.data.Dataset` of `rows` elements `({"mixture": (samples,), "faces":
         (num_sounds, ...)}, {"speakers": (num_sounds, samples)})`, float32 sounds.
 
     Raises:
-        ValueError: If a sound is silent or not finite, `sight` or `groups` has another
+        ValueError: If a sound is silent or not finite, `faces` or `groups` has another
             length, or there are too few groups.
     """
     import tensorflow as tf
 
     waves = np.asarray(waves, "float32")
     groups = np.arange(len(waves)) if groups is None else np.asarray(groups)
-    power = _check(waves, groups, sight)
+    power = _check(waves, groups, faces)
     index, factors = choose_sounds(
         groups, rows=rows, num_sounds=num_sounds, levels=levels, seed=seed, epoch=epoch
     )
     factors = (0.1 * factors / power[index]).astype("float32")
     waves = tf.constant(waves)
-    sight = None if sight is None else tf.constant(sight)
+    faces = None if faces is None else tf.constant(faces)
 
     def mix_row(index, factors):
         parts = tf.gather(waves, index) * factors[:, None]  # (num_sounds, samples)
         peak = tf.reduce_max(tf.abs(tf.reduce_sum(parts, axis=0)))
         parts /= tf.maximum(peak, 1.0)
         inputs = {"mixture": tf.reduce_sum(parts, axis=0)}
-        if sight is not None:
-            inputs["sight"] = tf.gather(sight, index)
+        if faces is not None:
+            inputs["faces"] = tf.gather(faces, index)
         return inputs, {"speakers": parts}
 
     dataset = tf.data.Dataset.from_tensor_slices((index, factors))
     return dataset.map(mix_row, tf.data.AUTOTUNE, deterministic=True)
 
 
-def _check(waves, groups, sight):
+def _check(waves, groups, faces):
     """Checks the arguments of `mix`, and returns the power of each sound."""
-    lengths = {"groups": len(groups)} | ({} if sight is None else {"sight": len(sight)})
+    lengths = {"groups": len(groups)} | ({} if faces is None else {"faces": len(faces)})
     wrong = {name: size for name, size in lengths.items() if size != len(waves)}
     if wrong:
         raise ValueError(

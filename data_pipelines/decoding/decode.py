@@ -17,6 +17,7 @@ from data_pipelines.quarantine import Broken
 from data_pipelines.tables.table import Table
 
 _BATCH = 256  # values decoded at once
+_SHOWN = 60  # characters of a target in a reason
 
 
 def decode(
@@ -92,8 +93,10 @@ def encode_targets(
         empty = np.array([cell is None or cell == "" for cell in cells], bool)
         for row in np.flatnonzero(~target.known(encoded[name]) | empty):
             known[row] = False
-            reason = f"the target {cells[row]!r} is not one that training saw"
-            reason = "the target is empty" if empty[row] else reason
+            reason = "the target is empty"
+            if not empty[row]:
+                cell = repr(cells[row])[:_SHOWN]
+                reason = f"the target {cell}: {target.explain(cells[row])}"
             refused.append(Broken(int(table.rows[row]), name, reason))
     return encoded, known, refused
 

@@ -162,7 +162,7 @@ def build(
     word_width: int = 128,
     units: int = 256,
     state_depth: int = 1,
-    attention: Attention = Attention(),
+    attention: Attention | Mapping[str, Any] = Attention(),
     dropout: float = 0.5,
     word_dropout: float = 0.0,
     seed: int | None = None,
@@ -179,7 +179,7 @@ def build(
         word_width: Size of the vector of a word.
         units: Units of the LSTM.
         state_depth: Layers between the mean of the regions and the first state.
-        attention: An `Attention`.
+        attention: An `Attention`, or its fields by name, as a plan has them.
         dropout: Rate of dropout before the logits and before the first state.
         word_dropout: Share of the earlier words that are hidden in training.
         seed: int or None, of dropout and of hard attention.
@@ -201,6 +201,8 @@ def build(
         ValueError: See `check_fit`; or if a size is below 1.
     """
     check_fit(inputs, task)
+    if not isinstance(attention, Attention):
+        attention = Attention(**attention)
     sizes = dict(
         width=width, word_width=word_width, units=units, state_depth=state_depth
     )

@@ -114,6 +114,10 @@ class Caption:
         """`(rows,)` bool: which of the encoded captions are whole."""
         return (np.asarray(encoded) > 0).any(axis=1).astype(bool)
 
+    def explain(self, value) -> str:
+        """Why a model cannot learn from a caption."""
+        return self.ids.explain(value)
+
     def decode(self, outputs, name) -> dict:
         """Ids `(batch, length)` to sentences `(batch,)`, in a graph."""
         words = tf.constant(["", "[unknown]", "", *self.ids.vocabulary])

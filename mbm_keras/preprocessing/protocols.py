@@ -121,6 +121,17 @@ class Target(Protocol):
         """Which of the encoded values a model can learn from, `(rows,)` bool."""
         ...
 
+    def explain(self, value: Any) -> str:
+        """Says why a model cannot learn from a value, for reports; not for graphs.
+
+        Args:
+            value: One value of the table, which is not empty and not `known`.
+
+        Returns:
+            A line of text, such as "not a number".
+        """
+        ...
+
     def decode(self, outputs: tf.Tensor, name: str) -> dict[str, tf.Tensor]:
         """Maps outputs of the model to answers, in a graph.
 

@@ -5,6 +5,7 @@ from typing import Self
 import numpy as np
 import tensorflow as tf
 
+from mbm_keras.preprocessing.guard import explain
 from mbm_keras.preprocessing.wav import decode_wav
 from mbm_keras.preprocessing.wav import decode_wavs
 
@@ -85,6 +86,11 @@ class Sounds:
     def known(self, encoded) -> np.ndarray:
         """`(rows,)` bool: which of the encoded rows have every sound."""
         return np.isfinite(encoded).all(axis=(1, 2))
+
+    def explain(self, value) -> str:
+        """Why a model cannot learn from the sounds of a row."""
+        reasons = [explain(decode_wav, file) for file in _files(value)]
+        return "; ".join(reason for reason in reasons if reason)
 
     def decode(self, outputs, name) -> dict:
         """Waves `(batch, sounds, samples)` to `(batch, sounds)` WAV bytes of 16 bits.

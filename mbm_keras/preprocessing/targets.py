@@ -58,6 +58,10 @@ class Label:
         """`(rows,)` bool: which of the encoded values a model can learn from."""
         return encoded >= 0
 
+    def explain(self, value) -> str:
+        """Why a model cannot learn from a value."""
+        return "not a label of the training split"
+
     def decode(self, outputs, name) -> dict:
         """Logits `(batch, labels)` to the label, and the probability of each label."""
         best = tf.argmax(outputs, axis=-1)
@@ -133,6 +137,11 @@ class Labels:
         """`(rows,)` bool: which of the encoded values a model can learn from."""
         return np.isfinite(encoded).all(axis=1)
 
+    def explain(self, value) -> str:
+        """Why a model cannot learn from a value."""
+        unknown = sorted(set(_split(value)) - set(self.vocabulary))
+        return f"labels {unknown} are not in the training split"
+
     def decode(self, outputs, name) -> dict:
         """Logits `(batch, labels)` to the labels, separated by `|`.
 
@@ -204,6 +213,10 @@ class Quantity:
     def known(self, encoded) -> np.ndarray:
         """`(rows,)` bool: which of the encoded values a model can learn from."""
         return np.isfinite(encoded)
+
+    def explain(self, value) -> str:
+        """Why a model cannot learn from a value."""
+        return "not a number"
 
     def decode(self, outputs, name) -> dict:
         """`(batch, 1)` to the number, `(batch,)`."""

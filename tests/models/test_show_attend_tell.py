@@ -34,6 +34,11 @@ def test_hard_and_soft_attention_have_the_same_weights():
     assert soft == hard
 
 
+def test_attention_is_plain_data_in_a_plan():
+    models = [tiny(attention=x) for x in ({"depth": 2}, Attention(depth=2))]
+    assert_same(*(model.get_weights() for model in models))
+
+
 def regions_and_caption(length=5):
     rng = np.random.default_rng(0)
     regions = rng.standard_normal((2, 3, 4)).astype("float32")

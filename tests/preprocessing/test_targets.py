@@ -1,12 +1,16 @@
 """Targets: to numbers for training, and back to words for serving."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from mbm_keras.preprocessing import Caption
 from mbm_keras.preprocessing import Label
 from mbm_keras.preprocessing import Labels
 from mbm_keras.preprocessing import Quantity
+from mbm_keras.preprocessing import Sounds
 
 
 def test_label():
@@ -43,3 +47,18 @@ def test_quantity():
 def test_nothing_to_learn_is_an_error(target, values):
     with pytest.raises(ValueError, match="training split"):
         target.adapt(values)
+
+
+@pytest.mark.parametrize(
+    "target, value, reason",
+    [
+        (Label("ab"), "c", "not a label of the training split"),
+        (Labels("ab"), "a|x|y", r"labels \['x', 'y'\] are not in the training split"),
+        (Quantity(), "heavy", "not a number"),
+        (Caption(4, ["ein"]), "ein ein ein ein", "not a caption of 1 to 3 words"),
+        (Caption(4, ["ein"]), "!?", "not a caption of 1 to 3 words"),
+        (Sounds(8_000), b"no sound", "."),
+    ],
+)
+def test_says_why_a_model_cannot_learn_from_a_value(target, value, reason):
+    assert re.search(reason, target.explain(value))

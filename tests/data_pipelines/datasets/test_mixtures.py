@@ -8,22 +8,22 @@ from data_pipelines.datasets import mixtures
 WAVES = np.random.default_rng(0).normal(0, 0.2, (12, 800)).astype("float32")
 WAVES *= np.linspace(0.1, 1, 12, dtype="float32")[:, None]
 GROUPS = np.repeat(["anna", "ben", "cleo"], 4)
-SIGHT = np.arange(12, dtype="float32")[:, None] * np.ones((1, 5), "float32")
+FACES = np.arange(12, dtype="float32")[:, None] * np.ones((1, 5), "float32")
 
 
 def mix(**options):
-    options = {"rows": 60, "groups": GROUPS, "sight": SIGHT, **options}
+    options = {"rows": 60, "groups": GROUPS, "faces": FACES, **options}
     return list(mixtures.mix(WAVES, **options).as_numpy_iterator())
 
 
 @pytest.mark.parametrize("num_sounds", [1, 2, 3])
-def test_the_parts_add_up_and_belong_to_their_sight(num_sounds):
+def test_the_parts_add_up_and_belong_to_their_faces(num_sounds):
     for inputs, targets in mix(num_sounds=num_sounds):
         parts = targets["speakers"]
         assert parts.shape == (num_sounds, 800)
         np.testing.assert_allclose(inputs["mixture"], parts.sum(axis=0), atol=1e-6)
         assert np.abs(inputs["mixture"]).max() <= 1
-        index = inputs["sight"][:, 0].astype(int)
+        index = inputs["faces"][:, 0].astype(int)
         assert len(set(GROUPS[index])) == num_sounds
         for part, i in zip(parts, index, strict=True):
             correlation = np.corrcoef(part, WAVES[i])[0, 1]
@@ -62,8 +62,8 @@ def test_a_mixture_depends_on_seed_epoch_and_row_alone():
         assert not all(same)
 
 
-def test_without_sight_and_groups():
-    inputs, _ = mix(sight=None, groups=None)[0]
+def test_without_faces_and_groups():
+    inputs, _ = mix(faces=None, groups=None)[0]
     assert set(inputs) == {"mixture"}
 
 
@@ -75,9 +75,9 @@ def test_silent_sounds_are_refused():
         mixtures.mix(silent, rows=3)
 
 
-def test_another_number_of_sights_is_refused():
-    with pytest.raises(ValueError, match="12 sounds.*'sight': 11"):
-        mixtures.mix(WAVES, rows=3, sight=SIGHT[1:])
+def test_another_number_of_faces_is_refused():
+    with pytest.raises(ValueError, match="12 sounds.*'faces': 11"):
+        mixtures.mix(WAVES, rows=3, faces=FACES[1:])
 
 
 def test_too_few_groups_are_refused():

@@ -29,7 +29,7 @@ def test_every_other_row_is_broken_with_its_reason(bad_decoded):
     assert reasons[6, "voice"] == "the file is empty: empty.wav"
     assert "leaves the table's folder" in reasons[7, "photo"]
     assert reasons[8, ""] == "every input is empty"
-    assert "'perhaps' is not one that training saw" in reasons[9, "y"]
+    assert "'perhaps': not a label of the training split" in reasons[9, "y"]
     assert reasons[10, "y"] == "the target is empty"
 
 
