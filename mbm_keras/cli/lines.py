@@ -74,6 +74,15 @@ def inspect_lines(result):
     return lines
 
 
+def separate_lines(result):
+    """How many sounds are where, and what to know about the clip."""
+    number, seconds = len(result["speakers"]), result["sound_seconds"]
+    return [
+        f"{number} sounds of {seconds:.2f} s in {result['out']}",
+        *result["warnings"],
+    ]
+
+
 def quickstart_lines(result):
     """Every command with its lines."""
     made = {

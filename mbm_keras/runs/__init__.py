@@ -13,6 +13,7 @@ from mbm_keras.runs.predict import predict
 from mbm_keras.runs.predict import write_predictions
 from mbm_keras.runs.quickstart import quickstart
 from mbm_keras.runs.run import Run
+from mbm_keras.runs.separate import separate
 from mbm_keras.runs.train import plan
 from mbm_keras.runs.train import train
 
@@ -26,6 +27,7 @@ __all__ = [
     "plan",
     "predict",
     "quickstart",
+    "separate",
     "train",
     "write_predictions",
 ]
