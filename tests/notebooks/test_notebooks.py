@@ -16,7 +16,7 @@ SETTINGS = {  # the line in the notebook, and the line that this test runs
     "01_first_model.ipynb": STAGES,
     "02_your_own_table.ipynb": STAGES,
     "03_captions.ipynb": ("ROWS, EPOCHS = 8_000, 10", "ROWS, EPOCHS = 200, 1"),
-    "04_speakers_told_apart.ipynb": (
+    "04_separate_speakers.ipynb": (
         "ROWS, MIXTURES, EPOCHS = 8_000, 3_000, 5",
         "ROWS, MIXTURES, EPOCHS = 1_000, 164, 1",
     ),
