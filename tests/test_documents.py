@@ -18,6 +18,7 @@ PAGES = ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.
 SMALLER = {
     r"\bepochs=\d+": "epochs=1",
     r"\brows=[\d_]+\)": "rows=120)",
+    r"\brows=2_000,": "rows=164,",
     r"unimodal=4, fusion=4, finetune=8": "unimodal=1, fusion=1, finetune=1",
     r"\bbatch\(100\)": "batch(4)",
     r"\bskip\(100\)": "skip(4)",
