@@ -83,7 +83,11 @@ def _best(history):
     """The values of the epoch with the best validation loss, whose weights are kept."""
     losses = history["val_loss" if "val_loss" in history else "loss"]
     epoch = min(range(len(losses)), key=losses.__getitem__)
-    values = {name: values[epoch] for name, values in history.items()}
+    # The loss first, each value before that of validation.
+    names = sorted(
+        history, key=lambda name: ("loss" not in name, name.removeprefix("val_"), name)
+    )
+    values = {name: history[name][epoch] for name in names}
     return {"epochs": len(losses), "best epoch": epoch + 1, **values}
 
 

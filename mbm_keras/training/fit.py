@@ -140,9 +140,13 @@ def _fit_stage(
     part, convert, is_frozen = _part(model, stage, task)
     # Frozen towers see the first epoch, even if a run continues at a later one.
     batches = _dataset(train, stage, task, 0 if is_frozen else checkpoint.epoch)
+    loss = task.loss()
+    if stage.unimodal is not None:
+        # The mean over the rows that have the input, to be compared with `task.chance`.
+        loss.reduction = "mean_with_sample_weight"
     part.compile(
         keras.optimizers.Adam(_schedule(stage, _num_batches(batches))),
-        loss={task.name: task.loss()},
+        loss={task.name: loss},
         weighted_metrics={task.name: task.metrics()},
         **options,
     )

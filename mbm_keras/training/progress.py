@@ -48,7 +48,7 @@ class Progress(keras.callbacks.Callback):
 
         fusion 2 of 5, epoch 3/10  ━─  loss 0.41 (0.49)  accuracy 0.87 (0.85)  1:32 left
 
-    In parentheses are the values of validation after the epoch before. The time left
+    In parentheses are the values of validation after the last whole epoch. The time left
     assumes that every epoch to come takes as long as an epoch of the current stage, and
     that no stage stops early.
 
@@ -148,21 +148,22 @@ class Progress(keras.callbacks.Callback):
     def _num_steps(self):
         return self.params.get("steps") or math.inf
 
-    def _values(self, logs, has_valid=True):
-        """Loss and metric, with those of validation in parentheses."""
+    def _values(self, logs, valid=" (valid {:.3g})"):
+        """Loss and metric, and those of validation in the format `valid`."""
         texts = []
         for name in self._names:
             if name in logs:
-                valid = logs.get(f"val_{name}") if has_valid else None
                 texts.append(f"{name} {logs[name]:.3g}")
-                texts[-1] += "" if valid is None else f" ({valid:.3g})"
+                if f"val_{name}" in logs:
+                    texts[-1] += valid.format(logs[f"val_{name}"])
         return "  ".join(texts)
 
     def _tails(self, share):
-        """Values, and the time left after a share of the epoch, long and short."""
+        """Values, and the time left after a share of the epoch, the longest first."""
         left = self._seconds_left(share)
         clock = "" if left is None else f"{_clock(left)} left"
-        values = [self._values(self._logs, has_valid) for has_valid in (True, False)]
+        formats = (" (valid {:.3g})", " ({:.3g})", "")
+        values = [self._values(self._logs, valid) for valid in formats]
         return ["  ".join(filter(None, (text, clock))) for text in values]
 
     def _seconds_left(self, share):

@@ -155,6 +155,22 @@ def test_rows_without_an_input_do_not_train_its_tower():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+def test_the_loss_of_a_unimodal_stage_is_that_of_the_rows_with_the_input():
+    # Every fourth row has the image; the other rows are zeros and of another class.
+    x = np.tile(np.array([[1.0] * 3, *[[0.0] * 3] * 3], "float32"), (8, 1))
+    present = np.stack([x[:, 0] > 0, x[:, 0] >= 0], axis=1)
+    inputs = {"image": x, "table": x, "present": present}
+    rows = inputs, {"label": np.tile([1, 0, 0, 0], 8)}
+    data = tf.data.Dataset.from_tensor_slices(rows).batch(8)
+    stages = [Stage("image unimodal", 1, 0.0, unimodal="image")]
+    some = fit(toy_model(), stages, data)["image unimodal"]["val_loss"]
+    every = data.unbatch().filter(lambda x, y: x["present"][0]).batch(8)
+    every = every.apply(tf.data.experimental.assert_cardinality(1))
+    assert some == pytest.approx(
+        fit(toy_model(), stages, every)["image unimodal"]["val_loss"]
+    )
+
+
 def test_a_later_stage_may_depend_on_the_histories_before_it():
     seen = []
 

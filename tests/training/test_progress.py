@@ -71,7 +71,7 @@ def test_an_epoch_has_stage_number_values_and_time_left(clock):
     shown = Shown()
     stages = [Stage("fusion", 3), Stage("finetune", 10)]
     run(Progress(shown, stages, "accuracy"), stages[0], clock)
-    values = "loss 0.5 (0.75)  accuracy 0.25"
+    values = "loss 0.5 (valid 0.75)  accuracy 0.25"
     # 12 epochs of 8 seconds are left, as far as the steps after the first one say.
     assert shown.epochs[0] == f"fusion 1 of 2, epoch 1/3  {values}  1:36 left"
     assert shown.epochs[2] == f"fusion 1 of 2, epoch 3/3  {values}  1:20 left"
@@ -121,7 +121,7 @@ def test_an_ended_stage_says_which_epoch_is_best(clock):
     callback = Progress(shown, [stage], "accuracy")
     run(callback, stage, clock)
     callback.end_stage(stage, {"loss": [3.0, 2.0, 1.0], "val_loss": [3.0, 1.5, 2.0]}, 2)
-    assert shown.stages == ["finetune 1 of 1, 3 epochs, best is 2  loss 2 (1.5)  0:24"]
+    assert shown.stages == ["finetune 1 of 1, 3 epochs, best is 2  loss 2 (valid 1.5)  0:24"]
 
 
 def test_a_stage_of_an_earlier_run_is_said_to_be_one(clock):
