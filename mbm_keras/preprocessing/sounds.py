@@ -81,7 +81,7 @@ class Sounds:
         files = tf.constant([file for row in rows for file in row], tf.string)
         waves, _, decoded = decode_wavs(files, self.sample_rate, self.seconds)
         waves = np.where(decoded[:, None], waves, np.nan).astype("float32")
-        return waves.reshape(len(rows), -1, waves.shape[-1])
+        return waves.reshape(len(rows), self.num_sounds or 0, waves.shape[-1])
 
     def known(self, encoded) -> np.ndarray:
         """`(rows,)` bool: which of the encoded rows have every sound."""
