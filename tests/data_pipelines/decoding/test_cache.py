@@ -32,7 +32,7 @@ def two_epochs(photos):
 
 
 @pytest.fixture(scope="module")
-def filled(photos, two_epochs, tmp_path_factory):
+def full_folder(photos, two_epochs, tmp_path_factory):
     """A folder that one epoch has filled."""
     folder = tmp_path_factory.mktemp("cache") / "made"
     batches = Stream(*photos, cache=folder).batches(7, **OPTIONS)
@@ -41,10 +41,10 @@ def filled(photos, two_epochs, tmp_path_factory):
 
 
 def test_a_later_epoch_and_a_later_process_read_no_file(
-    photos, two_epochs, filled, monkeypatch
+    photos, two_epochs, full_folder, monkeypatch
 ):
     monkeypatch.setattr(type(photos[0].store), "get", lambda *_: pytest.fail("read"))
-    batches = Stream(*photos, cache=filled).batches(7, **OPTIONS)
+    batches = Stream(*photos, cache=full_folder).batches(7, **OPTIONS)
     for epoch in two_epochs:
         assert_equal_batches(to_arrays(batches), epoch)
 

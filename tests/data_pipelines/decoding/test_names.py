@@ -53,27 +53,27 @@ def odd(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def decoded(odd):
+def result(odd):
     return decode(*odd)
 
 
-def test_samples_have_the_keys_of_the_features(odd, decoded):
+def test_samples_have_the_keys_of_the_features(odd, result):
     _, features, _ = odd
-    samples, _, _ = decoded
+    samples, _, _ = result
     assert samples.inputs == list(features.columns()) == list(features.by_key)
     assert all(key.isidentifier() and key.isascii() for key in samples.inputs)
     assert "present" not in samples.inputs
 
 
-def test_broken_rows_have_the_names_of_the_columns(odd, decoded):
+def test_broken_rows_have_the_names_of_the_columns(odd, result):
     table, features, _ = odd
-    _, _, broken = decoded
+    _, _, broken = result
     assert [(b.row, b.column) for b in broken] == [(12, "present")]
     assert scan(table, features) == broken
 
 
-def test_a_stream_and_its_cache_have_the_batches_of_decode(odd, decoded, tmp_path):
-    samples, _, broken = decoded
+def test_a_stream_and_its_cache_have_the_batches_of_decode(odd, result, tmp_path):
+    samples, _, broken = result
     expected = to_arrays(samples.batches(11))
     stream = Stream(*odd, cache=tmp_path)
     for _ in range(2):  # decoded, then from the cache
@@ -84,9 +84,9 @@ def test_a_stream_and_its_cache_have_the_batches_of_decode(odd, decoded, tmp_pat
     }
 
 
-def test_a_model_with_such_inputs_trains(odd, decoded):
+def test_a_model_with_such_inputs_trains(odd, result):
     _, features, _ = odd
-    samples, _, _ = decoded
+    samples, _, _ = result
     model = late_fusion.build(inputs=features.inputs(), task=Classification(2), width=4)
     (output,) = model.output_names
     samples = samples.take(np.arange(len(samples)))
@@ -94,3 +94,14 @@ def test_a_model_with_such_inputs_trains(odd, decoded):
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     history = model.fit(samples.batches(6), shuffle=False, verbose=0)
     assert np.isfinite(history.history["loss"][0])
+
+
+def test_unique_values_have_the_index_input_of_the_model(odd, result):
+    _, features, _ = odd
+    samples, _, _ = result
+    model = late_fusion.build(
+        inputs=features.inputs(), task=Classification(2), width=4, unique=True
+    )
+    ((x, _),) = samples.batches(11, unique=True)
+    assert {tensor.name for tensor in model.inputs} == set(x)
+    assert model(x)["label"].shape == (11, 2)
