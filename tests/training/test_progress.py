@@ -121,7 +121,9 @@ def test_an_ended_stage_says_which_epoch_is_best(clock):
     callback = Progress(shown, [stage], "accuracy")
     run(callback, stage, clock)
     callback.end_stage(stage, {"loss": [3.0, 2.0, 1.0], "val_loss": [3.0, 1.5, 2.0]}, 2)
-    assert shown.stages == ["finetune 1 of 1, 3 epochs, best is 2  loss 2 (valid 1.5)  0:24"]
+    assert shown.stages == [
+        "finetune 1 of 1, 3 epochs, best is 2  loss 2 (valid 1.5)  0:24"
+    ]
 
 
 def test_a_stage_of_an_earlier_run_is_said_to_be_one(clock):
