@@ -307,13 +307,13 @@ def measure_speed(model, task, regions):
             tokens.append(token)
         return np.pad(np.stack(tokens, 1), [[0, 0], [0, length - len(tokens)]])
 
-    def compiled():
+    def run_compiled():
         return captioner.predict_on_batch({"regions": regions})["words"]
 
-    same = float(np.mean(compiled() == by_python()))
+    same = float(np.mean(run_compiled() == by_python()))
     seconds = {"compiled": [], "by Python": []}
     for _ in range(7):  # in turn
-        for name, run in (("compiled", compiled), ("by Python", by_python)):
+        for name, run in (("compiled", run_compiled), ("by Python", by_python)):
             start = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - start)

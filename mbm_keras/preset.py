@@ -27,7 +27,7 @@ class Preset:
         parameters: Number of trainable parameters where one is published; None where
             none is. A comment says by how much and why the model differs from it.
         source: Where the size is published; None for a size of our own.
-        weights: Where its weights are, None where there are none.
+        weights: Where its weights are, None without any.
     """
 
     arguments: Mapping[str, Any]

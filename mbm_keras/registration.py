@@ -29,7 +29,7 @@ def _register():
 
 
 def _is_incomplete(name):
-    """Whether a module of Keras or of ours is in the middle of its import."""
+    """Whether a module of Keras or of this package is in the middle of its import."""
     if name != "keras" and not name.startswith("mbm_keras."):
         return False
     spec = getattr(sys.modules.get(name), "__spec__", None)

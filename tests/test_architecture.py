@@ -7,7 +7,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 
-# Each folder may import the folders listed, and no other of ours.
+# Each folder may import the folders listed, and no other of this package.
 ZOO = {
     "mbm_keras.fusion",
     "mbm_keras.generation",

@@ -31,11 +31,11 @@ def calls(monkeypatch):
     def spy(module, name):
         real = getattr(module, name)
 
-        def called(*arguments, **options):
+        def call(*arguments, **options):
             seen.append(name)
             return real(*arguments, **options)
 
-        monkeypatch.setattr(module, name, called)
+        monkeypatch.setattr(module, name, call)
 
     for module, name in STEPS:
         spy(importlib.import_module(module), name)

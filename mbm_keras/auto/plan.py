@@ -45,7 +45,7 @@ class InputPlan:
         sizes: Arguments of the preprocessor.
         tower: Name of the tower, see `mbm_keras.towers`; None for the default of the
             modality.
-        tower_sizes: Arguments of the tower, beside those that the preprocessor gives.
+        tower_sizes: Arguments of the tower, in addition to those that the preprocessor gives.
         reason: Why.
     """
 
@@ -70,7 +70,7 @@ class Plan:
         target: Name of the column to learn.
         target_kind: `"label"`, `"labels"`, `"number"` or `"caption"`.
         inputs: What happens to each input, by name.
-        left_out: Why a column is no input, by its name.
+        left_out: Why a column is not an input, by its name.
         model: Name of the model, see `mbm_keras.models`.
         fusion: Name of the fusion layer of `late_fusion`, see `mbm_keras.fusion`.
         width: Width of the embeddings.

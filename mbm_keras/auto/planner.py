@@ -1,6 +1,6 @@
 """From a table to a plan, each choice with its reason.
 
-The figures behind the reasons are in `benchmarks/RESULTS.md`.
+The figures that the reasons rest on are in `benchmarks/RESULTS.md`.
 """
 
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ def make_plan(
     """
     if not table.columns:
         raise ValueError(
-            f"Expected at least one input beside the target {table.target!r} in "
+            f"Expected at least one input in addition to the target {table.target!r} in "
             f"`{table.path}`. Received columns: {table.frame.columns}."
         )
     check_names(model=model, fusion=fusion, task=task)
@@ -142,7 +142,7 @@ def plan_inputs(table):
 
 
 def left_out(table, columns, group):
-    """Why a column is no input, by its name."""
+    """Why a column is not an input, by its name."""
     reasons = {}
     for name in table.ignored:
         if name not in table.frame.columns:

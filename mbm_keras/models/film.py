@@ -160,7 +160,7 @@ def check_fit(
     """
     check_inputs(inputs, towers, TOWERS)
     check_one_output(task)
-    index = _modulated(inputs, modulated)
+    index = _find_modulated(inputs, modulated)
     if index is None or len(inputs) < 2:
         raise ValueError(
             "Expected an image, or another input named by `modulated`, and at least "
@@ -219,7 +219,7 @@ def build(
     check_fit(inputs, task, towers, modulated)
 
     # === Inputs and towers ===
-    m = _modulated(inputs, modulated)
+    m = _find_modulated(inputs, modulated)
     tensors, encoded, present = encode_all(
         inputs,
         width=width,
@@ -264,7 +264,7 @@ def build(
     return keras.Model(tensors, {task.name: x}, name=name)
 
 
-def _modulated(inputs, modulated):
+def _find_modulated(inputs, modulated):
     """Index of the input whose features are modulated, None if there is none."""
     for i, spec in enumerate(inputs):
         is_image = spec.modality in ("image", "grid")

@@ -78,7 +78,7 @@ _SIZES = {  # of the inputs, by modality
 }
 
 
-def _published(num_speakers, parameters):
+def _make_published(num_speakers, parameters):
     """Three seconds at 16 kHz; 75 frames with a face embedding of 1,024 each."""
     faces = dict(num_speakers=num_speakers, num_frames=75, face_embedding_size=1_024)
     return Preset(
@@ -112,9 +112,9 @@ PRESETS = {
             dense_units=6,
         ),
     ),
-    "one_speaker": _published(1, 16_505_810),
-    "two_speakers": _published(2, 17_633_924),
-    "three_speakers": _published(3, 18_762_038),
+    "one_speaker": _make_published(1, 16_505_810),
+    "two_speakers": _make_published(2, 17_633_924),
+    "three_speakers": _make_published(3, 18_762_038),
     "audio_only": Preset(
         dict(
             inputs=[InputSpec("mixture", "wave", dict(samples=48_000))],

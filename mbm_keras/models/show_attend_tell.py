@@ -96,7 +96,7 @@ class Attention:
             raise ValueError(f"Expected depth >= 1. Received: depth={self.depth}.")
 
 
-def _published(parameters, units, depth, hard=False):
+def _make_published(parameters, units, depth, hard=False):
     """Regions of VGG-19 before its last pooling, and 10,000 words."""
     return Preset(
         dict(
@@ -123,9 +123,9 @@ PRESETS = {
             units=10,
         )
     ),
-    "coco": _published(35_333_450, units=1_800, depth=2),
-    "coco_hard": _published(35_333_450, units=1_800, depth=2, hard=True),
-    "flickr": _published(20_927_338, units=1_000, depth=1),
+    "coco": _make_published(35_333_450, units=1_800, depth=2),
+    "coco_hard": _make_published(35_333_450, units=1_800, depth=2, hard=True),
+    "flickr": _make_published(20_927_338, units=1_000, depth=1),
 }
 
 

@@ -69,7 +69,7 @@ class Pixels(tf.Module):
 
     def _jpeg(self, encoded):
         shape = tf.io.extract_jpeg_shape(encoded)[:2]
-        encoded = self._checked(encoded, tf.reduce_prod(tf.cast(shape, tf.int64)))
+        encoded = self._check_size(encoded, tf.reduce_prod(tf.cast(shape, tf.int64)))
         halvings = sum(
             tf.cast(tf.reduce_min(shape) >= n * self.size, tf.int32) for n in (2, 4, 8)
         )
@@ -79,7 +79,7 @@ class Pixels(tf.Module):
         )
 
     def _other(self, encoded):
-        encoded = self._checked(encoded, count_pixels(encoded))
+        encoded = self._check_size(encoded, count_pixels(encoded))
         image = tf.cond(
             riff_form(encoded) == b"WEBP",
             lambda: tf.image.decode_webp(encoded)[0],
@@ -87,7 +87,7 @@ class Pixels(tf.Module):
         )
         return _rgb(image)
 
-    def _checked(self, encoded, pixels):
+    def _check_size(self, encoded, pixels):
         small = tf.debugging.Assert(
             pixels <= self.max_pixels,
             ["more pixels than allowed:", pixels, self.max_pixels],

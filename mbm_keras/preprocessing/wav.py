@@ -221,7 +221,7 @@ def _mono(wave, channels):
 
 
 def riff_form(encoded):
-    """The four letters that say what a RIFF file holds, or none if it is no RIFF."""
+    """The four letters that say what a RIFF file holds, or an empty string for other files."""
     padded = tf.strings.join([encoded, b" " * 12])  # `substr` wants its start inside
     is_riff = tf.strings.substr(padded, 0, 4) == b"RIFF"
     return tf.where(is_riff, tf.strings.substr(padded, 8, 4), b"")
@@ -268,7 +268,7 @@ def _chunks(encoded, is_wav):
     Their headers are left out.
     """
     length = tf.cast(tf.strings.length(encoded), tf.int64)
-    # What is no WAV is not walked through.
+    # Files of other formats are not searched.
     at = tf.where(is_wav, tf.constant(12, tf.int64), length)
 
     def lacking(at, found):

@@ -34,7 +34,7 @@ DEFAULTS: dict[str, Builder] = {
     "vector": vector_mlp.build,
     "video": video_cnn.build,
 }
-_OURS = ("width", "pool", "name")  # arguments of a builder that are no sizes
+_OURS = ("width", "pool", "name")  # arguments of a builder other than sizes
 
 
 def encode(
@@ -172,7 +172,7 @@ def check_sizes(spec: InputSpec, build: Builder) -> None:
     """Compares the sizes of an input with the arguments of its builder.
 
     Raises:
-        ValueError: If one is missing, or is no argument of the builder.
+        ValueError: If one is missing, or is not an argument of the builder.
     """
     arguments = {
         name: parameter

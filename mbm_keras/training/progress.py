@@ -48,9 +48,9 @@ class Progress(keras.callbacks.Callback):
 
         fusion 2 of 5, epoch 3/10  ━─  loss 0.41 (0.49)  accuracy 0.87 (0.85)  1:32 left
 
-    In parentheses are the values of validation after the last whole epoch. The time left
-    assumes that every epoch to come takes as long as an epoch of the current stage, and
-    that no stage stops early.
+    In parentheses are the values of validation after the last whole epoch. The time
+    left assumes that every epoch to come takes as long as an epoch of the current
+    stage, and that no stage stops early.
 
     Args:
         display: Where to show it.

@@ -136,9 +136,9 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(folder, run, tmp_path):
     while not state.exists() and process.poll() is None and time.time() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130, told[-2_000:]
-    assert "Repeat the command to continue" in told
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors[-2_000:]
+    assert "Repeat the command to continue" in errors
 
     unfinished = mbm("evaluate", tmp_path / "run", folder / "test.csv")
     assert "was interrupted" in unfinished.stderr

@@ -101,7 +101,7 @@ def test_every_recurrent_layer(rnn, bidirectional):
 def test_parameters_by_hand():
     # Embedding 20*8, convolutions of 1 and 3 words: 8*8+8 and 3*8*8+8.
     assert tiny("text_cnn").count_params() == 160 + 72 + 200
-    # 3x3x3 to 4 with its bias, 3x3x4 to 8 with batch normalisation, 8 to 8 per region.
+    # 3x3x3 to 4 with its bias, 3x3x4 to 8 with batch normalization, 8 to 8 per region.
     assert tiny("image_cnn").count_params() == 108 + 4 + 288 + 32 + 72
     # two numbers twice, an embedding of 4 by 3 and of 3 by 3, dense 8 and 8.
     assert tiny("table_mlp").count_params() == 12 + 9 + (4 + 6) * 8 + 8 + 72
@@ -169,10 +169,10 @@ def test_rejects(name, arguments, message):
 
 
 def sounds(*lengths, frames):
-    """Spectrograms of several lengths, zeros behind their ends."""
+    """Spectrograms of several lengths, zeros after their ends."""
     x = np.random.default_rng(0).normal(size=(len(lengths), frames, 8))
-    here = np.arange(frames) < np.array(lengths)[:, None]
-    return (x * here[:, :, None]).astype("float32")
+    valid = np.arange(frames) < np.array(lengths)[:, None]
+    return (x * valid[:, :, None]).astype("float32")
 
 
 @pytest.mark.parametrize("training", [False, True])
