@@ -45,7 +45,7 @@ class InputPlan:
         sizes: Arguments of the preprocessor.
         tower: Name of the tower, see `mbm_keras.towers`; None for the default of the
             modality.
-        tower_sizes: Arguments of the tower, in addition to those that the preprocessor gives.
+        tower_sizes: Arguments of the tower; the preprocessor gives the others.
         reason: Why.
     """
 

@@ -53,7 +53,7 @@ def make_plan(
     """
     if not table.columns:
         raise ValueError(
-            f"Expected at least one input in addition to the target {table.target!r} in "
+            f"Expected an input in addition to the target {table.target!r} in "
             f"`{table.path}`. Received columns: {table.frame.columns}."
         )
     check_names(model=model, fusion=fusion, task=task)

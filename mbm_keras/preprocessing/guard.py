@@ -80,8 +80,8 @@ def explain(decode, value):
         decode(tf.constant(value))
     except Exception as error:  # noqa: BLE001 - any error is the explanation
         message = str(getattr(error, "message", None) or error)
-        # The parts of the message of a failed check of this package are on a line each, with
-        # quotes: b'too long:' and 12.
+        # The parts of the message of a failed check are on a line each, with quotes:
+        # b'too long:' and 12.
         _, ours, parts = message.partition("Summarized data: ")
         if ours:
             lines = (line.strip() for line in parts.splitlines())

@@ -221,7 +221,7 @@ def _mono(wave, channels):
 
 
 def riff_form(encoded):
-    """The four letters that say what a RIFF file holds, or an empty string for other files."""
+    """The four letters that say what a RIFF file holds; empty for other files."""
     padded = tf.strings.join([encoded, b" " * 12])  # `substr` wants its start inside
     is_riff = tf.strings.substr(padded, 0, 4) == b"RIFF"
     return tf.where(is_riff, tf.strings.substr(padded, 8, 4), b"")

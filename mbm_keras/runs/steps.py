@@ -36,7 +36,7 @@ class Scores:
 
     Args:
         figures: `splits` and `subsets`, as `metrics.json` has them.
-        counts: Confusion matrix of the last split, None where the answer is not a label.
+        counts: Confusion matrix of the last split, None for other answers than labels.
     """
 
     figures: dict

@@ -100,7 +100,7 @@ def test_evaluate_predict_and_export_on_another_place(folder, run, tmp_path):
 def test_from_disk_it_is_the_same_run(folder, run, tmp_path):
     result = ok(
         "train", folder / "rows.csv", "--target", "answer", "--stream",
-        "--out", tmp_path / "run", "--epochs", 2,
+        "--out", tmp_path / "run", "--epochs", 2, run=mbm_process,
     )  # fmt: skip
     assert result["quarantined"] == 3 and result["splits"] == run[1]["splits"]
     assert not (tmp_path / "run/cache").exists()
@@ -145,7 +145,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(folder, run, tmp_path):
     other = mbm(*arguments, "--seed", 1)
     assert other.returncode == 2 and "other arguments" in other.stderr
 
-    finished = mbm(*arguments)
+    finished = mbm_process(*arguments)
     assert finished.returncode == 0, finished.stderr[-2_000:]
     history = json.loads((tmp_path / "run/history.json").read_text())
     assert len(history["finetune"]["loss"]) == 2

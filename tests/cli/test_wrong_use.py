@@ -60,7 +60,7 @@ def test_help_and_usage_errors_wait_for_nothing_heavy(arguments):
         (["train", "rows.csv", "--target", "y", "--out", "full"], "is not empty"),
         (["train", "ragged.csv", "--target", "y"], "more than the 5% allowed"),
         (["train", "out.csv", "--target", "y"], "leaves the table's folder"),
-        (["train", "same.csv", "--target", "y"], "at least two values"),
+        (["train", "same.csv", "--target", "y"], "Expected two labels or more"),
         (["evaluate", "full", "rows.csv"], "is not a finished run"),
         (["predict", "full", "rows.csv"], "is not a finished run"),
         (["export", "full"], "is not a finished run"),
