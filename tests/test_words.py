@@ -53,7 +53,7 @@ PHRASES = {
     r"(is|are|be|been|was|were) had": "is available",
     r"what (is|are) no": "anything that is not",
     r"(?<=[a-z`] )(?<!there )(is|are) no(?= [a-z`])(?! longer| more| less)": "is not a",
-    r"(?<!there )(?<!if )(?<!value )(is|are) (?-i:none)(?! of)": "is not one, does not exist",
+    r"(?<!there )(?<!if )(?<!value )(is|are) (?-i:none)(?! of)": "is not one",
     r"of ours": "of this package",
 }
 BRITISH = {
@@ -181,5 +181,5 @@ if __name__ == "__main__":
     ).stdout.strip()
     prefix = pathlib.Path.cwd().resolve().relative_to(folder)
     lines = report(pathlib.Path(folder), [str(prefix / p) for p in sys.argv[1:]])
-    print("\n".join([*lines, f"{len(lines)} words"]))
+    sys.stdout.write("\n".join([*lines, f"{len(lines)} words\n"]))
     sys.exit(bool(lines))
