@@ -26,7 +26,7 @@ def separate(
     ] = None,
     json: options.Json = False,
 ):
-    """Write one WAV per speaker of a clip, and a picture of the spectrograms.
+    """Write one WAV per speaker of a clip, and a figure of the spectrograms.
 
     The command warns about silence, clipping, and video that ends before the audio.
     """

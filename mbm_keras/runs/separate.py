@@ -24,7 +24,7 @@ def separate(
     out: str | os.PathLike = "separated",
     boxes: Sequence[Box] = (),
 ) -> dict[str, Any]:
-    """Writes one WAV per speaker of a clip, and a picture of the spectrograms.
+    """Writes one WAV per speaker of a clip, and a figure of the spectrograms.
 
     A clip of any length is separated in windows that overlap by half.
 
@@ -37,7 +37,7 @@ def separate(
             [0, 1] of height and width. Empty for the whole frame and one speaker.
 
     Returns:
-        A dict: `out`; `speakers` (paths of the WAV files); `picture`; `sound_seconds`;
+        A dict: `out`; `speakers` (paths of the WAV files); `figure`; `sound_seconds`;
         `video_seconds`; `windows`; `silent`; `clipped_samples`; `warnings`, a list of
         sentences; `seconds` and `cpu_seconds`.
 
@@ -72,13 +72,13 @@ def separate(
     except ValueError as error:
         raise ValueError(f"`{clip}`: {error}") from None
     sounds = overlap_add.join(np.stack(parts), hop, len(wave), any_order=faces is None)
-    paths, picture = _write(pathlib.Path(out), wave, sounds, sound.sample_rate)
+    paths, figure = _write(pathlib.Path(out), wave, sounds, sound.sample_rate)
     seconds = len(wave) / sound.sample_rate
     silent, clipped = not wave.any(), int(np.sum(np.abs(wave) >= _FULL_SCALE))
     return {
         "out": str(out),
         "speakers": paths,
-        "picture": picture,
+        "figure": figure,
         "sound_seconds": round(seconds, 3),
         "video_seconds": video_seconds,
         "windows": len(windows),
@@ -223,7 +223,7 @@ def _separate_window(separator, window, frames):
 
 
 def _write(folder, wave, sounds, sample_rate):
-    """Paths of the WAV files, and of the picture."""
+    """Paths of the WAV files, and of the figure."""
     import numpy as np
     import soundfile
 
@@ -233,9 +233,9 @@ def _write(folder, wave, sounds, sample_rate):
     paths = [str(folder / f"speaker_{i + 1}.wav") for i in range(len(sounds))]
     for path, each in zip(paths, sounds, strict=True):
         soundfile.write(path, np.clip(each, -1, 1), sample_rate)
-    picture = folder / "separation.png"
-    plots.separation(wave, sounds, sample_rate).savefig(picture, dpi=110)
-    return paths, str(picture)
+    figure = folder / "separation.png"
+    plots.separation(wave, sounds, sample_rate).savefig(figure, dpi=110)
+    return paths, str(figure)
 
 
 def _warnings(silent, clipped, seconds, video_seconds):

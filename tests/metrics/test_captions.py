@@ -2,10 +2,8 @@
 
 import math
 
-import numpy as np
 import pytest
 
-from mbm_keras.evaluation import plots
 from mbm_keras.metrics import caption_scores
 from mbm_keras.metrics.captions import cider
 
@@ -64,17 +62,3 @@ def test_words_may_have_any_letters():
 def test_missing_references_are_an_error(captions, references, message):
     with pytest.raises(ValueError, match=message):
         caption_scores(captions, references)
-
-
-def test_a_picture_shows_where_every_word_looked():
-    image = np.zeros((8, 8, 3), "uint8")
-    looked = np.eye(4)[[0, 3, 1]]
-    figure = plots.attention(image, ["a", "ring"], looked)
-    panels = [panel for panel in figure.axes if panel.images]
-    assert [panel.get_title() for panel in panels] == ["", "a", "ring"]
-    assert np.argmax(panels[2].images[1].get_array()) == 3
-    assert figure._repr_png_().startswith(b"\x89PNG")
-    with pytest.raises(ValueError, match="4 words"):
-        plots.attention(image, ["a"] * 4, looked)
-    with pytest.raises(ValueError, match="square number of positions"):
-        plots.attention(image, ["a"], looked[:, :3])

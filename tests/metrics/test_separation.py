@@ -5,7 +5,6 @@ import warnings
 import numpy as np
 import pytest
 
-from mbm_keras.evaluation import plots
 from mbm_keras.metrics import sdr
 from mbm_keras.metrics import separation_scores
 from mbm_keras.metrics import si_sdr
@@ -62,24 +61,3 @@ def test_sdr_equals_that_of_mir_eval():
 def test_shapes_that_do_not_match_are_an_error():
     with pytest.raises(ValueError, match="mixture=.3999"):
         separation_scores(sounds(), sounds(), sounds()[0, 1:])
-
-
-def test_the_picture_has_mixture_sounds_and_masks(tmp_path):
-    time = np.arange(4_000) / 4_000
-    low, high = np.sin(2 * np.pi * 300 * time), np.sin(2 * np.pi * 1_500 * time)
-    figure = plots.separation(low + high, np.stack([low, high]), 4_000)
-    panels = {panel.get_title(): panel for panel in figure.axes}
-    assert {"mixture", "speaker 1", "mask of speaker 2"} <= set(panels)
-    for i, hertz in ((1, 300), (2, 1_500)):
-        mask = panels[f"mask of speaker {i}"].images[0].get_array()
-        bins = np.arange(mask.shape[0]) * 2_000 / (mask.shape[0] - 1)
-        near, other = np.abs(bins - hertz) < 20, np.abs(bins - 1_800 + hertz) < 20
-        assert mask[near].min() > 0.9 and mask[other].max() < 0.1
-    figure.savefig(tmp_path / "picture.png")
-
-
-def test_the_picture_is_of_sounds_as_long_as_the_mixture():
-    with pytest.raises(ValueError, match="as long as"):
-        plots.separation(np.zeros(4_000), np.zeros((2, 3_999)), 4_000)
-    with pytest.raises(ValueError, match="window=512"):
-        plots.separation(np.zeros(400), np.zeros((2, 400)), 4_000)

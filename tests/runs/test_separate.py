@@ -83,8 +83,8 @@ def test_a_clip_becomes_a_sound_per_speaker(kind, models, tmp_path):
     # Half of a tone of 0.5, in every window.
     peaks = np.abs(first[middle + 400 : -700])
     assert 0.22 < np.sort(peaks)[-50:].mean() < 0.28
-    with open(result["picture"], "rb") as picture:
-        assert picture.read(4) == b"\x89PNG"
+    with open(result["figure"], "rb") as file:
+        assert file.read(4) == b"\x89PNG"
 
 
 @pytest.mark.parametrize(
