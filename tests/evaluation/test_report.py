@@ -70,7 +70,7 @@ def test_text_is_escaped(write):
 def test_a_stage_has_the_values_of_its_best_epoch(write):
     rows = re.findall(r"<tr><td>finetune</td>(.*)</tr>", write(DATA))
     values = re.findall(r">([\d.]+)<", rows[0])
-    assert values == ["2", "1", "2.0000", "0.1000", "1.5000", "0.1000"]
+    assert values == ["2", "1", "2.0000", "1.5000", "0.1000", "0.1000"]
 
 
 def test_columns_settings_and_versions_are_shown(write):

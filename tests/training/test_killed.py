@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-# Dropout, augmentation, a frozen tower that is run once, Adam, early stopping: all of
-# it must go on where it was, also where sound is decoded in Python as its turn comes.
-# Killed at the steps it is given, one in each process.
+# Dropout, augmentation, a frozen tower that runs once, Adam, early stopping: all of it
+# must continue where it was, also where audio is decoded in Python batch by batch. The
+# arguments are folders and the steps after which to kill the process, 0 for never.
 SCRIPT = """
 import functools, os, signal, sys
 
@@ -21,11 +21,10 @@ from data_pipelines import Stream, augment, sources
 from mbm_keras.models import late_fusion
 from mbm_keras.preprocessing import Features, Label, LogMel, Pixels, WordIds
 from mbm_keras.tasks import Classification
+from mbm_keras.towers import audio_cnn, image_cnn, text_cnn
 from mbm_keras.training import Stage, fit_stages
 from tests.helpers import flac_bytes, image_bytes
 
-folder, kill_at = sys.argv[1], int(sys.argv[2])
-keras.utils.set_random_seed(0)
 rng = np.random.default_rng(0)
 labels = rng.integers(0, 3, 40)
 rows = sources.open_table(
@@ -45,7 +44,11 @@ features.adapt({"text": rows.raw("text")})
 targets["label"].adapt(rows.targets())
 source = Stream(rows, features, targets)
 task = Classification(3)
-model = late_fusion.build(inputs=features.inputs(), task=task, width=8, dropout=0.5)
+towers = {
+    "text": functools.partial(text_cnn.build, kernel_sizes=(1,)),
+    "image": functools.partial(image_cnn.build, filters=(4,)),
+    "voice": functools.partial(audio_cnn.build, filters=(4,)),
+}
 batches = functools.partial(
     source.batches, 8, shuffle=True,
     augment={
@@ -56,7 +59,9 @@ batches = functools.partial(
 )
 
 class Killed(keras.callbacks.Callback):
-    left = kill_at
+    def __init__(self, kill_at):
+        super().__init__()
+        self.left = kill_at
 
     def on_train_batch_end(self, batch, logs=None):
         self.left -= 1
@@ -68,17 +73,22 @@ stages = [
     Stage("fusion", 4, 0.01, frozen=("voice_tower",), patience=2),
     Stage("finetune", 4, 0.01, patience=2),
 ]
-fit_stages(
-    model, stages, batches, source.batches(32),
-    task=task, folder=folder, callbacks=[Killed()], verbose=0,
-)
-np.savez(f"{folder}/end.npz", *model.get_weights())
+for folder, kill_at in zip(sys.argv[1::2], sys.argv[2::2]):
+    keras.utils.set_random_seed(0)
+    model = late_fusion.build(
+        inputs=features.inputs(), task=task, towers=towers, width=8, dropout=0.5
+    )
+    fit_stages(
+        model, stages, batches, source.batches(32), task=task, folder=folder,
+        callbacks=[Killed(int(kill_at))], verbose=0,
+    )
+    np.savez(f"{folder}/end.npz", *model.get_weights())
 """
 
 
-def run(folder, kill_at=0):
+def run(*arguments):
     return subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(folder), str(kill_at)],
+        [sys.executable, "-c", SCRIPT, *map(str, arguments)],
         capture_output=True,
         text=True,
     )
@@ -86,17 +96,18 @@ def run(folder, kill_at=0):
 
 @pytest.mark.slow
 def test_killed_at_random_steps_the_weights_are_the_same_bit_for_bit(tmp_path):
-    unbroken = run(tmp_path / "unbroken")
-    assert unbroken.returncode == 0, unbroken.stderr[-2_000:]
-
-    # An epoch is five steps: of every process at least one comes to its end.
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    # An epoch is five steps: every process ends at least one. The first one also runs
+    # to the end what is not killed, in another folder.
+    before = [whole, 0]
     for kill_at in np.random.default_rng(1).integers(6, 16, 3):
-        killed = run(tmp_path / "killed", kill_at)
-        assert killed.returncode == -signal.SIGKILL, killed.stderr[-2_000:]
-    finished = run(tmp_path / "killed")
-    assert finished.returncode == 0, finished.stderr[-2_000:]
+        process = run(*before, killed, kill_at)
+        assert process.returncode == -signal.SIGKILL, process.stderr[-2_000:]
+        before = []
+    process = run(killed, 0)
+    assert process.returncode == 0, process.stderr[-2_000:]
 
-    one, two = (np.load(tmp_path / name / "end.npz") for name in ("unbroken", "killed"))
+    one, two = (np.load(folder / "end.npz") for folder in (whole, killed))
     assert len(one.files) == len(two.files) > 10
     for name in one.files:
         np.testing.assert_array_equal(one[name], two[name])
