@@ -109,8 +109,7 @@ def on_jax(script, *arguments):
         "KERAS_BACKEND": "jax",
         "JAX_PLATFORMS": "cpu",
         # Compiling takes longer than a few steps: as little of it as possible.
-        "XLA_FLAGS": "--xla_backend_optimization_level=0"
-        " --xla_cpu_use_fusion_emitters=false",
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",
     }
     run = subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],

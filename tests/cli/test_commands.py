@@ -131,9 +131,10 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(folder, run, tmp_path):
     process = subprocess.Popen(
         [*MBM, *map(str, arguments)], stderr=subprocess.PIPE, text=True
     )
-    state = tmp_path / "run/stages/0-digit unimodal/state.json"
     deadline = time.time() + 300
-    while not state.exists() and process.poll() is None and time.time() < deadline:
+    while process.poll() is None and time.time() < deadline:
+        if any(tmp_path.glob("run/stages/*/state.json")):
+            break
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
