@@ -28,6 +28,7 @@ from tests import helpers
 from tests.helpers import assert_same
 from tests.helpers import numpy
 from tests.helpers import random_inputs
+from tests.helpers import shared_tiny
 
 TINY = looking_to_listen.PRESETS["tiny"].arguments
 TASK, MIXTURE, EMBEDDINGS = TINY["task"], *TINY["inputs"]
@@ -120,70 +121,90 @@ def test_masks_are_bounded_and_may_be_negative():
 
 @pytest.mark.parametrize(
     "inputs, any_order",
-    [([MIXTURE, EMBEDDINGS], False), ([MIXTURE], True), ([FRAMES, MIXTURE], False)],
-    ids=["embeddings", "audio only", "frames"],
+    [([MIXTURE, EMBEDDINGS], False), ([MIXTURE], True)],
+    ids=["faces", "audio only"],
 )
-def test_learns_to_separate_two_voices(inputs, any_order, tmp_path):
+def test_learns_to_separate_two_voices(inputs, any_order):
     task = dataclasses.replace(TASK, any_order=any_order)
-    model = tiny(inputs=inputs, task=task, face_embedding_size=6)
+    model = tiny(inputs=inputs, task=task)
     voices = two_voices(6, 640)
     x = {**random_inputs(model, batch=6), "mixture": voices.sum(axis=1)}
-    before = [numpy(w) for w in model.trainable_weights]
-    model.compile(
-        keras.optimizers.Adam(0.01), {"speakers": task.loss()}, jit_compile=False
-    )
-    first = model.train_on_batch(x, {"speakers": voices})
-    # Batch normalization removes the constant that a convolution adds.
-    unchanged = [
-        w.path
-        for w, old in zip(model.trainable_weights, before, strict=True)
-        if (numpy(w) == old).all() and "conv" not in w.path
-    ]
-    assert unchanged == []
+    optimizer = keras.optimizers.Adam(0.01)
+    model.compile(optimizer, {"speakers": task.loss()}, jit_compile=False)
+    first = last = model.train_on_batch(x, {"speakers": voices})
     for _ in range(250):
+        if last < 0.6 * first:
+            break
         model.reset_metrics()
         last = model.train_on_batch(x, {"speakers": voices})
     assert last < 0.6 * first
-    separator = for_inference("looking_to_listen", model, task)
-    waves = separator.predict(x, verbose=0)["speakers"]
-    assert waves.shape == (6, 2, 640)
-    spectrograms = model.predict(x, verbose=0)["speakers"]
+
+
+def test_the_separator_inverts_the_spectrograms_of_the_model():
+    model = shared_tiny(looking_to_listen)
+    x = random_inputs(model, batch=3)
+    separator = for_inference("looking_to_listen", model, TASK)
+    waves = numpy(separator(x))["speakers"]
+    assert waves.shape == (3, 2, 640)
+    spectrograms = numpy(model(x))["speakers"]
     right = istft(spectrograms[:, 1], 64, 32, 64, 640, 0.3)
-    assert_same(waves[:, 1], right, atol=1e-4)
+    np.testing.assert_allclose(waves[:, 1], right, rtol=1e-4, atol=1e-4)
+
+
+def test_the_separator_is_saved_and_loaded(tmp_path):
+    separator = looking_to_listen.separator(shared_tiny(looking_to_listen), TASK)
+    x = random_inputs(separator, batch=3)
     separator.save(tmp_path / "separator.keras")
     loaded = keras.saving.load_model(tmp_path / "separator.keras")
-    assert_same(loaded.predict(x, verbose=0)["speakers"], waves, atol=1e-4)
+    np.testing.assert_allclose(
+        numpy(loaded(x))["speakers"], numpy(separator(x))["speakers"], rtol=1e-5
+    )
 
 
-@pytest.mark.parametrize("case", ["silence", "clipped", "one voice", "equal voices"])
-def test_unusual_sounds_keep_everything_finite(case):
+@pytest.fixture(scope="module")
+def compiled():
+    """A compiled model; tests train it on, which must leave its weights finite."""
     model = tiny()
-    voices = two_voices(2, 640)
-    if case == "silence":
-        voices *= 0
-    elif case == "clipped":
-        voices = np.clip(30 * voices, -1, 1)
-    elif case == "one voice":
-        voices[:, 1] = 0
-    else:
-        voices[:, 1] = voices[:, 0]
-    x = {"mixture": voices.sum(axis=1), "faces": np.zeros((2, 2, 5, 6), "float32")}
     model.compile("adam", {"speakers": TASK.loss()}, jit_compile=False)
+    return model
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda voices: 0 * voices,
+        lambda voices: np.clip(30 * voices, -1, 1),
+        lambda voices: voices * np.array([[[1.0], [0.0]]], "float32"),
+        lambda voices: np.repeat(voices[:, :1], 2, axis=1),
+    ],
+    ids=["silence", "clipped", "one voice", "equal voices"],
+)
+def test_unusual_sounds_keep_everything_finite(change, compiled):
+    voices = change(two_voices(2, 640))
+    x = {"mixture": voices.sum(axis=1), "faces": np.zeros((2, 2, 5, 6), "float32")}
     for _ in range(3):
-        assert np.isfinite(model.train_on_batch(x, {"speakers": voices}))
-    for weight in model.weights:
+        assert np.isfinite(compiled.train_on_batch(x, {"speakers": voices}))
+    for weight in compiled.weights:
         assert np.isfinite(numpy(weight)).all(), weight.path
-    separator = looking_to_listen.separator(model, TASK)
-    waves = separator.predict(x, verbose=0)["speakers"]
+    waves = numpy(looking_to_listen.separator(compiled, TASK)(x))["speakers"]
     assert np.isfinite(waves).all()
-    if case == "silence":
-        assert not waves.any()
+
+
+def test_silence_stays_silent():
+    model = shared_tiny(looking_to_listen)
+    x = {**random_inputs(model), "mixture": np.zeros((2, 640), "float32")}
+    assert not numpy(looking_to_listen.separator(model, TASK)(x))["speakers"].any()
 
 
 def test_every_step_has_the_nearest_frame():
     preset = looking_to_listen.PRESETS["two_speakers"].arguments
-    small = Convolutions(1, looking_to_listen.AUDIO.kernels)
-    model = looking_to_listen.build(**{**preset, "audio": small, "units": 1})
+    model = looking_to_listen.build(
+        **preset,
+        audio=Convolutions(1, looking_to_listen.AUDIO.kernels[:1]),
+        visual=Convolutions(1, looking_to_listen.VISUAL.kernels[:1]),
+        units=1,
+        dense_units=1,
+    )
     first, second = (x for x in model.layers if isinstance(x, NearestFrames))
     assert first.index == second.index
     assert len(first.index) == 298 and first.index[-1] == 74
@@ -193,7 +214,8 @@ def test_every_step_has_the_nearest_frame():
 
 
 def test_the_visual_stream_has_the_same_weights_for_every_speaker():
-    streams = [x for x in tiny().layers if isinstance(x, keras.Model)]
+    layers = shared_tiny(looking_to_listen).layers
+    streams = [layer for layer in layers if isinstance(layer, keras.Model)]
     assert len(streams) == 1
 
 
