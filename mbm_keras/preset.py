@@ -3,6 +3,9 @@
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
+from typing import TypeVar
+
+Options = TypeVar("Options")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,3 +37,27 @@ class Preset:
     parameters: int | None = None
     source: str | None = None
     weights: Weights | None = None
+
+
+def options_from(kind: type[Options], value: Any) -> Options:
+    """Options of a builder, which a plan or a file has as plain data.
+
+    Args:
+        kind: The dataclass of the options.
+        value: An object of it, its fields by name, or None for the defaults.
+
+    Returns:
+        An object of the dataclass.
+
+    Raises:
+        ValueError: If a field is unknown.
+    """
+    if not isinstance(value, Mapping):
+        return kind() if value is None else value
+    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    if not set(value) <= set(known):
+        raise ValueError(
+            f"Expected fields of {kind.__name__}: {', '.join(known)}. "
+            f"Received: {dict(value)}."
+        )
+    return kind(**value)

@@ -32,6 +32,7 @@ from mbm_keras.layers import GradientScale
 from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import ModalityDropout
 from mbm_keras.preset import Preset
+from mbm_keras.preset import options_from
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Task
 from mbm_keras.tasks.task import check_one_output
@@ -116,8 +117,8 @@ def build(
     dropout: float = 0.1,
     pool: bool | None = None,
     presence: bool = True,
-    absence: Absence | None = None,
-    balance: Balance | None = None,
+    absence: Absence | Mapping[str, Any] | None = None,
+    balance: Balance | Mapping[str, Any] | None = None,
     unique: bool = False,
     name: str = "late_fusion",
 ) -> keras.Model:
@@ -134,8 +135,10 @@ def build(
         pool: True to fuse one embedding per input, False to fuse sequences; None for
             what the fusion takes.
         presence: True for the input `present`, for rows in which an input is absent.
-        absence: What happens with absent inputs; None to leave them out of the fusion.
-        balance: Layers for balanced training of the towers; None for none.
+        absence: What happens with absent inputs, or its fields by name; None to leave
+            them out of the fusion.
+        balance: Layers for balanced training of the towers, or its fields by name; None
+            for none.
         unique: True for batches with every value once, such as one image for ten
             questions. Each tower then runs on the unique values alone, and an input
             `<key>_index` `(batch,)` int32 says which of them a row has. The weights are
@@ -165,7 +168,8 @@ def build(
             "Expected presence=True, since without it no input is ever absent. "
             f"Received: presence={presence}, absence={absence}."
         )
-    absence = absence or Absence()
+    absence = options_from(Absence, absence)
+    balance = None if balance is None else options_from(Balance, balance)
     fusion = fusion or ConcatenationFusion(width)
     pool = not fusion.takes_sequences if pool is None else pool
 

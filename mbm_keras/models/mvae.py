@@ -37,6 +37,7 @@ from mbm_keras.inputs import output_name
 from mbm_keras.inputs import reconstruction_name
 from mbm_keras.layers import replace_absent
 from mbm_keras.preset import Preset
+from mbm_keras.preset import options_from
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Task
 from mbm_keras.tasks.task import check_one_output
@@ -303,7 +304,7 @@ def build(
     width: int = 128,
     latent_size: int = 64,
     units: int = 64,
-    elbo: Elbo | None = None,
+    elbo: Elbo | Mapping[str, Any] | None = None,
     towers: Mapping[str, Builder] | None = None,
     decoders: Mapping[str, Decoder] | None = None,
     presence: bool = True,
@@ -317,7 +318,7 @@ def build(
         width: Size of the towers' outputs.
         latent_size: Width of the latent space.
         units: Channels, or size of the hidden layer, of the decoders.
-        elbo: Weights of the ELBO in the loss; None for `Elbo()`.
+        elbo: Weights of the ELBO in the loss, or its fields by name; None for `Elbo()`.
         towers: Builder by input name, instead of the default of the modality.
         decoders: Functions by input name, instead of those of the modality: called with
             a tensor `(batch, latent_size)`, `units` and the sizes of the input.
@@ -339,7 +340,7 @@ def build(
         ValueError: If the model cannot take the inputs or the task, see `check_fit`.
     """
     check_fit(inputs, task, towers, decoders)
-    elbo = elbo or Elbo()
+    elbo = options_from(Elbo, elbo)
 
     # === Inputs and towers ===
     tensors, embedded, present = encode_all(

@@ -14,6 +14,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
@@ -26,6 +27,7 @@ from mbm_keras.layers import AttachMask
 from mbm_keras.layers import LearnedTokens
 from mbm_keras.layers import nonzero_steps
 from mbm_keras.preset import Preset
+from mbm_keras.preset import options_from
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Task
 from mbm_keras.tasks.task import check_one_output
@@ -275,7 +277,7 @@ def build(
     width: int = 64,
     num_bands: int = 8,
     modality_width: int = 8,
-    latents: Latents | None = None,
+    latents: Latents | Mapping[str, Any] | None = None,
     query_width: int | None = None,
     towers: Mapping[str, Builder] | None = None,
     presence: bool = True,
@@ -289,7 +291,8 @@ def build(
         width: Width of a step of the towers' outputs.
         num_bands: Frequencies of the positions; 0 for no positions.
         modality_width: Width of the vector of a modality; 0 for none.
-        latents: The latents and their blocks; None for `Latents()`.
+        latents: The latents and their blocks, or their fields by name; None for
+            `Latents()`.
         query_width: Width of the output query; None for that of a latent.
         towers: Builder by input name, instead of the default of the modality.
         presence: True for the input `present`, for rows in which an input is absent.
@@ -310,7 +313,7 @@ def build(
         ValueError: If the model cannot take the inputs or the task, see `check_fit`.
     """
     check_fit(inputs, task, towers)
-    sizes = latents or Latents()
+    sizes = options_from(Latents, latents)
 
     # === Inputs and towers ===
     tensors, sequences, present = encode_all(

@@ -34,6 +34,7 @@ from mbm_keras.inputs import output_name
 from mbm_keras.inputs import teacher_name
 from mbm_keras.inputs import tower_name
 from mbm_keras.preset import Preset
+from mbm_keras.preset import options_from
 from mbm_keras.tasks import Captioning
 from mbm_keras.tasks import Task
 from mbm_keras.tasks.captioning import word_losses
@@ -201,8 +202,7 @@ def build(
         ValueError: See `check_fit`; or if a size is below 1.
     """
     check_fit(inputs, task)
-    if not isinstance(attention, Attention):
-        attention = Attention(**attention)
+    attention = options_from(Attention, attention)
     sizes = dict(
         width=width, word_width=word_width, units=units, state_depth=state_depth
     )
