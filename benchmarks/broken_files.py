@@ -54,7 +54,7 @@ def broken_kinds(folder):
         "WAV without its header": ("voice", wav[44:], "not a WAV file"),
         "truncated WAV": ("voice", wav[:-60], "WAV file ends early"),
         "WAV in mu-law": ("voice", law, "coding is not read"),
-        "WAV with NaN": ("voice", nan, "no numbers"),
+        "WAV with NaN": ("voice", nan, "not finite"),
         "invalid UTF-8": ("text", b"caf\xe9 au lait", "not valid UTF-8"),
     }
 
