@@ -31,6 +31,14 @@ def test_table_mlp_has_the_parameters_of_its_formula():
     assert tower.count_params() == 4 * 3 + 3 * 3 + (4 + 6) * 8 + 8 + (8 * 8 + 8)
 
 
+def test_table_mlp_depends_on_every_column():
+    tower = table_mlp.build(2, (4, 3), units=(8,), width=8)
+    row = np.array([0.5, -0.5, 1, 1, 1, 1], "float32")  # numbers, flags, ids
+    rows = np.stack([row, *(row + np.eye(6, dtype="float32"))])
+    expected, *changed = np.asarray(tower({"table": rows}))
+    assert (np.abs(np.stack(changed) - expected).max(axis=1) > 1e-6).all()
+
+
 @pytest.mark.parametrize("rnn", [layers.SimpleRNN, layers.LSTM, layers.GRU])
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_text_rnn_takes_every_recurrent_layer(rnn, bidirectional):
