@@ -62,6 +62,12 @@ def test_a_batch_without_present_rows_does_not_change_the_mean():
     assert_same(layer.mean, 2 * X[PRESENT].mean(axis=0))
 
 
+def test_the_mean_does_not_train():
+    layer = MeanPlaceholder()
+    layer(X, PRESENT)
+    assert not layer.trainable_weights and len(layer.non_trainable_weights) == 2
+
+
 def test_inference_does_not_change_the_mean():
     layer = MeanPlaceholder()
     layer(X, PRESENT)

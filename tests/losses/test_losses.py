@@ -70,6 +70,22 @@ def test_correlation_leaves_rows_of_weight_0_out():
     assert_same(losses.correlation(A, mixed, FIRST_25), expected, 1e-3)
 
 
+def test_cca_loss_is_minus_the_mean_correlation_of_all_pairs():
+    layer = losses.CCALoss(weight=0.5)
+    layer([A, B, C])
+    pairs = [(A, B), (A, C), (B, C)]
+    expected = np.mean([float(losses.correlation(a, b)) for a, b in pairs])
+    assert_same(layer.losses[0], np.array(-0.5 * expected))
+
+
+def test_contrastive_loss_is_the_mean_of_all_pairs_at_its_scale():
+    layer = losses.ContrastiveLoss(weight=0.5)
+    layer([A, B, C])
+    pairs = [(A, B), (A, C), (B, C)]
+    expected = np.mean([float(losses.contrastive(a, b, 1 / 0.07)) for a, b in pairs])
+    assert_same(layer.losses[0], np.array(0.5 * expected), 1e-4)
+
+
 def test_cyclic_translation():
     layer = losses.CyclicTranslationLoss(4, cycle=0.5, weight=2.0)
     layer([A, B])
