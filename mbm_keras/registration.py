@@ -21,7 +21,11 @@ def register_when_keras_is_imported():
 
 def _register():
     """Imports our layers if that is possible now; returns whether it was."""
-    if "keras" not in sys.modules or any(map(_is_incomplete, list(sys.modules))):
+    # Keras first: its import makes thousands of calls, and each would look at them all.
+    if "keras" not in sys.modules or _is_incomplete("keras"):
+        return False
+    ours = [name for name in sys.modules if name.startswith("mbm_keras.")]
+    if any(map(_is_incomplete, ours)):
         return False
     for module in _MODULES:
         importlib.import_module(module)
@@ -30,8 +34,6 @@ def _register():
 
 def _is_incomplete(name):
     """Whether a module of Keras or of this package is in the middle of its import."""
-    if name != "keras" and not name.startswith("mbm_keras."):
-        return False
     spec = getattr(sys.modules.get(name), "__spec__", None)
     return getattr(spec, "_initializing", False)
 
