@@ -11,6 +11,7 @@ from data_pipelines import stores
 from data_pipelines.formats import video
 from data_pipelines.tables import modality
 from data_pipelines.tables import splits
+from data_pipelines.tables import strata
 from data_pipelines.tables.guess import guess
 from data_pipelines.tables.names import unused_name
 from data_pipelines.tables.table import RawTable
@@ -130,13 +131,18 @@ def _no_column(raw, name):
 
 
 def _find_split_column(frame, named):
-    """`"split"`, where a column of this name has only names of splits."""
-    if "split" in named or "split" not in frame.columns:
-        return None
-    if frame["split"].dtype != pl.String or frame["split"].null_count():
-        return None
-    names = frame["split"].str.strip_chars().str.to_lowercase()
-    return "split" if names.is_in(list(splits.NAMES)).all() else None
+    """The column called `split`, if it has only names of splits."""
+    for column in frame.columns:
+        if column.strip().lower() != "split" or column in named:
+            continue
+        values = frame[column]
+        if values.dtype in (pl.Categorical, pl.Enum):
+            values = values.cast(pl.String)
+        if values.dtype == pl.String and values.null_count() < len(values):
+            names = values.drop_nulls().str.strip_chars().str.to_lowercase()
+            if names.is_in(list(splits.NAMES)).all():
+                return column
+    return None
 
 
 def _add_sounds(raw, modalities, known, clips):
@@ -183,15 +189,33 @@ def _choose_inputs(raw, modalities, inputs):
 
 
 def _find_splits(raw, table, column, group, fractions, seed):
+    split = table.split
     if isinstance(raw, Table) and column == raw.split_column and group is None:
-        if not fractions or len(set(raw.split)) > 1:
-            return raw.split
-    if column is not None:
-        return splits.by_column(table.frame[column])
-    if not fractions:
-        return table.split
-    if group is not None:
-        units = table.frame[group].cast(pl.String).fill_null("").to_numpy()
-    else:
-        units = splits.units_by_files(table.frame, table.files())
-    return splits.by_fraction(units, fractions, seed)
+        split = raw.split
+    elif column is not None:
+        split = splits.by_column(table.frame[column])
+    # A table with `train` and `test` alone: validation is drawn from `train`.
+    missing = {n: f for n, f in (fractions or {}).items() if n not in split}
+    learned = split == "train"
+    if not missing or not learned.any():
+        return split
+    rows = table.take(learned)
+    split = split.astype("<U5")
+    split[learned] = splits.by_fraction(
+        find_units(rows, group), missing, seed, find_classes(rows)
+    )
+    return split
+
+
+def find_units(table: Table, group: str | None = None) -> np.ndarray:
+    """`(rows,)`: rows with equal values share a group or a file, and stay together."""
+    if group is None:
+        return splits.units_by_files(table.frame, table.files())
+    return table.frame[group].cast(pl.String).fill_null("").to_numpy()
+
+
+def find_classes(table: Table) -> np.ndarray | None:
+    """The classes of a table's target, see `strata.classes_of`; None without some."""
+    if table.target is None:
+        return None
+    return strata.classes_of(table.frame[table.target])

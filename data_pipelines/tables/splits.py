@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from data_pipelines.tables import strata
+
 NAMES: dict[str, str] = {
     "train": "train", "training": "train",
     "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid",
@@ -37,7 +39,10 @@ def by_column(values: pl.Series) -> np.ndarray:
 
 
 def by_fraction(
-    units: Sequence | np.ndarray, fractions: Mapping[str, float], seed: int
+    units: Sequence | np.ndarray,
+    fractions: Mapping[str, float],
+    seed: int,
+    classes: np.ndarray | None = None,
 ) -> np.ndarray:
     """Draws splits such that rows of one unit stay together.
 
@@ -47,29 +52,98 @@ def by_fraction(
         fractions: Share of the units by split, such as `{"valid": 0.15}`; the rest is
             `"train"`. A split with a share gets at least one unit.
         seed: Seed of the draw.
+        classes: `(rows,)` int, see `strata.classes_of`: every split gets its share of
+            every class, and no class is missing in `"train"`; a class of two units is
+            in two splits. None to draw without regard to classes.
 
     Returns:
         `(rows,)` of names of splits.
 
     Raises:
-        ValueError: If there are fewer units than splits.
+        ValueError: If there are fewer units than splits, or each unit has a class that
+            no other unit has.
     """
-    units = np.asarray(units).astype(str)
-    distinct, unit_of_row = np.unique(units, return_inverse=True)
-    if len(distinct) < len(fractions) + 1:
+    distinct, unit_of_row = _number(units)
+    if distinct < len(fractions) + 1:
         raise ValueError(
             f"Expected at least {len(fractions) + 1} independent rows or groups for "
-            f"the splits {['train', *fractions]}. Received: {len(distinct)} "
+            f"the splits {['train', *fractions]}. Received: {distinct} "
             "independent rows. Add rows, or give a table for each split."
         )
-    order = np.random.default_rng(seed).permutation(len(distinct))
-    split = np.full(len(distinct), "train", dtype="<U5")
-    start = 0
+    rng = np.random.default_rng(seed)
+    if classes is None:
+        stratum = np.zeros(distinct, "int64")
+    else:
+        stratum = strata.find_strata(unit_of_row, classes)
+    order = rng.permutation(distinct)
+    order = order[np.argsort(stratum[order], kind="stable")]
+    split = np.full(distinct, "train", dtype="<U5")
     for name, fraction in fractions.items():
-        size = max(1, round(fraction * len(distinct)))
-        split[order[start : start + size]] = name
-        start += size
+        size = max(1, round(fraction * distinct))
+        free = order[split[order] == "train"]
+        wanted = strata.share_out(stratum, stratum[free], fraction, size)
+        first = _place_in_run(stratum[free]) < wanted[stratum[free]]
+        split[free[first]] = name
+    if classes is not None:
+        strata.keep_in_train(split, unit_of_row, classes)
+    empty = [name for name in fractions if name not in split]
+    if empty:
+        raise ValueError(
+            "Expected classes that are in two independent rows or groups or more, so "
+            f"that the splits {['train', *fractions]} can share them. Received: no "
+            f"row is left for {empty}, since each has a class that no other has. Give "
+            "a table for each split."
+        )
     return split[unit_of_row]
+
+
+def by_folds(
+    units: Sequence | np.ndarray,
+    folds: int,
+    seed: int,
+    classes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Deals rows to the folds of a cross-validation; rows of one unit stay together.
+
+    Args:
+        units: As for `by_fraction`.
+        folds: Number of folds.
+        seed: Seed of the draw.
+        classes: As for `by_fraction`: every fold gets its share of every class.
+
+    Returns:
+        `(rows,)` int64, the fold of each row, from 0.
+
+    Raises:
+        ValueError: If there are fewer than two folds, or fewer units than folds.
+    """
+    distinct, unit_of_row = _number(units)
+    if not 2 <= folds <= distinct:
+        raise ValueError(
+            "Expected at least 2 folds, and at least as many independent rows or "
+            f"groups. Received: folds={folds}, {distinct} independent rows or groups."
+        )
+    order = np.random.default_rng(seed).permutation(distinct)
+    if classes is not None:
+        stratum = strata.find_strata(unit_of_row, classes)
+        order = order[np.argsort(stratum[order], kind="stable")]
+    fold = np.empty(distinct, "int64")
+    fold[order] = np.arange(distinct) % folds
+    return fold[unit_of_row]
+
+
+def _number(units):
+    """The number of different units, and which of them each row belongs to."""
+    distinct, unit_of_row = np.unique(
+        np.asarray(units).astype(str), return_inverse=True
+    )
+    return len(distinct), unit_of_row
+
+
+def _place_in_run(values):
+    """0, 1, 2 ... for the values of each run of equal ones."""
+    starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
+    return np.arange(len(values)) - np.repeat(starts, np.diff([*starts, len(values)]))
 
 
 def units_by_files(frame: pl.DataFrame, columns: Iterable[str]) -> np.ndarray:

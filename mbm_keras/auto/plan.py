@@ -20,13 +20,19 @@ _FIELDS = (
     "model",
     "fusion",
     "width",
+    "unimodal_epochs",
+    "fusion_epochs",
     "epochs",
     "batch_size",
     "learning_rate",
     "valid_share",
     "augment",
+    "class_weight",
+    "loss",
+    "folds",
     "seed",
 )
+CLASS_WEIGHTS, LOSSES = ("balanced",), ("focal",)
 
 
 def _frozen(values):
@@ -83,6 +89,11 @@ class Plan:
         valid_share: Share of the rows for validation, where no column names the splits.
         group: Column whose values never cross splits; None for independent rows.
         augment: True for small random changes of images and sounds in training.
+        class_weight: `"balanced"` for a loss in which rare labels count as much as
+            frequent ones; None for rows that count alike.
+        loss: `"focal"` for a loss that rests on the rows that are predicted badly; None
+            for that of the task.
+        folds: Number of folds of a cross-validation before the training; 0 for none.
         seed: Seed of everything random.
         reasons: Why, by name of the field.
     """
@@ -103,6 +114,9 @@ class Plan:
     valid_share: float = 0.15
     group: str | None = None
     augment: bool = True
+    class_weight: str | None = None
+    loss: str | None = None
+    folds: int = 0
     seed: int = 0
     reasons: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -115,6 +129,22 @@ class Plan:
                 f"Received: epochs={self.epochs}, batch_size={self.batch_size}, "
                 f"learning_rate={self.learning_rate}."
             )
+        self._check_imbalance()
+        if self.folds < 0 or self.folds == 1:
+            raise ValueError(f"Expected folds >= 2. Received: folds={self.folds}.")
+
+    def _check_imbalance(self):
+        for name, known in (("class_weight", CLASS_WEIGHTS), ("loss", LOSSES)):
+            value = getattr(self, name)
+            if value is not None and value not in known:
+                raise ValueError(
+                    f"Expected {name} in {known} or None. Received: {name}={value!r}."
+                )
+            if value is not None and self.target_kind not in ("label", "labels"):
+                raise ValueError(
+                    f"Expected a target of labels for {name}={value!r}. Received: "
+                    f"target={self.target!r}, target_kind={self.target_kind!r}."
+                )
 
     @property
     def columns(self) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Plots of training and evaluation, as matplotlib figures."""
 
 import io
+import warnings
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +9,12 @@ from typing import Any
 import matplotlib.figure
 import numpy as np
 
+from mbm_keras.evaluation.plot_text import all_fonts
+from mbm_keras.evaluation.plot_text import plain
+from mbm_keras.evaluation.plot_text import plain_labels
+
 INK, ACCENT, SOFT = "#1f2430", "#2f6fde", "#b9c6dd"
+_MAX_TICKS = 50  # labels on an axis
 
 
 class Figure(matplotlib.figure.Figure):
@@ -16,10 +22,13 @@ class Figure(matplotlib.figure.Figure):
 
     def _repr_png_(self):
         data = io.BytesIO()
-        self.savefig(data, format="png", dpi=110)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # no font has it: a box
+            self.savefig(data, format="png", dpi=110)
         return data.getvalue()
 
 
+@all_fonts
 def curves(
     histories: Mapping[str, Mapping[str, Sequence[float]]], metric: str | None = None
 ) -> Figure:
@@ -53,7 +62,7 @@ def curves(
             if start:
                 panel.axvline(start + 0.5, color=INK, lw=0.5, ls=":")
             panel.annotate(
-                stage,
+                plain(stage),
                 (start + 0.7, 1.01),
                 xycoords=("data", "axes fraction"),
                 fontsize=7,
@@ -71,12 +80,14 @@ def curves(
     return _hide_spines(figure)
 
 
+@all_fonts
 def confusion_matrix(counts: np.ndarray, labels: Sequence[str]) -> Figure:
     """The counts of `confusion` as a grid, colored by the share of each row.
 
     Args:
         counts: `(labels, labels)` int: rows by true label, columns by predicted label.
-        labels: Names of the labels.
+        labels: Names of the labels. A label that no font has is `#` and its number;
+            of more than 50, some are written.
 
     Returns:
         A figure.
@@ -86,9 +97,10 @@ def confusion_matrix(counts: np.ndarray, labels: Sequence[str]) -> Figure:
     panel = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    positions = np.arange(len(labels))
-    panel.set_xticks(positions, labels, rotation=90, fontsize=8)
-    panel.set_yticks(positions, labels, fontsize=8)
+    positions = np.arange(len(labels))[:: -(-len(labels) // _MAX_TICKS) or 1]
+    shown = [plain_labels(labels)[i] for i in positions]
+    panel.set_xticks(positions, shown, rotation=90, fontsize=8)
+    panel.set_yticks(positions, shown, fontsize=8)
     if len(labels) <= 25:
         for (i, j), n in np.ndenumerate(counts):
             if n:
@@ -99,6 +111,7 @@ def confusion_matrix(counts: np.ndarray, labels: Sequence[str]) -> Figure:
     return _hide_spines(figure)
 
 
+@all_fonts
 def subset_bars(table: Sequence[Mapping[str, Any]], metric: str) -> Figure:
     """One metric for each subset of the inputs, as bars.
 
@@ -109,7 +122,7 @@ def subset_bars(table: Sequence[Mapping[str, Any]], metric: str) -> Figure:
     Returns:
         A figure.
     """
-    table = [row for row in table if metric in row]
+    table = [row for row in table if _is_finite(row.get(metric))]
     most = max((len(row["inputs"]) for row in table), default=0)
     figure = Figure(figsize=(7.5, 0.6 + 0.34 * len(table)), layout="constrained")
     panel = figure.subplots()
@@ -129,9 +142,13 @@ def subset_bars(table: Sequence[Mapping[str, Any]], metric: str) -> Figure:
 def _subset_name(inputs, everything):
     """Names of the inputs; with many of them, the one that is absent."""
     if len(inputs) <= 5:
-        return " + ".join(inputs)
+        return " + ".join(map(plain, inputs))
     absent = [name for name in everything if name not in inputs]
-    return f"all but {', '.join(absent)}" if absent else "all inputs"
+    return f"all but {', '.join(map(plain, absent))}" if absent else "all inputs"
+
+
+def _is_finite(value):
+    return value is not None and bool(np.isfinite(value))
 
 
 def _hide_spines(figure):
@@ -140,6 +157,7 @@ def _hide_spines(figure):
     return figure
 
 
+@all_fonts
 def attention(
     image: np.ndarray, words: Sequence[str], weights: np.ndarray, columns: int = 5
 ) -> Figure:
@@ -184,7 +202,7 @@ def attention(
             interpolation="bicubic",
             vmin=0.0,
         )
-        panel.set_title(word, fontsize=9, color=INK)
+        panel.set_title(plain(word), fontsize=9, color=INK)
     return figure
 
 

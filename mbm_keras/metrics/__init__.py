@@ -1,9 +1,25 @@
 """Arrays in, numbers out: scores that Keras does not have."""
 
 from mbm_keras.metrics.captions import caption_scores
+from mbm_keras.metrics.classification import classification_scores
+from mbm_keras.metrics.classification import multi_label_scores
 from mbm_keras.metrics.confusion import confusion
+from mbm_keras.metrics.ranking import average_precision
+from mbm_keras.metrics.ranking import roc_auc
+from mbm_keras.metrics.regression import regression_scores
 from mbm_keras.metrics.separation import sdr
 from mbm_keras.metrics.separation import separation_scores
 from mbm_keras.metrics.separation import si_sdr
 
-__all__ = ["caption_scores", "confusion", "sdr", "separation_scores", "si_sdr"]
+__all__ = [
+    "average_precision",
+    "caption_scores",
+    "classification_scores",
+    "confusion",
+    "multi_label_scores",
+    "regression_scores",
+    "roc_auc",
+    "sdr",
+    "separation_scores",
+    "si_sdr",
+]

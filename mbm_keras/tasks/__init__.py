@@ -4,6 +4,7 @@ A line `from mbm_keras.tasks.<file> import <Task>` is the registration: a task's
 that of its file.
 """
 
+import dataclasses
 from typing import Any
 
 import mbm_keras.tasks.task as contract
@@ -41,3 +42,35 @@ def task_for(name: str, target: Any) -> Task:
             f"target={name!r}, task={target.task!r}."
         )
     return TASKS[target.task](name=name, **target.task_arguments())
+
+
+LOSSES = {None: 0.0, "focal": 2.0}  # focus of the loss, by its name
+
+
+def weighted_task(
+    task: Task, truth: Any, *, class_weight: str | None = None, loss: str | None = None
+) -> Task:
+    """The task with a loss for classes of different frequency.
+
+    Args:
+        task: The task.
+        truth: Encoded targets of the training rows, `(rows, ...)`.
+        class_weight: `"balanced"`, or None for equal weights.
+        loss: `"focal"`, or None for cross-entropy.
+
+    Returns:
+        The task as it is, where both are None.
+
+    Raises:
+        ValueError: If the task has no classes.
+    """
+    if class_weight is None and loss is None:
+        return task
+    if not isinstance(task, Classification | MultiLabel):
+        raise ValueError(
+            "Expected a target of labels, to use class weights or a focal loss. "
+            f"Received: target={task.name!r}, task={type(task).__name__}."
+        )
+    if class_weight is not None:
+        task = task.balanced(truth)
+    return dataclasses.replace(task, gamma=LOSSES[loss])

@@ -7,6 +7,9 @@ import keras
 import numpy as np
 
 from mbm_keras.inputs import output_name
+from mbm_keras.tasks.weighted_losses import WeightedBinaryCrossentropy
+from mbm_keras.tasks.weighted_losses import balanced_weights
+from mbm_keras.tasks.weighted_losses import constant_loss
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,10 +19,15 @@ class MultiLabel:
     Args:
         num_classes: Number of labels.
         name: Name of the output and of the target.
+        class_weights: By label, the weights of its absence and of its presence in the
+            loss; empty for equal weights, see `balanced`.
+        gamma: Focus of the loss on decisions that are predicted badly; 0 for none.
     """
 
     num_classes: int
     name: str = "labels"
+    class_weights: tuple[tuple[float, float], ...] = ()
+    gamma: float = 0.0
 
     per_step: ClassVar[bool] = False
 
@@ -39,7 +47,20 @@ class MultiLabel:
 
     def loss(self):
         """Binary cross-entropy; the target is 0 or 1, `(batch, num_classes)`."""
+        if self.class_weights or self.gamma:
+            return WeightedBinaryCrossentropy(self.class_weights, self.gamma)
         return keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def balanced(self, truth):
+        """The same task with weights by which absence and presence count alike.
+
+        Args:
+            truth: 0 or 1 of the training rows, `(rows, num_classes)`.
+        """
+        present = np.sum(truth, axis=0)
+        counts = np.stack([len(truth) - present, present], axis=-1)
+        weights = tuple(map(tuple, balanced_weights(counts).tolist()))
+        return dataclasses.replace(self, class_weights=weights)
 
     def metrics(self):
         """The share of right decisions, and the micro F1."""
@@ -54,8 +75,9 @@ class MultiLabel:
         Args:
             truth: 0 or 1, `(rows, num_classes)`.
         """
-        share = np.clip(np.mean(truth, axis=0), 1e-12, 1 - 1e-12)
-        return float(-np.mean(share * np.log(share) + (1 - share) * np.log(1 - share)))
+        share = np.mean(truth, axis=0)
+        shares = np.stack([1 - share, share], axis=-1)  # (num_classes, 2)
+        return constant_loss(shares, self.class_weights or 1.0, self.gamma)
 
     def feed(self, inputs, targets):
         """Inputs and targets as they are: nothing is added in training."""

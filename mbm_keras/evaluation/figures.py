@@ -1,0 +1,52 @@
+"""More figures of a model than it trains with: by class, ranking, errors."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mbm_keras.evaluation.predict import score
+from mbm_keras.metrics import classification_scores
+from mbm_keras.metrics import multi_label_scores
+from mbm_keras.metrics import regression_scores
+from mbm_keras.tasks import Classification
+from mbm_keras.tasks import MultiLabel
+from mbm_keras.tasks import Regression
+from mbm_keras.tasks import Task
+
+
+def figures(
+    outputs: Mapping[str, np.ndarray],
+    targets: Mapping[str, np.ndarray],
+    *,
+    task: Task,
+    labels: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The loss and all figures of a task.
+
+    Args:
+        outputs: Outputs by name, as `predict` returns them.
+        targets: Targets by the same names.
+        task: The task.
+        labels: The labels in the order of the outputs; numbers if there are none.
+
+    Returns:
+        What `score` returns, and for labels and numbers what
+        `mbm_keras.metrics.classification_scores`, `multi_label_scores` or
+        `regression_scores` returns. A figure that is not defined is None.
+    """
+    result: dict[str, Any] = score(outputs, targets, task=task)
+    output, truth = outputs[task.name], targets[task.name]
+    if isinstance(task, Classification | MultiLabel):
+        names = list(labels) or [str(i) for i in range(task.size)]
+        of_labels = isinstance(task, MultiLabel)
+        scores = multi_label_scores if of_labels else classification_scores
+        result |= scores(output, truth, names)
+    elif isinstance(task, Regression):
+        result |= regression_scores(output, truth)
+    return {name: _finite(value) for name, value in result.items()}
+
+
+def _finite(value):
+    return None if isinstance(value, float) and not np.isfinite(value) else value
