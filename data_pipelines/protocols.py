@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Protocol
+from typing import runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,6 +70,25 @@ class Preprocessor(Protocol):
 
     def config(self) -> dict[str, Any]:
         """Everything that decides about the arrays, as plain data."""
+
+
+@runtime_checkable
+class LimitsSteps(Protocol):
+    """A preprocessor of texts whose arrays have a length: longer texts are cut."""
+
+    def find_cut(self, values: Sequence[Any]) -> np.ndarray:
+        """`(batch,)` bool, which of `(batch,)` raw values are longer."""
+
+
+@runtime_checkable
+class LimitsTime(Protocol):
+    """A preprocessor of sounds or clips: what comes after some seconds is cut.
+
+    Args:
+        seconds: Length in seconds; None for all of a file.
+    """
+
+    seconds: float | None
 
 
 class Features(Protocol):

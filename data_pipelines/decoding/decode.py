@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines.decoding.cut import file_inspector
+from data_pipelines.decoding.cut import find_cut
 from data_pipelines.decoding.inputs import explain
 from data_pipelines.decoding.inputs import find_distinct
 from data_pipelines.decoding.inputs import find_inputs
@@ -48,12 +50,13 @@ def decode(
     Raises:
         ValueError: If a column of `features` is not an input of the table.
     """
-    values, index, status, broken = {}, {}, {}, []
+    values, index, status, cut, broken = {}, {}, {}, {}, []
     for key, source in find_inputs(table, features).items():
         decode_column = _decode_rows if source.is_row else _decode_distinct
         part = decode_column(table, features, source)
-        values[key], index[key], value_status, reasons = part
+        values[key], index[key], value_status, value_cut, reasons = part
         status[key] = value_status[index[key]]
+        cut[key] = value_cut[index[key]] & (status[key] == OK)
         for row in np.flatnonzero(status[key] == CORRUPT):
             reason = reasons[index[key][row]]
             broken.append(Broken(int(table.rows[row]), source.column, reason))
@@ -68,7 +71,7 @@ def decode(
     good &= ~empty
 
     encoded, known, refused = encode_targets(table, targets)
-    samples = Samples(values, index, status, encoded, table.rows)
+    samples = Samples(values, index, status, encoded, table.rows, cut)
     good &= known
     return samples.take(good), good, [*broken, *refused]
 
@@ -102,15 +105,21 @@ def encode_targets(
 
 
 def _decode_distinct(table, features, source):
-    """Distinct values, the index of each row's value, and status and reasons."""
+    """Distinct values, the index of each row's, their status, cut and reasons."""
     (column,) = source.columns
     distinct, index = find_distinct(table.raw(column))
-    unreadable = {}
+    unreadable, cut = {}, np.zeros(len(distinct), bool)
     if source.is_file:
 
         def read(index):
+            def mark(i):
+                cut[index[i]] = True
+
             data, reasons = table.read_cells(
-                column, distinct.gather(index), source.preprocessor
+                column,
+                distinct.gather(index),
+                source.preprocessor,
+                file_inspector(source, mark),
             )
             unreadable.update({int(index[i]): why for i, why in reasons.items()})
             return np.array(data, object)
@@ -119,13 +128,14 @@ def _decode_distinct(table, features, source):
         raw = batches.map(lambda x: _read_strings(read, x)).prefetch(2)
     else:
         raw = tf.data.Dataset.from_tensor_slices(list(distinct)).batch(_BATCH)
+        cut = find_cut(source, distinct)
     values, status = _decode_all(raw, features, source)
     status[list(unreadable)] = CORRUPT
     reasons = {
         i: unreadable.get(i) or explain(table, features, source, distinct[int(i)])
         for i in np.flatnonzero(status == CORRUPT)
     }
-    return values, index, status, reasons
+    return values, index, status, cut, reasons
 
 
 def _read_strings(read, index):
@@ -141,7 +151,7 @@ def _decode_rows(table, features, source):
     for i in np.flatnonzero(status == CORRUPT):
         cell = {column: cells[i] for column, cells in columns.items()}
         reasons[i] = explain(table, features, source, cell)
-    return values, np.arange(len(status)), status, reasons
+    return values, np.arange(len(status)), status, np.zeros(len(status), bool), reasons
 
 
 def _decode_all(batches, features, source):

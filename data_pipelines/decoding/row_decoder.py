@@ -9,6 +9,8 @@ import polars as pl
 import tensorflow as tf
 
 from data_pipelines.decoding.cache import Cache
+from data_pipelines.decoding.cut import file_inspector
+from data_pipelines.decoding.cut import find_cut
 from data_pipelines.decoding.inputs import TableInput
 from data_pipelines.decoding.inputs import explain
 from data_pipelines.decoding.samples import count_steps
@@ -19,6 +21,7 @@ from data_pipelines.protocols import Features
 from data_pipelines.tables.table import Table
 
 _BATCH = 256  # rows decoded at once for their lengths
+_CUT = 4  # added to the status of a row in the cache, if its value is cut
 
 
 class RowDecoder:
@@ -40,6 +43,7 @@ class RowDecoder:
     ):
         self._table, self._features, self.source = table, features, source
         self._cache = None if cache is None else Cache(cache, table, source)
+        self._cut = set()
         self._reasons = {}  # of corrupt rows; None where it is not known yet
         self._lock = threading.Lock()
         # Made when they are first needed.
@@ -62,6 +66,8 @@ class RowDecoder:
             values, status = self._decode(rows)
         else:
             values, status = self._cache.get(rows, self._decode)
+        self._cut.update(rows[status >= _CUT].tolist())
+        status = status % _CUT
         for row in rows[status == CORRUPT]:
             self._reasons.setdefault(int(row))
         return values, status
@@ -77,6 +83,10 @@ class RowDecoder:
     def corrupt(self) -> list[int]:
         """The rows that were found to be corrupt so far."""
         return list(self._reasons)
+
+    def cut(self) -> list[int]:
+        """The rows found so far whose value is longer than its array."""
+        return list(self._cut)
 
     def explain(self, row: int) -> str:
         """Why a row is corrupt, in words."""
@@ -100,22 +110,28 @@ class RowDecoder:
         return self._lengths[rows]
 
     def _decode(self, rows):
-        unreadable, columns = {}, self._read_columns()
+        unreadable, cut, columns = {}, [], self._read_columns()
         if self.source.is_file:
             (cells,) = columns
             raw, unreadable = self._table.read_cells(
-                self.source.columns[0], cells.gather(rows), self.source.preprocessor
+                self.source.columns[0],
+                cells.gather(rows),
+                self.source.preprocessor,
+                file_inspector(self.source, cut.append),
             )
         else:
             raw = [cells[rows] for cells in columns]
             raw = dict(zip(self.source.columns, raw, strict=True))
             if not self.source.is_row:
                 (raw,) = raw.values()
+                cut = np.flatnonzero(find_cut(self.source, raw))
         values, status = self._trace()(tf.nest.map_structure(tf.constant, raw))
         status = status.numpy()
         for i, reason in unreadable.items():
             status[i] = CORRUPT
             self._reasons[int(rows[i])] = reason
+        cut = np.asarray(cut, "int64")
+        status[cut] += np.where(status[cut] == OK, _CUT, 0).astype(np.uint8)
         return values, status
 
     def _trace(self):

@@ -32,6 +32,8 @@ class Samples(Batches):
             `data_pipelines.decoding.status`.
         targets: Arrays by name of the target, `(rows, ...)`.
         ids: What identifies each row, `(rows,)`.
+        cut: By key of the input, the rows whose value is longer than its array and lost
+            its end, `(rows,)` bool.
     """
 
     values: dict[str, np.ndarray]
@@ -39,6 +41,7 @@ class Samples(Batches):
     status: dict[str, np.ndarray]
     targets: dict[str, np.ndarray]
     ids: np.ndarray
+    cut: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_arrays(
@@ -124,6 +127,7 @@ class Samples(Batches):
             status=select(self.status),
             targets=select(self.targets),
             ids=self.ids[keep],
+            cut=select(self.cut),
         )
 
     def present(self) -> np.ndarray:

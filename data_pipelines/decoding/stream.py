@@ -131,6 +131,12 @@ class Stream(Batches):
             status[key][np.isin(self.rows, decoder.corrupt())] = CORRUPT
         return status
 
+    @property
+    def cut(self) -> dict[str, np.ndarray]:
+        """The rows found so far whose value lost its end, as `Samples.cut`."""
+        decoders = self._decoders.items()
+        return {key: np.isin(self.rows, d.cut()) for key, d in decoders}
+
     def lengths(self, key: str) -> np.ndarray:
         """How many steps each row of an input has, as `Samples.lengths`.
 

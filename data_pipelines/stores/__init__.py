@@ -22,6 +22,7 @@ def read_cells(
     column: str,
     cells: Iterable[Any],
     convert: Callable[[bytes], bytes] | None = None,
+    inspect: Callable[[int, bytes], None] | None = None,
 ) -> tuple[list[bytes], dict[int, str]]:
     """Reads the bytes of many cells.
 
@@ -31,6 +32,7 @@ def read_cells(
         cells: Its cells.
         convert: A function of the bytes of one file, which raises `ValueError` with a
             reason; None to return the bytes as they are.
+        inspect: Called with the index and the bytes of each file that is converted.
 
     Returns:
         Bytes, `b""` for an absent or unreadable file; and the reasons of the unreadable
@@ -41,9 +43,10 @@ def read_cells(
         value = b""
         if not is_absent(cell):
             try:
-                value = store.get(column, cell)
-                if convert is not None:
-                    value = convert(value)
+                data = store.get(column, cell)
+                value = data if convert is None else convert(data)
+                if inspect is not None:
+                    inspect(index, data)
             except (Unreadable, ValueError) as error:
                 value, reasons[index] = b"", str(error)
         values.append(value)

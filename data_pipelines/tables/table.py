@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -100,7 +101,11 @@ class Table(RawTable):
         return list(dict.fromkeys(map(self.source_column, inputs)))
 
     def read_cells(
-        self, name: str, cells: Sequence[Any] | pl.Series, preprocessor: Any = None
+        self,
+        name: str,
+        cells: Sequence[Any] | pl.Series,
+        preprocessor: Any = None,
+        inspect: Callable[[int, bytes], None] | None = None,
     ) -> tuple[list[bytes], dict[int, str]]:
         """Reads the files of many cells of an input, in formats that graphs decode.
 
@@ -108,6 +113,8 @@ class Table(RawTable):
             name: Name of the input.
             cells: Cells of its column, as `raw` gives them.
             preprocessor: The preprocessor that takes the bytes, see `transcode`.
+            inspect: Called with the index and the bytes of each readable file, as they
+                are before.
 
         Returns:
             Bytes, `b""` for an absent or unreadable file; and the reasons of the
@@ -116,7 +123,8 @@ class Table(RawTable):
         convert = functools.partial(
             transcode, modality=self.columns[name], preprocessor=preprocessor
         )
-        return stores.read_cells(self.store, self.source_column(name), cells, convert)
+        column = self.source_column(name)
+        return stores.read_cells(self.store, column, cells, convert, inspect)
 
     def take(self, keep: np.ndarray) -> Self:
         """The table with some of its rows.
