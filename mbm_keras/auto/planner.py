@@ -28,6 +28,8 @@ def make_plan(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     augment: bool | None = None,
+    class_weight: str | None = None,
+    loss: str | None = None,
     seed: int = 0,
 ) -> Plan:
     """Chooses how to train on a table.
@@ -43,6 +45,8 @@ def make_plan(
         batch_size: Rows per step, None to choose.
         learning_rate: Peak step size, None to choose.
         augment: Random changes of images and sounds, None to choose.
+        class_weight: `"balanced"`, or None for rows that count alike.
+        loss: `"focal"`, or None for the loss of the task.
         seed: Seed of everything random.
 
     Returns:
@@ -81,6 +85,8 @@ def make_plan(
         batch_size=choose("batch_size", batch_size, 64, "default"),
         learning_rate=choose("learning_rate", learning_rate, 4e-3, "default"),
         augment=choose("augment", augment, True, "small changes keep the meaning"),
+        class_weight=choose("class_weight", class_weight, None, "rows count alike"),
+        loss=choose("loss", loss, None, "default"),
         group=group,
         seed=seed,
         reasons=reasons,

@@ -1,5 +1,11 @@
 """What a person reads at the end of each command: results as lines of text."""
 
+# What a result of `evaluate` has besides its figures.
+_NO_FIGURES = {
+    "table", "rows", "quarantined", "evaluated", "columns", "left_out", "values",
+    "notes", "classes", "subsets", "seconds", "cpu_seconds",
+}  # fmt: skip
+
 
 def train_lines(metrics):
     """Stages, splits, subsets and what was left out."""
@@ -12,29 +18,31 @@ def train_lines(metrics):
 
 
 def evaluate_lines(result):
-    """Rows, figures, and the first metric of every subset of the inputs."""
-    counted = ("table", "rows", "quarantined", "evaluated", "subsets", "seconds")
-    figures = {
-        name: value
-        for name, value in result.items()
-        if name not in (*counted, "cpu_seconds")
-    }
+    """Rows, figures, labels, the first metric of every subset, and the columns."""
+    from mbm_keras.runs.run import column_lines
+    from mbm_keras.runs.run import figure
+
+    figures = {name: result[name] for name in result if name not in _NO_FIGURES}
     rows = f"{result['evaluated']} of {result['rows']} rows"
     lines = [f"{rows}, {result['quarantined']} set aside"]
-    lines += [f"{name:<40}{value:>12.4f}" for name, value in figures.items()]
+    lines += [f"{name:<40}{figure(value):>12}" for name, value in figures.items()]
+    for label, values in result["classes"].items():
+        support, f1 = values["support"], figure(values["f1"])
+        lines.append(f"{f'label {label}, {support} rows, f1':<40}{f1:>12}")
     shown = next(name for name in figures if name != "loss")
     for row in result["subsets"]:
         if shown in row and len(row["inputs"]) < len(result["subsets"][0]["inputs"]):
             lines.append(f"with {' + '.join(row['inputs'])}".ljust(40))
-            lines[-1] += f"{row[shown]:>12.4f}"
-    return lines
+            lines[-1] += f"{figure(row[shown]):>12}"
+    return [*lines, *column_lines(result)]
 
 
 def predict_lines(result):
     """How many rows are answered, and where."""
-    return [
-        f"{result['answered']} of {result['rows']} rows answered in {result['out']}"
-    ]
+    from mbm_keras.runs.run import column_lines
+
+    rows = f"{result['answered']} of {result['rows']} rows"
+    return [f"{rows} answered in {result['out']}", *column_lines(result)]
 
 
 def export_lines(result):

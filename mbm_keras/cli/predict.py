@@ -13,6 +13,20 @@ def predict(
     run: Annotated[str, typer.Argument(help="Folder of a finished run.")],
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
     out: Annotated[str, typer.Option(help="The CSV to write.")] = "predictions.csv",
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Columns of the table to repeat, such as `id,name`; all; or none. "
+            "Default: identifiers."
+        ),
+    ] = None,
+    probabilities: Annotated[
+        bool | None,
+        typer.Option(
+            "--probabilities/--no-probabilities",
+            help="A column with the probability of each label. Default: up to 50.",
+        ),
+    ] = None,
     stream: options.Stream = None,
     allow_outside: options.AllowOutside = False,
     json: options.Json = False,
@@ -22,6 +36,12 @@ def predict(
 
     with reporting(json) as result:
         summary = runs.write_predictions(
-            run, table, out, stream=stream, allow_outside=allow_outside
+            run,
+            table,
+            out,
+            keep=keep,
+            probabilities=probabilities,
+            stream=stream,
+            allow_outside=allow_outside,
         )
         result(summary, lines.predict_lines(summary))

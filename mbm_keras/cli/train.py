@@ -55,6 +55,14 @@ def train(
             help="Small random changes of images and sounds in training. Default: yes.",
         ),
     ] = None,
+    class_weight: Annotated[
+        str | None,
+        typer.Option(help="balanced: rare labels count as much as frequent ones."),
+    ] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(help="focal: rests on the rows that are predicted badly."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     stream: options.Stream = None,
     max_broken: options.MaxBroken = 0.05,
@@ -79,6 +87,8 @@ def train(
             batch_size=batch_size,
             learning_rate=learning_rate,
             augment=augment,
+            class_weight=class_weight,
+            loss=loss,
             seed=seed,
             stream=stream,
             max_broken=max_broken,

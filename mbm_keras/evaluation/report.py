@@ -29,6 +29,8 @@ class ReportData:
         labels: Names of the labels.
         columns: Modality by name of an input column.
         left_out: Reason by name of a column that is not used.
+        classes: By label, its figures, as `metrics.classification_scores` has them.
+        notes: Sentences about the rows: what was cut, filled or left out.
         settings: Value by name of a setting of the run.
         versions: Version by name of a library.
     """
@@ -43,6 +45,8 @@ class ReportData:
     labels: Sequence[str] = ()
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    classes: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    notes: Sequence[str] = ()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -75,6 +79,10 @@ def write_report(path: str | pathlib.Path, data: ReportData) -> None:
         stages={name: _best(history) for name, history in histories.items()},
         are_all_subsets=_are_all(data.subsets),
         pictures=pictures,
+        classes={
+            f"#{i} {label}": values
+            for i, (label, values) in enumerate(data.classes.items())
+        },
     )
     pathlib.Path(path).write_text(page, encoding="utf-8")
 
@@ -99,9 +107,11 @@ def _are_all(subsets):
 
 def _text(value):
     """A value as text: floats with four digits."""
+    if value is None or value != value:
+        return "–"
     if isinstance(value, float):
         return f"{value:.4f}" if abs(value) >= 1e-3 or value == 0 else f"{value:.4g}"
-    return "none" if value is None else str(value)
+    return str(value)
 
 
 def _png(figure):

@@ -11,6 +11,9 @@ from mbm_keras.runs.rows import write_quarantine
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.steps import score_subsets
+from mbm_keras.runs.values import describe_values
+from mbm_keras.runs.values import unused_columns
+from mbm_keras.runs.values import value_lines
 
 
 def evaluate(
@@ -31,8 +34,11 @@ def evaluate(
         allow_outside: True to follow paths that leave the table's folder.
 
     Returns:
-        A dict: `rows`, `quarantined`, `evaluated`, the loss and each metric by name,
-        `subsets`, `seconds` and `cpu_seconds`.
+        A dict: `rows`, `quarantined`, `evaluated`, the loss and each figure by name,
+        see `mbm_keras.evaluation.figures`; `classes`, the same by label; `subsets`;
+        `columns` and `left_out`, the columns that are used and the others with the
+        reason; `values` and `notes`, what was missing, cut or unknown, see
+        `mbm_keras.runs.values`; `seconds` and `cpu_seconds`.
 
     Raises:
         ValueError: If the run is not finished, or the table lacks a column or has no
@@ -44,7 +50,7 @@ def evaluate(
     clock = Clock()
     run = run if isinstance(run, Run) else Run(run)
     saved = run.saved
-    ((target, _),) = saved.targets.items()
+    ((target, encoder),) = saved.targets.items()
     rows = sources.open_table(
         table,
         target=target,
@@ -67,16 +73,25 @@ def evaluate(
         )
 
     batches = samples.batches(256)
-    figures = evaluation.evaluate(saved.model, batches, task=run.task)
+    figures = evaluation.figures(
+        *evaluation.predict(saved.model, batches, task=run.task),
+        task=run.task,
+        labels=encoder.labels,
+    )
     specs = saved.features.inputs()
     subsets = score_subsets(saved.model, batches, run.task, specs)
+    values = describe_values(rows, saved.features, samples)
     shutil.rmtree(cache, ignore_errors=True)
     return {
         "table": name,
         "rows": rows.rows_read,
         "quarantined": set_aside,
         "evaluated": len(samples),
-        **figures,
+        **{"classes": {}, **figures},
         "subsets": subsets,
+        "columns": dict(saved.columns),
+        "left_out": unused_columns(rows, saved, run.metrics["left_out"]),
+        "values": values,
+        "notes": value_lines(values),
         **clock.seconds(),
     }

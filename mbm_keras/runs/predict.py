@@ -4,16 +4,29 @@ import os
 import pathlib
 import shutil
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
+from mbm_keras.runs.answers import Names
+from mbm_keras.runs.answers import choose_kept
+from mbm_keras.runs.answers import keep_columns
+from mbm_keras.runs.answers import probability_columns
+from mbm_keras.runs.answers import to_csv
 from mbm_keras.runs.rows import decode_rows
 from mbm_keras.runs.run import Run
+from mbm_keras.runs.values import describe_values
+from mbm_keras.runs.values import find_unknown
+from mbm_keras.runs.values import limit_of
+from mbm_keras.runs.values import unused_columns
+from mbm_keras.runs.values import value_lines
 
 
 def predict(
     run: Run | str | os.PathLike,
     rows: Any,
     *,
+    keep: str | Sequence[str] | None = None,
+    probabilities: bool | None = None,
     stream: bool | None = None,
     allow_outside: bool = False,
 ) -> Any:
@@ -22,68 +35,114 @@ def predict(
     Args:
         run: A `Run`, or the folder of a finished one.
         rows: What `mbm_keras.train` takes; a target column is not needed.
+        keep: Columns of the table to repeat: names, `"all"` or `"none"`; None for
+            identifiers, such as a column called `id`.
+        probabilities: True for a column with the probability of each label, False for
+            that of the answer alone, None for each of up to 50 labels.
         stream: True to keep decoded rows on disk, False in memory, None by their size.
         allow_outside: True to follow paths that leave the table's folder.
 
     Returns:
-        A polars frame, one row per row of the table: `row`, its number; the answer
-        under the name of the target; `probability` of a label; `status_<input>`, `ok`,
-        `absent` or `corrupt`; and `note`, the reason where there is no answer or a part
-        is corrupt.
+        A polars frame, one row per row of the table: `row`, its number; the columns to
+        keep; the answer under the name of the target; `probability` of a label and
+        `probability_<label>`; `status_<input>`, `ok`, `absent` or `corrupt`; and
+        `note`: why there is no answer or a part is corrupt, what is cut, and which
+        category is unknown. A column of the table and the target keep their names; one
+        of ours whose name is taken has `_2` at its end, or the next free number.
 
     Raises:
         ValueError: If the run is not finished, or the table lacks a column.
     """
-    import numpy as np
-    import polars as pl
+    run = run if isinstance(run, Run) else Run(run)
+    table = _open(run.saved, rows, allow_outside)
+    return _predict(run, table, keep, probabilities, stream)[0]
 
+
+def _open(saved, rows, allow_outside):
     from data_pipelines import sources
 
-    run = run if isinstance(run, Run) else Run(run)
-    saved = run.saved
-    table = sources.open_table(
+    return sources.open_table(
         rows,
         columns=saved.columns,
         inputs=list(saved.columns),
         allow_outside=allow_outside,
     )
+
+
+def _predict(run, table, keep, probabilities, stream):
+    """The frame, and what happened to the values of the table."""
+    import numpy as np
+    import polars as pl
+
     from data_pipelines.decoding.status import STATUS
     from mbm_keras import evaluation
 
+    saved = run.saved
+    kept = choose_kept(table, saved, run.metrics["left_out"], keep)
+    names = Names([*table.frame.columns, *saved.targets])
+    row, note = names("row"), names("note")
     cache = pathlib.Path(tempfile.mkdtemp(prefix="mbm-predict-"))
     try:
         samples, _, wrong = decode_rows(
             table, saved.features, None, cache, stream, keep_corrupt=True
         )
         ((name, target),) = saved.targets.items()
-        answered = {"row": samples.ids}
+        answered = {row: samples.ids}
         if len(samples):
             outputs, _ = evaluation.predict(run.answering_model, samples.batches(256))
             answers = target.decode(outputs[name], name)
             words = np.asarray(answers[name]).tolist()
             answered[name] = [w.decode() if isinstance(w, bytes) else w for w in words]
             if f"{name}_probabilities" in answers:
-                best = np.asarray(answers[f"{name}_probabilities"]).max(axis=1)
-                answered["probability"] = best.round(4)
-        names = {key: name for name, key in saved.features.keys.items()}
+                shares = np.asarray(answers[f"{name}_probabilities"])
+                answered |= probability_columns(
+                    shares, target.labels, names, probabilities
+                )
+        by_key = {key: name for name, key in saved.features.keys.items()}
         for key, status in samples.status.items():
-            answered[f"status_{names[key]}"] = [STATUS[s] for s in status]
+            column = names(f"status_{by_key[key]}")
+            answered[column] = [STATUS[s] for s in status]
+        reasons = _reasons(table, saved.features, samples, wrong)
+        values = describe_values(table, saved.features, samples)
     finally:
         shutil.rmtree(cache, ignore_errors=True)
 
     # A row without an answer has its line too, with the reason.
-    reasons: dict[int, list[str]] = {}
-    for item in (*table.broken, *wrong):
-        reason = f"{item.column}: {item.reason}" if item.column else item.reason
-        reasons.setdefault(item.row, []).append(reason)
-    everything = pl.DataFrame({"row": sorted({*table.rows.tolist(), *reasons})})
+    frame = pl.DataFrame({row: sorted({*table.rows.tolist(), *reasons})})
+    cells = keep_columns(table.frame, kept, name, names)
     notes = pl.DataFrame(
-        {"row": list(reasons), "note": ["; ".join(r) for r in reasons.values()]},
-        schema={"row": pl.Int64, "note": pl.String},
+        {row: list(reasons), note: ["; ".join(r) for r in reasons.values()]},
+        schema={row: pl.Int64, note: pl.String},
     )
-    frame = everything.join(pl.DataFrame(answered), on="row", how="left")
-    frame = frame.join(notes, on="row", how="left", maintain_order="left")
-    return frame.sort("row")
+    parts = (pl.DataFrame({row: table.rows, **cells}), pl.DataFrame(answered), notes)
+    for part in parts:
+        frame = frame.join(part, on=row, how="left", maintain_order="left")
+    return frame, values
+
+
+def _reasons(table, features, samples, wrong):
+    """Sentences by number of a row: what is broken, cut or unknown."""
+    import numpy as np
+
+    reasons: dict[int, list[str]] = {}
+
+    def add(row, column, reason):
+        text = f"{column}: {reason}" if column else reason
+        reasons.setdefault(int(row), []).append(text)
+
+    for item in (*table.broken, *wrong):
+        add(item.row, item.column, item.reason)
+    by_key = {key: name for name, key in features.keys.items()}
+    for key, cut in samples.cut.items():
+        for row in samples.ids[cut]:
+            limit = limit_of(features.by_key[key])
+            add(row, by_key[key], f"longer than {limit}, the end is cut")
+    for name, unknown in find_unknown(table, features).items():
+        cells = table.raw(name)
+        for i in np.flatnonzero(unknown):
+            cell = repr(str(cells[i]))[:60]
+            add(table.rows[i], name, f"unknown category {cell}, not seen in training")
+    return reasons
 
 
 def write_predictions(
@@ -91,6 +150,8 @@ def write_predictions(
     rows: Any,
     out: str | os.PathLike,
     *,
+    keep: str | Sequence[str] | None = None,
+    probabilities: bool | None = None,
     stream: bool | None = None,
     allow_outside: bool = False,
 ) -> dict[str, Any]:
@@ -100,11 +161,16 @@ def write_predictions(
         run: As for `predict`, and so are the others.
         rows: The table.
         out: The CSV to write.
+        keep: Columns of the table to repeat.
+        probabilities: Whether each label has its probability.
         stream: Where decoded rows are kept.
         allow_outside: True to follow paths that leave the table's folder.
 
     Returns:
-        A dict: `out`, `rows`, `answered`, `unanswered`, `seconds` and `cpu_seconds`.
+        A dict: `out`, `rows`, `answered`, `unanswered`; `columns` and `left_out`, the
+        columns that are used and the others with the reason; `values` and `notes`, what
+        was missing, cut or unknown, see `mbm_keras.runs.values`; `seconds` and
+        `cpu_seconds`.
 
     Raises:
         ValueError: If there is no folder for the file.
@@ -116,8 +182,9 @@ def write_predictions(
     if not out.parent.is_dir():
         raise ValueError(f"Expected a folder for `{out}`. There is no `{out.parent}`.")
     run = run if isinstance(run, Run) else Run(run)
-    frame = predict(run, rows, stream=stream, allow_outside=allow_outside)
-    frame.write_csv(out)
+    table = _open(run.saved, rows, allow_outside)
+    frame, values = _predict(run, table, keep, probabilities, stream)
+    to_csv(frame).write_csv(out)
     (name,) = run.targets
     answered = len(frame) - frame[name].null_count() if name in frame.columns else 0
     return {
@@ -125,5 +192,9 @@ def write_predictions(
         "rows": len(frame),
         "answered": answered,
         "unanswered": len(frame) - answered,
+        "columns": dict(run.saved.columns),
+        "left_out": unused_columns(table, run.saved, run.metrics["left_out"]),
+        "values": values,
+        "notes": value_lines(values),
         **clock.seconds(),
     }

@@ -5,6 +5,7 @@ import functools
 import html
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from mbm_keras.runs import folder as run_folder
@@ -108,12 +109,25 @@ class Run:
         )
 
     def predict(
-        self, rows: Any, *, stream: bool | None = None, allow_outside: bool = False
+        self,
+        rows: Any,
+        *,
+        keep: str | Sequence[str] | None = None,
+        probabilities: bool | None = None,
+        stream: bool | None = None,
+        allow_outside: bool = False,
     ) -> Any:
         """An answer for every row, see `runs.predict`."""
         from mbm_keras.runs.predict import predict
 
-        return predict(self, rows, stream=stream, allow_outside=allow_outside)
+        return predict(
+            self,
+            rows,
+            keep=keep,
+            probabilities=probabilities,
+            stream=stream,
+            allow_outside=allow_outside,
+        )
 
     def export(self, out: str | os.PathLike = "served") -> dict[str, Any]:
         """Writes and checks a SavedModel, see `runs.export`."""
@@ -151,17 +165,39 @@ def result_rows(metrics):
     shown = metrics["metric"]
     yield "", shown
     for name, figures in metrics["stages"].items():
-        yield f"stage {name}", f"{figures[f'val_{shown}']:.4f}"
+        yield f"stage {name}", figure(figures[f"val_{shown}"])
     for split, figures in metrics["splits"].items():
-        yield f"{split} ({figures['rows']} rows)", f"{figures[shown]:.4f}"
+        yield f"{split} ({figures['rows']} rows)", figure(figures[shown])
+    for name, value in figures.items():
+        if name not in ("rows", "loss", shown):
+            yield f"{split}, {name.replace('_', ' ')}", figure(value)
     if len(metrics["inputs"]) > 1:
         for row in metrics["subsets"]:
             if shown in row:
-                yield f"with {' + '.join(row['inputs'])}", f"{row[shown]:.4f}"
+                yield f"with {' + '.join(row['inputs'])}", figure(row[shown])
 
 
 def result_lines(metrics):
-    """`result_rows` as aligned lines of text, and where the report is."""
+    """`result_rows` as aligned lines of text, the columns, and where the report is."""
     lines = [f"{name:<40}{value:>12}" for name, value in result_rows(metrics)]
-    lines += [f"left out: {n} ({why})" for n, why in metrics["left_out"].items()]
+    lines += column_lines(metrics)
     return [*lines, f"report: {metrics['run']}/report.html"]
+
+
+def column_lines(result):
+    """The columns that are used and left out, and what happened to their values.
+
+    Args:
+        result: A result with `columns`, `left_out` and `notes`.
+    """
+    used = ", ".join(f"{n} ({held})" for n, held in result["columns"].items())
+    return [
+        f"used: {used}",
+        *(f"left out: {name} ({why})" for name, why in result["left_out"].items()),
+        *(f"note: {note}" for note in result["notes"]),
+    ]
+
+
+def figure(value):
+    """A figure as text, `–` for one that is not defined."""
+    return "–" if value is None or value != value else f"{value:.4f}"

@@ -3,10 +3,10 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from mbm_keras.auto.plan import Plan
-from mbm_keras.runs.rows import decode_rows
 
 _EVALUATION_BATCH = 256
 
@@ -18,7 +18,8 @@ class Trained:
     Args:
         plan: The plan.
         specs: A list of `InputSpec`.
-        task: The `Task`.
+        task: The `Task`, without weights of classes.
+        labels: The labels in the order of the outputs; empty for other answers.
         model: The trained `keras.Model`.
         histories: Training curves by stage.
     """
@@ -26,6 +27,7 @@ class Trained:
     plan: Plan
     specs: list
     task: Any
+    labels: Sequence[str]
     model: Any
     histories: dict
 
@@ -35,7 +37,8 @@ class Scores:
     """What a trained model can do.
 
     Args:
-        figures: `splits` and `subsets`, as `metrics.json` has them.
+        figures: `splits`, `classes` of the last split, and `subsets`, as `metrics.json`
+            has them.
         counts: Confusion matrix of the last split, None for other answers than labels.
     """
 
@@ -114,66 +117,6 @@ def learn(plan: Plan, rows: Any) -> tuple[Any, Any]:
     return features, encoder
 
 
-def decode_splits(tables, features, targets, cache, stream):
-    """Decodes every part once.
-
-    Args:
-        tables: `"rows"`, and `"valid"` where there is a second table.
-        features: The preprocessors.
-        targets: Target by name.
-        cache: Folder for decoded rows that do not fit into memory.
-        stream: As for `train`.
-
-    Returns:
-        `Samples` or `Stream` by split, and a list of `Broken`.
-    """
-    import numpy as np
-
-    from data_pipelines.tables import splits
-
-    samples, broken = {}, []
-    for number, (name, part) in enumerate(tables.items()):
-        where = cache / str(number)
-        decoded, good, wrong = decode_rows(part, features, targets, where, stream)
-        broken += wrong
-        split = part.split[good] if name == "rows" else np.full(len(decoded), name)
-        for split_name in splits.count(split):
-            samples[split_name] = decoded.take(split == split_name)
-    return samples, broken
-
-
-def broken_rows(tables):
-    """What is wrong with the rows that could not be read, of all tables."""
-    return [item for part in tables.values() for item in part.broken]
-
-
-def check_broken(tables, broken, limit, name):
-    """Checks that not too many rows are set aside.
-
-    Raises:
-        ValueError: If more than the share `limit` is.
-    """
-    from data_pipelines import quarantine
-
-    num_rows = sum(part.rows_read for part in tables.values())
-    quarantine.refuse_too_many([*broken_rows(tables), *broken], num_rows, limit, name)
-
-
-def check_splits(samples, table):
-    """Checks that there are rows to learn from and to validate with.
-
-    Raises:
-        ValueError: If the training or the validation split has no good row.
-    """
-    for split in ("train", "valid"):
-        if split not in samples or not len(samples[split]):
-            counts = {name: len(part) for name, part in samples.items()}
-            raise ValueError(
-                f"Expected at least one good row in the split {split!r} of `{table}`. "
-                f"Received: {counts}."
-            )
-
-
 def fit(plan, features, encoder, samples, folder, verbose):
     """Builds the model of a plan, and runs its stages.
 
@@ -191,9 +134,16 @@ def fit(plan, features, encoder, samples, folder, verbose):
     from mbm_keras.auto import build
     from mbm_keras.auto import stages
     from mbm_keras.tasks import task_for
+    from mbm_keras.tasks import weighted_task
     from mbm_keras.training import fit_stages
 
-    task, specs = task_for(plan.target, encoder), features.inputs()
+    plain, specs = task_for(plan.target, encoder), features.inputs()
+    task = weighted_task(
+        plain,
+        samples["train"].targets[plain.name],
+        class_weight=plan.class_weight,
+        loss=plan.loss,
+    )
     model = build.build_model(plan, specs, task)
     train_batches = functools.partial(
         samples["train"].batches,
@@ -216,7 +166,7 @@ def fit(plan, features, encoder, samples, folder, verbose):
         expected=stages.expected_stages(plan, model, specs),
         verbose=verbose,
     )
-    return Trained(plan, specs, task, model, histories)
+    return Trained(plan, specs, plain, encoder.labels, model, histories)
 
 
 def score(trained, samples):
@@ -236,16 +186,22 @@ def score(trained, samples):
     batches = {k: part.batches(_EVALUATION_BATCH) for k, part in samples.items()}
     outputs = {k: evaluation.predict(model, v, task=task) for k, v in batches.items()}
     figures = {
-        split: {"rows": len(samples[split]), **evaluation.score(*found, task=task)}
+        split: {
+            "rows": len(samples[split]),
+            **evaluation.figures(*found, task=task, labels=trained.labels),
+        }
         for split, found in outputs.items()
     }
     last = "test" if "test" in samples else "valid"
+    classes = [split.pop("classes", {}) for split in figures.values()]
+    classes = dict(zip(figures, classes, strict=True))[last]
     subsets = score_subsets(model, batches[last], task, trained.specs)
     counts = None
     if task_kind(task) == "classification":
         predicted, truth = outputs[last]
         counts = confusion(predicted[task.name], truth[task.name], task.size)
-    return Scores({"splits": figures, "subsets": subsets}, counts)
+    figures = {"splits": figures, "classes": classes, "subsets": subsets}
+    return Scores(figures, counts)
 
 
 def task_kind(task):
@@ -299,47 +255,3 @@ def score_subsets(model, batches, task, specs):
         {**row, "inputs": [names[key] for key in row["inputs"]]}
         for row in evaluation.subsets(model, batches, task=task)
     ]
-
-
-def write_report(folder, trained, summary, scores, encoder):
-    """Writes `report.html` of a run.
-
-    Args:
-        folder: The run folder.
-        trained: A `Trained`.
-        summary: What `metrics.json` will hold.
-        scores: A `Scores`.
-        encoder: The adapted target.
-    """
-    from mbm_keras import evaluation
-
-    plan, several = trained.plan, len(trained.specs) > 1
-    model = f"{plan.model}, {plan.fusion}" if several else plan.model
-    facts = {
-        "table": summary["table"],
-        "rows": f"{summary['rows']}, {summary['quarantined']} set aside",
-        "target": f"{plan.target} ({summary['task']})",
-        "model": f"{model}, {summary['parameters']:,} weights",
-        "time": f"{summary['seconds']} s, {summary['cpu_seconds']} CPU seconds",
-    }
-    settings = {
-        name: getattr(plan, name)
-        for name in ("epochs", "batch_size", "learning_rate", "augment", "seed")
-    }
-    evaluation.write_report(
-        folder / "report.html",
-        evaluation.ReportData(
-            title=f"{plan.target} from {', '.join(plan.columns)}",
-            facts=facts,
-            histories=trained.histories,
-            splits=summary["splits"],
-            metric=summary["metric"],
-            subsets=summary["subsets"] if several else (),
-            confusion=scores.counts,
-            labels=encoder.vocabulary if scores.counts is not None else (),
-            columns=summary["columns"],
-            left_out=summary["left_out"],
-            settings=settings,
-            versions=summary["versions"],
-        ),
-    )

@@ -3,15 +3,21 @@
 import dataclasses
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from mbm_keras.auto.plan import Plan
 from mbm_keras.runs import folder as run_folder
 from mbm_keras.runs import steps
+from mbm_keras.runs.decoded import check_broken
+from mbm_keras.runs.decoded import check_splits
+from mbm_keras.runs.decoded import decode_splits
+from mbm_keras.runs.decoded import notes_of
+from mbm_keras.runs.decoded import set_aside
+from mbm_keras.runs.report import write_report
 from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.rows import sample_rows
-from mbm_keras.runs.rows import write_quarantine
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.runtime import load_tensorflow
@@ -31,6 +37,8 @@ def plan(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     augment: bool | None = None,
+    class_weight: str | None = None,
+    loss: str | None = None,
     seed: int = 0,
     allow_outside: bool = False,
 ) -> Plan:
@@ -50,6 +58,8 @@ def plan(
         batch_size: Rows per step, None to choose.
         learning_rate: Peak step size of Adam, None to choose.
         augment: Small random changes of images and sounds, None to choose.
+        class_weight: `"balanced"` for rare labels that count as much as frequent ones.
+        loss: `"focal"` for a loss that rests on the rows that are predicted badly.
         seed: Seed of everything random.
         allow_outside: True to follow paths that leave the table's folder.
 
@@ -84,6 +94,8 @@ def plan(
         batch_size=batch_size,
         learning_rate=learning_rate,
         augment=augment,
+        class_weight=class_weight,
+        loss=loss,
         seed=seed,
     )
 
@@ -104,6 +116,8 @@ def train(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     augment: bool | None = None,
+    class_weight: str | None = None,
+    loss: str | None = None,
     seed: int = 0,
     stream: bool | None = None,
     max_broken: float = 0.05,
@@ -130,6 +144,8 @@ def train(
         batch_size: Rows per step.
         learning_rate: Peak step size of Adam.
         augment: Small random changes of images and sounds.
+        class_weight: `"balanced"`, or None for rows that count alike.
+        loss: `"focal"`, or None for cross-entropy.
         seed: Seed of everything random.
         stream: True to keep decoded rows on disk, False in memory, None by their size.
         max_broken: Largest share of broken rows that is accepted, in [0, 1].
@@ -159,6 +175,8 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         augment=augment,
+        class_weight=class_weight,
+        loss=loss,
     )
     if plan is not None:
         _check_choices(plan, target, choices)
@@ -193,22 +211,25 @@ def train(
         "max_broken": max_broken,
         "allow_outside": allow_outside,
     }
-    steps.check_broken(tables, [], max_broken, name)
+    check_broken(tables, {}, max_broken)
     folder = run_folder.prepare(out, arguments)
 
     load_tensorflow()
     features, encoder = steps.learn(plan, tables["rows"])
-    samples, broken = steps.decode_splits(
+    decoded = decode_splits(
         tables, features, {plan.target: encoder}, folder / "cache", stream
     )
-    steps.check_broken(tables, broken, max_broken, name)
-    set_aside = write_quarantine(
-        [*steps.broken_rows(tables), *broken], folder / "quarantine.csv"
+    check_broken(tables, decoded.broken, max_broken)
+    counts = set_aside(tables, decoded.broken, folder)
+    check_splits(decoded.samples, name)
+    notes = notes_of(plan, tables, decoded, encoder)
+    if verbose != 0:
+        sys.stderr.writelines(f"{note}\n" for note in notes)
+    trained = steps.fit(
+        plan, features, encoder, decoded.samples, folder / "stages", verbose
     )
-    steps.check_splits(samples, name)
-    trained = steps.fit(plan, features, encoder, samples, folder / "stages", verbose)
 
-    result = steps.score(trained, samples)
+    result = steps.score(trained, decoded.samples)
     some = tables["rows"]
     run_folder.save(
         folder,
@@ -223,14 +244,15 @@ def train(
     summary = {
         "run": str(folder),
         "table": name,
-        "rows": sum(part.rows_read for part in tables.values()),
-        "quarantined": set_aside,
+        **counts,
         **steps.describe(plan, trained),
+        "values": decoded.values,
+        "notes": notes,
         **result.figures,
         "versions": versions(),
         **clock.seconds(),
     }
-    steps.write_report(folder, trained, summary, result, encoder)
+    write_report(folder, trained, summary, result)
     shutil.rmtree(folder / "cache", ignore_errors=True)
     run_folder.finish(folder, trained.histories, summary)
     return Run(folder)

@@ -1,0 +1,152 @@
+"""The rows of a run: decoded, by split, with every other row accounted for."""
+
+import dataclasses
+
+from mbm_keras.runs.rows import decode_rows
+from mbm_keras.runs.rows import write_quarantine
+from mbm_keras.runs.values import describe_values
+from mbm_keras.runs.values import value_lines
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoded:
+    """Decoded rows of a run, and what happened to the others.
+
+    Args:
+        samples: `Samples` or `Stream` by split.
+        broken: Lists of `Broken` by name of the table: `"rows"`, and `"valid"` where
+            there is a second one.
+        values: What was missing, filled, cut or unknown, by name of the table, see
+            `mbm_keras.runs.values.describe_values`.
+    """
+
+    samples: dict
+    broken: dict
+    values: dict
+
+
+def decode_splits(tables, features, targets, cache, stream):
+    """Decodes every part once.
+
+    Args:
+        tables: `"rows"`, and `"valid"` where there is a second table.
+        features: The preprocessors.
+        targets: Target by name.
+        cache: Folder for decoded rows that do not fit into memory.
+        stream: As for `train`.
+
+    Returns:
+        A `Decoded`.
+    """
+    import numpy as np
+
+    from data_pipelines.tables import splits
+
+    samples, broken, values = {}, {}, {}
+    for number, (name, part) in enumerate(tables.items()):
+        where = cache / str(number)
+        decoded, good, wrong = decode_rows(part, features, targets, where, stream)
+        broken[name] = [*part.broken, *wrong]
+        values[name] = describe_values(part, features, decoded)
+        split = part.split[good] if name == "rows" else np.full(len(decoded), name)
+        for split_name in splits.count(split):
+            # The rows of a second table for validation replace those of the first.
+            samples[split_name] = decoded.take(split == split_name)
+    return Decoded(samples, broken, values)
+
+
+def check_broken(tables, broken, limit):
+    """Checks for each table that not too many rows are set aside.
+
+    Args:
+        tables: As for `decode_splits`.
+        broken: Lists of `Broken` by name of the table, where there are some.
+        limit: Largest share.
+
+    Raises:
+        ValueError: If more are.
+    """
+    from data_pipelines import quarantine
+
+    for name, part in tables.items():
+        wrong = broken.get(name, part.broken)
+        quarantine.refuse_too_many(wrong, part.rows_read, limit, part.path)
+
+
+def set_aside(tables, broken, folder):
+    """Writes a quarantine for each table, and counts rows.
+
+    The rows of the table are in `quarantine.csv`, those of the second table in
+    `quarantine-valid.csv`. A file of an earlier table does not stay.
+
+    Args:
+        tables: As for `decode_splits`.
+        broken: Lists of `Broken` by name of the table.
+        folder: The run folder.
+
+    Returns:
+        A dict: `rows` and `quarantined`, and the same in `valid_table` where there is a
+        second table.
+    """
+    counts = {}
+    for name, file in (("rows", "quarantine.csv"), ("valid", "quarantine-valid.csv")):
+        number = write_quarantine(broken.get(name, []), folder / file)
+        if name in tables:
+            rows = tables[name].rows_read
+            counts[name] = {"rows": rows, "quarantined": number}
+    second = {"valid_table": counts["valid"]} if "valid" in counts else {}
+    return {**counts["rows"], **second}
+
+
+def notes_of(plan, tables, decoded, encoder):
+    """What a person should know about the rows, as sentences.
+
+    Args:
+        plan: The plan.
+        tables: As for `decode_splits`.
+        decoded: What it returned.
+        encoder: The adapted target.
+    """
+    notes = value_lines(decoded.values["rows"])
+    if "valid" in tables:
+        notes += [f"valid, {x}" for x in value_lines(decoded.values["valid"])]
+        unused = int((tables["rows"].split == "valid").sum())
+        if unused:
+            notes.append(
+                f"{unused} rows of the split valid are not used: validation has a "
+                "table of its own"
+            )
+    if plan.target_kind == "label":
+        notes += _class_notes(plan.target, decoded.samples, encoder.labels)
+    return notes
+
+
+def _class_notes(target, samples, labels):
+    import numpy as np
+
+    if not {"train", "valid"} <= set(samples):
+        return []
+    learned, checked = (
+        np.bincount(samples[split].targets[target], minlength=len(labels))
+        for split in ("train", "valid")
+    )
+    missing = [str(labels[i]) for i in np.flatnonzero((learned > 0) & (checked == 0))]
+    if not missing:
+        return []
+    shown = ", ".join(missing[:10]) + (" ..." if len(missing) > 10 else "")
+    return [f"{len(missing)} labels have rows in training alone: {shown}"]
+
+
+def check_splits(samples, table):
+    """Checks that there are rows to learn from and to validate with.
+
+    Raises:
+        ValueError: If the training or the validation split has no good row.
+    """
+    for split in ("train", "valid"):
+        if split not in samples or not len(samples[split]):
+            counts = {name: len(part) for name, part in samples.items()}
+            raise ValueError(
+                f"Expected at least one good row in the split {split!r} of `{table}`. "
+                f"Received: {counts}."
+            )

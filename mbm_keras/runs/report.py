@@ -1,0 +1,44 @@
+"""The report of a run."""
+
+
+def write_report(folder, trained, summary, scores):
+    """Writes `report.html` of a run.
+
+    Args:
+        folder: The run folder.
+        trained: A `Trained`.
+        summary: What `metrics.json` will hold.
+        scores: A `Scores`.
+    """
+    from mbm_keras import evaluation
+
+    plan, several = trained.plan, len(trained.specs) > 1
+    model = f"{plan.model}, {plan.fusion}" if several else plan.model
+    facts = {
+        "table": summary["table"],
+        "rows": f"{summary['rows']}, {summary['quarantined']} set aside",
+        "target": f"{plan.target} ({summary['task']})",
+        "model": f"{model}, {summary['parameters']:,} weights",
+        "time": f"{summary['seconds']} s, {summary['cpu_seconds']} CPU seconds",
+    }
+    names = ("epochs", "batch_size", "learning_rate", "augment", "class_weight", "loss")
+    settings = {name: getattr(plan, name) for name in (*names, "seed")}
+    evaluation.write_report(
+        folder / "report.html",
+        evaluation.ReportData(
+            title=f"{plan.target} from {', '.join(plan.columns)}",
+            facts=facts,
+            histories=trained.histories,
+            splits=summary["splits"],
+            metric=summary["metric"],
+            subsets=summary["subsets"] if several else (),
+            confusion=scores.counts,
+            labels=trained.labels,
+            columns=summary["columns"],
+            left_out=summary["left_out"],
+            classes=summary["classes"],
+            notes=summary["notes"],
+            settings=settings,
+            versions=summary["versions"],
+        ),
+    )
