@@ -3,9 +3,11 @@
 The figures that the reasons rest on are in `benchmarks/RESULTS.md`.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from mbm_keras.auto import fit
 from mbm_keras.auto import sizes
 from mbm_keras.auto import targets
 from mbm_keras.auto.plan import InputPlan
@@ -69,7 +71,7 @@ def make_plan(
         reasons[name] = _GIVEN if given is not None else reason
         return chosen if given is None else given
 
-    return Plan(
+    plan = Plan(
         target=table.target,
         target_kind=kind,
         inputs=inputs,
@@ -91,6 +93,14 @@ def make_plan(
         seed=seed,
         reasons=reasons,
     )
+    fit.check_model(plan)
+    return dataclasses.replace(plan, reasons={**reasons, **_other_models(plan)})
+
+
+def _other_models(plan):
+    others = [name for name in fit.models_that_fit(plan) if name != plan.model]
+    why = plan.reasons["model"]
+    return {"model": f"{why}; these fit too: {', '.join(others)}" if others else why}
 
 
 def check_names(*, model=None, fusion=None, task=None):
@@ -176,7 +186,13 @@ def _model_for(kind):
 
 
 def _text(table, name):
-    return InputPlan("text", {name: "text"}, "WordIds", reason="words")
+    longest, share = sizes.text_length(table.raw(name))
+    if longest is None:
+        return InputPlan("text", {name: "text"}, "WordIds", reason="words")
+    reason = f"{share:.1%} of the texts fit into {longest} words"
+    return InputPlan(
+        "text", {name: "text"}, "WordIds", {"longest": longest}, reason=reason
+    )
 
 
 def _image(table, name):

@@ -159,6 +159,7 @@ def train(
         FileNotFoundError: If there is no such table.
         ValueError: If the table, an argument or the folder is not usable.
     """
+    from mbm_keras.auto import fit
     from mbm_keras.auto import planner
 
     clock = Clock()
@@ -193,6 +194,7 @@ def train(
     )
     if plan is None:
         plan = planner.make_plan(rows, **choices, seed=seed)
+    fit.check_model(plan)
     tables = {"rows": dataclasses.replace(rows, columns=plan.columns)}
     if valid is not None:
         tables["valid"] = steps.open_rows(

@@ -56,7 +56,8 @@ def fit_stages(
         stages: The stages, in order. If a stage depends on the stages before it, a
             generator function: it is called with the histories by stage name, to
             which each stage is added when it ends.
-        train: A batched `tf.data.Dataset` of `(inputs, targets)`, both by name; or a
+        train: A batched `tf.data.Dataset` of `(inputs, targets)`, both by name, or of
+            `(inputs, targets, weights)` with weights of rows `(batch,)`; or a
             function that makes one, such as
             `functools.partial(samples.batches, 64, shuffle=True)`. It is called with
             `inputs`, the keys of the inputs that a stage needs or None for all, and
@@ -64,6 +65,7 @@ def fit_stages(
             weights, bit for bit, as one that was not interrupted.
         valid: The same for validation; None to train without early stopping.
         task: The task; it gives the loss, the metrics and the heads of unimodal stages.
+            Weights of classes are an argument of `Classification` and `MultiLabel`.
         callbacks: As for `fit`, in every stage.
         folder: Folder for checkpoints: an interrupted run continues at its stage and
             epoch. None to keep none.
@@ -215,7 +217,13 @@ def _dataset(data, stage, task, epoch=0):
     if callable(data):
         inputs = None if stage.unimodal is None else (stage.unimodal,)
         data = data(inputs=inputs, epoch=epoch)
-    return data.map(task.feed)
+
+    def feed(inputs, targets, *weights):
+        fed = task.feed(inputs, targets)
+        by_output = (w if isinstance(w, dict) else {task.name: w} for w in weights)
+        return (*fed, *by_output)
+
+    return data.map(feed)
 
 
 def _num_batches(batches):

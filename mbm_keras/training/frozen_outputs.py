@@ -78,7 +78,8 @@ class FrozenTowerOutputs(keras.utils.PyDataset):
     Args:
         model: A functional `keras.Model` whose inputs have towers.
         frozen: Names of the towers to run.
-        dataset: Batches of `(inputs, targets)`, both by name; read once.
+        dataset: Batches of `(inputs, targets)`, both by name, or of `(inputs, targets,
+            weights)`; read once.
         shuffle: True for another order in every epoch.
         epoch: Number of the first epoch.
 
@@ -99,8 +100,8 @@ class FrozenTowerOutputs(keras.utils.PyDataset):
         towers = towers_of(model)
         towers = {key: tower for key, tower in towers.items() if tower.name in frozen}
         outputs = {key: _Rows() for key in towers}
-        inputs, targets = [], []
-        for x, y in dataset:
+        inputs, targets = [], []  # of batches; weights belong to the targets
+        for x, *y in dataset:
             x = {tensor.name: np.asarray(x[tensor.name]) for tensor in model.inputs}
             for key, tower in towers.items():
                 outputs[key].append(tower.predict_on_batch(x.pop(key)))
@@ -111,8 +112,8 @@ class FrozenTowerOutputs(keras.utils.PyDataset):
             for batches in (inputs, targets)
         )
         self.inputs |= {key: rows.array() for key, rows in outputs.items()}
-        self.batch_size = len(next(iter(targets[0].values())))
-        self.size = len(next(iter(self.targets.values())))
+        self.batch_size = len(next(iter(targets[0][0].values())))
+        self.size = len(next(iter(self.targets[0].values())))
         self.shuffle, self.epoch = shuffle, epoch
         self._set_order()
 
@@ -120,9 +121,9 @@ class FrozenTowerOutputs(keras.utils.PyDataset):
         return -(-self.size // self.batch_size)
 
     def __getitem__(self, step):
-        """Inputs and targets of a batch, by name, as `without_towers` takes them."""
+        """Inputs, targets and weights of a batch, as `without_towers` takes them."""
         rows = self.order[step * self.batch_size : (step + 1) * self.batch_size]
-        batch = (self.inputs, self.targets)
+        batch = (self.inputs, *self.targets)
         return keras.tree.map_structure(lambda column: column[rows], batch)
 
     def on_epoch_end(self):

@@ -57,18 +57,22 @@ def select_unimodal(model: keras.Model, key: str, task: Task) -> Callable[..., A
         task: The task.
 
     Returns:
-        A function of inputs and targets, both by name. It returns the inputs of
-        `unimodal_model`, the targets and, if the batch has presence, weights by output
-        `(batch,)` bool: rows without the input do not contribute to the loss.
+        A function of inputs and targets, both by name, and optional weights of rows by
+        output. It returns the inputs of `unimodal_model`, the targets and, if the batch
+        has presence or weights, weights by output `(batch,)`: rows without the input do
+        not contribute to the loss.
     """
     wanted = [key, index_name(key)] if has_index(model, key) else [key]
     names = input_keys(model)
     column = names.index(key)
 
-    def select(inputs, targets):
+    # A layer for `tf.data`, whatever the backend.
+    to_float = layers.Rescaling(1.0, dtype="float32")
+
+    def select(inputs, targets, *weights):
         selected = {name: inputs[name] for name in wanted}
         if PRESENT not in inputs:
-            return selected, targets
+            return selected, targets, *weights
         # No `keras.ops` in this function: tf.data calls it on every backend.
         present = inputs[PRESENT]
         if present.shape[-1] != len(names):
@@ -76,6 +80,9 @@ def select_unimodal(model: keras.Model, key: str, task: Task) -> Callable[..., A
                 f"Expected `{PRESENT}` with a column for each input {names}. "
                 f"Received: {PRESENT} of shape {tuple(present.shape)}."
             )
-        return selected, targets, {task.name: present[:, column]}
+        present = present[:, column]
+        for weight in weights:
+            present = to_float(present) * to_float(weight[task.name])
+        return selected, targets, {task.name: present}
 
     return select

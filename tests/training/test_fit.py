@@ -243,3 +243,14 @@ def test_data_of_unknown_length_is_an_error_that_says_what_to_do():
     data = toy_data().filter(lambda x, y: True)
     with pytest.raises(ValueError, match="assert_cardinality.*-2"):
         fit(toy_model(), [Stage("a", 1)], data)
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_rows_of_weight_zero_do_not_train(stage):
+    model = toy_model()
+    before = weights_of(model, "hidden"), weights_of(model, "table_tower")
+    data = toy_data().map(lambda x, y: (x, y, tf.zeros_like(y[TASK.name])))
+    fit_stages(model, [stage], data, task=TASK, verbose=0)
+    after = weights_of(model, "hidden"), weights_of(model, "table_tower")
+    # Kernel and bias; the batch normalization after it counts all rows.
+    assert are_same(after[0], before[0]) and are_same(after[1][:2], before[1][:2])

@@ -1,0 +1,73 @@
+"""Which models can take the inputs and the target of a plan, before any row is decoded.
+
+What training learns, such as a vocabulary, is not known yet: small sizes stand in.
+"""
+
+from typing import Any
+
+from mbm_keras.auto.plan import Plan
+
+
+def models_that_fit(plan: Plan) -> list[str]:
+    """Names of the models that a plan could use, see `mbm_keras.models.models_for`.
+
+    Args:
+        plan: The plan.
+    """
+    from mbm_keras.models import models_for
+
+    return models_for(draft_inputs(plan), draft_task(plan))
+
+
+def check_model(plan: Plan) -> None:
+    """Checks that the model of a plan takes its inputs and its target.
+
+    Args:
+        plan: The plan.
+
+    Raises:
+        ValueError: If it does not; the message names the models that do.
+    """
+    from mbm_keras.models import ZOO
+
+    try:
+        ZOO[plan.model].check_fit(draft_inputs(plan), draft_task(plan))
+    except ValueError as error:
+        raise ValueError(
+            f"The model {plan.model!r} does not fit this table: {error} Models that "
+            f"fit: {', '.join(models_that_fit(plan)) or 'none'}."
+        ) from None
+
+
+def draft_inputs(plan: Plan) -> list[Any]:
+    """The inputs of a plan, as `InputSpec`s."""
+    from mbm_keras.auto.build import build_features
+    from mbm_keras.inputs import InputSpec
+
+    features = build_features(plan)
+    chosen = features.keys
+    return [
+        InputSpec(
+            name,
+            preprocessor.modality,
+            {"vocabulary_size": 3}
+            if preprocessor.modality == "text"
+            else preprocessor.sizes(),
+            chosen[name],
+        )
+        for name, preprocessor in features.by_name.items()
+    ]
+
+
+def draft_task(plan: Plan) -> Any:
+    """A task of the kind of a plan's target."""
+    from mbm_keras import tasks
+
+    return {
+        "label": lambda: tasks.Classification(2, name=plan.target),
+        "labels": lambda: tasks.MultiLabel(2, name=plan.target),
+        "number": lambda: tasks.Regression(name=plan.target),
+        "caption": lambda: tasks.Captioning(
+            vocabulary_size=8, sequence_length=4, name=plan.target
+        ),
+    }[plan.target_kind]()
