@@ -146,6 +146,32 @@ def _place_in_run(values):
     return np.arange(len(values)) - np.repeat(starts, np.diff([*starts, len(values)]))
 
 
+def of_fold(
+    units: Sequence | np.ndarray,
+    folds: np.ndarray,
+    fold: int,
+    classes: np.ndarray | None = None,
+) -> np.ndarray:
+    """The splits of one fold: its rows are for validation, the others for training.
+
+    Args:
+        units: As for `by_folds`.
+        folds: What it returned.
+        fold: Number of the fold.
+        classes: As for `by_folds`. A unit stays in training if it has a class that no
+            other fold has.
+
+    Returns:
+        `(rows,)` of `"train"` and `"valid"`.
+    """
+    distinct, unit_of_row = _number(units)
+    split = np.full(distinct, "train", dtype="<U5")
+    split[unit_of_row[folds == fold]] = "valid"
+    if classes is not None:
+        strata.keep_in_train(split, unit_of_row, classes)
+    return split[unit_of_row]
+
+
 def units_by_files(frame: pl.DataFrame, columns: Iterable[str]) -> np.ndarray:
     """Units of rows that share a file.
 
