@@ -194,7 +194,8 @@ def train(
     )
     if plan is None:
         plan = planner.make_plan(rows, **choices, seed=seed)
-    fit.check_model(plan)
+    else:
+        fit.check_model(plan)
     tables = {"rows": dataclasses.replace(rows, columns=plan.columns)}
     if valid is not None:
         tables["valid"] = steps.open_rows(

@@ -7,8 +7,11 @@ import polars as pl
 import pytest
 
 import mbm_keras as mbm
+from data_pipelines import sources
 from mbm_keras.auto import Plan
+from mbm_keras.auto import sizes
 from mbm_keras.auto.stages import learned_something
+from mbm_keras.auto.targets import infer_kind
 from tests.helpers import image_bytes
 
 
@@ -77,7 +80,60 @@ def test_the_kind_of_the_target_is_inferred(values, kind):
     rows = pl.DataFrame(
         {"text": [f"words and {i % 9}" for i in range(60)], "y": values}
     )
-    assert mbm.plan(rows, "y", columns={"text": "text"}).target_kind == kind
+    assert infer_kind(sources.open_table(rows, target="y"))[0] == kind
+
+
+@pytest.mark.parametrize(
+    "choice, message",
+    [
+        ({"model": "film"}, "'film' does not fit.*an image.*fit: late_fusion"),
+        ({"model": "mult"}, "'mult' does not fit.*sequences"),
+        ({"task": "caption"}, "'show_attend_tell' does not fit.*fit: none"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused_with_those_that_do(choice, message):
+    rows = {"size": [0.5, 1.5] * 8, "city": ["Rome", "Oslo"] * 8, "y": ["a", "b"] * 8}
+    with pytest.raises(ValueError, match=message):
+        mbm.plan(rows, "y", **choice)
+
+
+def test_a_plan_says_which_models_fit(plan):
+    assert "these fit too: film, gated_multimodal_unit" in plan.reasons["model"]
+    assert "show_attend_tell" not in plan.reasons["model"]
+
+
+def test_a_plan_shows_every_stage_and_the_weights_of_labels(plan):
+    text = str(dataclasses.replace(plan, class_weight="balanced"))
+    for shown in ("unimodal_epochs", "fusion_epochs", "class_weight", "balanced"):
+        assert shown in text
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"class_weight": "even"}, "class_weight in .*balanced.*'even'"),
+        ({"loss": "hinge"}, "loss in .*focal.*'hinge'"),
+        ({"loss": "focal", "target_kind": "number"}, "a target of labels for loss"),
+        ({"folds": 1}, "folds >= 2"),
+    ],
+)
+def test_a_wrong_choice_is_refused(plan, change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(plan, **change)
+
+
+def test_a_longer_text_is_read_where_the_table_has_them():
+    texts = ["word " * (400 if i % 20 == 0 else 50) for i in range(60)]
+    rows = {"text": texts, "y": ["a", "b"] * 30}
+    planned = mbm.plan(rows, "y", columns={"text": "text"}).inputs["text"]
+    assert planned.sizes == {"longest": 448}
+    assert planned.reason == "100.0% of the texts fit into 448 words"
+
+
+def test_the_longest_text_is_bounded():
+    assert sizes.text_length(["word " * 5_000] * 10) == (1_024, 0.0)
+    assert sizes.text_length(["字" * 700] * 10)[0] == 704
+    assert sizes.text_length(["word " * 9, ""]) == (None, 1.0)
 
 
 def test_a_plan_survives_json(plan):
