@@ -74,7 +74,13 @@ class Preprocessor(Protocol):
 
 @runtime_checkable
 class LimitsSteps(Protocol):
-    """A preprocessor of texts whose arrays have a length: longer texts are cut."""
+    """A preprocessor of texts whose arrays have a length: longer texts are cut.
+
+    Args:
+        sequence_length: The length; None before it is learned.
+    """
+
+    sequence_length: int | None
 
     def find_cut(self, values: Sequence[Any]) -> np.ndarray:
         """`(batch,)` bool, which of `(batch,)` raw values are longer."""

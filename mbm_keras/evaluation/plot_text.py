@@ -11,7 +11,8 @@ import matplotlib
 import matplotlib.font_manager
 import matplotlib.ft2font
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 _LONGEST = 28  # characters
 _NOT_SHOWN = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of characters
 # With these alphabets, if they are installed; the default font has Latin, Greek,

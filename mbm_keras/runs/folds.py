@@ -59,8 +59,11 @@ def summarize(results: Mapping[str, Mapping[str, float | None]]) -> dict[str, di
         `mean` and `deviation` by name of a figure that every fold has.
     """
     first, *others = results.values()
-    columns = {name: [fold.get(name) for fold in (first, *others)] for name in first}
-    known = {name: c for name, c in columns.items() if None not in c and name != "rows"}
+    known: dict[str, list[float]] = {}
+    for name in first:
+        values = [fold.get(name) for fold in (first, *others)]
+        if name != "rows" and None not in values:
+            known[name] = [float(value) for value in values if value is not None]
     return {
         "mean": {name: statistics.fmean(c) for name, c in known.items()},
         "deviation": {name: statistics.stdev(c) for name, c in known.items()},

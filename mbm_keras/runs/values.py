@@ -39,7 +39,7 @@ def describe_values(table: Any, features: Any, samples: Any) -> dict[str, dict]:
             found |= {name: _count_cells(part, preprocessor, name) for name in names}
             continue
         status, cut = samples.status[key], samples.cut.get(key)
-        counts = {
+        counts: dict[str, Any] = {
             "missing": int((status == ABSENT).sum()),
             "corrupt": int((status == CORRUPT).sum()),
         }
@@ -58,7 +58,7 @@ def limit_of(preprocessor: Any) -> str:
     from data_pipelines.protocols import LimitsSteps
 
     if isinstance(preprocessor, LimitsSteps):
-        return f"{preprocessor.array.shape[0]} words"
+        return f"{preprocessor.sequence_length} words"
     return f"{preprocessor.seconds:g} seconds"
 
 

@@ -71,6 +71,5 @@ def weighted_task(
             "Expected a target of labels, to use class weights or a focal loss. "
             f"Received: target={task.name!r}, task={type(task).__name__}."
         )
-    if class_weight is not None:
-        task = task.balanced(truth)
-    return dataclasses.replace(task, gamma=LOSSES[loss])
+    weighted: Any = task if class_weight is None else task.balanced(truth)
+    return dataclasses.replace(weighted, gamma=LOSSES[loss])
