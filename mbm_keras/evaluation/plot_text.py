@@ -27,7 +27,7 @@ _MORE_FONTS = (
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:
-    """Text as it is: on one line, dollar signs are no formula, long text is cut.
+    """Text as it is, on one line, cut where it is long. A dollar sign is a letter.
 
     Args:
         text: The text.
@@ -55,11 +55,11 @@ def all_fonts(plot: Callable[P, R]) -> Callable[P, R]:
     """Decorates a function that makes a figure: its text uses `fonts`."""
 
     @functools.wraps(plot)
-    def wrapped(*args: P.args, **options: P.kwargs) -> R:
+    def draw(*args: P.args, **options: P.kwargs) -> R:
         with matplotlib.rc_context({"font.family": fonts()}):
             return plot(*args, **options)
 
-    return wrapped
+    return draw
 
 
 @functools.cache

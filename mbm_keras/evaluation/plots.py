@@ -92,13 +92,15 @@ def confusion_matrix(counts: np.ndarray, labels: Sequence[str]) -> Figure:
     Returns:
         A figure.
     """
-    size = min(12.0, 2.2 + 0.42 * len(labels))
+    names = plain_labels(labels)
+    size = 2.0 + 0.42 * len(labels) + 0.065 * max(map(len, names), default=0)
+    size = min(12.0, size)
     figure = Figure(figsize=(size, size), layout="constrained")
     panel = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     positions = np.arange(len(labels))[:: -(-len(labels) // _MAX_TICKS) or 1]
-    shown = [plain_labels(labels)[i] for i in positions]
+    shown = [names[i] for i in positions]
     panel.set_xticks(positions, shown, rotation=90, fontsize=8)
     panel.set_yticks(positions, shown, fontsize=8)
     if len(labels) <= 25:

@@ -12,10 +12,10 @@ _DIGITS = 6  # of a probability
 
 
 class Names:
-    """Names for columns of ours, which never are those of the user.
+    """Names for the columns that are added; they never are those of the user.
 
-    A column of the table, and the target, keep their names. A column of ours whose name
-    is taken gets `_2`, or the next number that is free.
+    A column of the table, and the target, keep their names. A column that is added
+    and whose name is taken gets `_2`, or the next number that is free.
 
     Args:
         taken: Names of the table's columns, and of the target.

@@ -47,8 +47,8 @@ def predict(
         keep; the answer under the name of the target; `probability` of a label and
         `probability_<label>`; `status_<input>`, `ok`, `absent` or `corrupt`; and
         `note`: why there is no answer or a part is corrupt, what is cut, and which
-        category is unknown. A column of the table and the target keep their names; one
-        of ours whose name is taken has `_2` at its end, or the next free number.
+        category is unknown. A column of the table and the target keep their names;
+        another one whose name is taken has `_2` at its end, or the next free number.
 
     Raises:
         ValueError: If the run is not finished, or the table lacks a column.

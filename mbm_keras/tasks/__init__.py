@@ -71,5 +71,5 @@ def weighted_task(
             "Expected a target of labels, to use class weights or a focal loss. "
             f"Received: target={task.name!r}, task={type(task).__name__}."
         )
-    weighted: Any = task if class_weight is None else task.balanced(truth)
+    weighted: Any = task if class_weight is None else task.balance(truth)
     return dataclasses.replace(weighted, gamma=LOSSES[loss])

@@ -20,7 +20,7 @@ class Classification:
         num_classes: Number of labels.
         name: Name of the output and of the target.
         class_weights: Weight of each class in the loss; empty for equal weights, see
-            `balanced`.
+            `balance`.
         gamma: Focus of the loss on rows that are predicted badly, 2 in the paper; 0 for
             cross-entropy, see `WeightedCrossentropy`.
     """
@@ -52,7 +52,7 @@ class Classification:
             return WeightedCrossentropy(self.class_weights, self.gamma)
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
-    def balanced(self, truth):
+    def balance(self, truth):
         """The same task with class weights by which classes count alike.
 
         Args:

@@ -20,7 +20,7 @@ class MultiLabel:
         num_classes: Number of labels.
         name: Name of the output and of the target.
         class_weights: By label, the weights of its absence and of its presence in the
-            loss; empty for equal weights, see `balanced`.
+            loss; empty for equal weights, see `balance`.
         gamma: Focus of the loss on decisions that are predicted badly; 0 for none.
     """
 
@@ -51,7 +51,7 @@ class MultiLabel:
             return WeightedBinaryCrossentropy(self.class_weights, self.gamma)
         return keras.losses.BinaryCrossentropy(from_logits=True)
 
-    def balanced(self, truth):
+    def balance(self, truth):
         """The same task with weights by which absence and presence count alike.
 
         Args:

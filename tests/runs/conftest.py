@@ -8,7 +8,7 @@ import mbm_keras as mbm
 
 
 def make_noted_rows():
-    """Eighty rows: long texts, missing numbers, an identifier, names of ours."""
+    """Eighty rows: long texts, missing numbers, an identifier, odd names."""
     return [
         {
             "id": f"doc-{i * 37 % 1000}",

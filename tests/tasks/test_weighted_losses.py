@@ -29,13 +29,13 @@ def test_a_focus_on_several_labels_is_that_of_keras():
 
 
 def test_balanced_weights_are_those_of_scikit_learn():
-    task = Classification(3).balanced(TRUTH)
+    task = Classification(3).balance(TRUTH)
     wanted = compute_class_weight("balanced", classes=np.arange(3), y=TRUTH)
     assert task.class_weights == pytest.approx(wanted)
 
 
 def test_weighted_rows_sum_to_the_loss_with_sample_weights():
-    task = Classification(3).balanced(TRUTH)
+    task = Classification(3).balance(TRUTH)
     plain = Classification(3).loss()
     weights = np.array(task.class_weights)[TRUTH]
     found = task.loss()(TRUTH[:, None], LOGITS)
@@ -43,7 +43,7 @@ def test_weighted_rows_sum_to_the_loss_with_sample_weights():
 
 
 def test_balanced_decisions_count_absence_and_presence_alike():
-    task = MultiLabel(3).balanced(MANY)
+    task = MultiLabel(3).balance(MANY)
     absent, present = np.array(task.class_weights).T
     share = MANY.mean(axis=0)
     np.testing.assert_allclose(present * share, absent * (1 - share))
@@ -64,7 +64,7 @@ def test_no_constant_answer_is_better_than_chance(task, focus):
 
 @pytest.mark.parametrize("task", [Classification(3, gamma=2.0), MultiLabel(3, gamma=1)])
 def test_a_loss_is_saved_with_its_weights(task):
-    loss = task.balanced(TRUTH if isinstance(task, Classification) else MANY).loss()
+    loss = task.balance(TRUTH if isinstance(task, Classification) else MANY).loss()
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert again.class_weights == loss.class_weights and again.gamma == loss.gamma
 
