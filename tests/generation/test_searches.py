@@ -175,6 +175,7 @@ def test_a_generator_is_compiled_saved_and_loaded(search, tmp_path):
     inputs = keras.Input((1,), dtype="int32")
     generator = SequenceGenerator(layer, LENGTH, search, end=END, seed=3)
     model = keras.Model(inputs, generator(inputs))
+    assert model.output.shape == (None, LENGTH)
     tokens = model.predict(rows, verbose=0)
     assert tokens.shape == (3, LENGTH) and tokens.dtype == "int32"
     assert set(tokens.ravel().tolist()) <= {0, 2, 3, 4}

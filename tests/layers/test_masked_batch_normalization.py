@@ -71,3 +71,14 @@ def test_rejects_a_mask_of_channels():
     layer = MaskedBatchNormalization()
     with pytest.raises(ValueError, match=r"mask.shape=\(2, 3\)"):
         layer(np.zeros((2, 3)), training=True, mask=np.ones((2, 3), bool))
+
+
+def test_frozen_it_normalizes_with_the_moving_statistics_and_keeps_them():
+    rng = np.random.default_rng(0)
+    layer, mask = MaskedBatchNormalization(), np.array([True] * 6 + [False] * 2)
+    layer(rng.normal(5, 2, (8, 3)), training=True, mask=mask)
+    statistics = [numpy(w) for w in layer.non_trainable_weights]
+    layer.trainable = False
+    other = rng.normal(-1, 4, (8, 3)).astype("float32")
+    assert_same(layer(other, training=True, mask=mask), layer(other))
+    assert_same(layer.weights[2:], statistics)

@@ -11,6 +11,7 @@ from mbm_keras.preprocessing import Label
 from mbm_keras.preprocessing import Labels
 from mbm_keras.preprocessing import Quantity
 from mbm_keras.preprocessing import Sounds
+from tests.helpers import wav_bytes
 
 
 def test_label():
@@ -47,6 +48,11 @@ def test_quantity():
 def test_nothing_to_learn_is_an_error(target, values):
     with pytest.raises(ValueError, match="training split"):
         target.adapt(values)
+
+
+def test_rows_of_different_numbers_of_sounds_are_an_error():
+    with pytest.raises(ValueError, match=r"as many in each row.*sounds=\[1, 2\]"):
+        Sounds(8_000).adapt([[wav_bytes()], [wav_bytes()] * 2])
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from mbm_keras.tasks import Separation
 from mbm_keras.tasks import Task
 from mbm_keras.tasks import task_for
 from mbm_keras.tasks.separation import spectrograms_of
+from tests.helpers import assert_same
 from tests.helpers import numpy
 
 IDS = np.array([0, 1, 1, 2])
@@ -44,7 +45,7 @@ class Case:
 CASES = [
     Case(Classification(3), IDS, np.log(np.bincount(IDS) / 4)),
     Case(MultiLabel(2), TAGS, np.log(SHARE / (1 - SHARE))),
-    Case(Regression(mean=5.0, scale=2.0), NUMBERS, NUMBERS.mean(keepdims=True)),
+    Case(Regression(mean=5.0, scale=3.0), NUMBERS, NUMBERS.mean(keepdims=True)),
     Case(
         Captioning(5, 3),
         WORDS,
@@ -75,6 +76,16 @@ def test_a_model_of_any_name_learns_and_is_measured(case):
     figures = model.train_on_batch(features, truth, return_dict=True)
     assert task.size in model(features)[task.name].shape[1:]
     assert all(np.isfinite(value) for value in figures.values())
+
+
+def test_a_number_is_given_back_with_its_mean_and_scale():
+    task = Regression(mean=5.0, scale=2.0, units=2)
+    standardized = np.array([[0.0, 1.0], [-2.0, 0.5]], "float32")
+    assert_same(task.output(standardized), np.array([[5.0, 7.0], [1.0, 6.0]]))
+    x = keras.Input((3,))
+    model = keras.Model(x, task.head(x))
+    model.set_weights([np.zeros(w.shape) for w in model.weights])
+    assert_same(model(np.ones((2, 3))), np.full((2, 2), 5.0))
 
 
 @every_case

@@ -121,6 +121,16 @@ def test_a_frozen_tower_keeps_weights_and_moving_statistics():
     assert are_same(before, weights_of(model, "image_tower"))
 
 
+@pytest.mark.parametrize("more", [(), ("hidden",)], ids=["run once", "in the model"])
+def test_frozen_towers_normalize_with_their_moving_statistics(more):
+    frozen = ("image_tower", "table_tower", *more)
+    # At a rate of zero the same rows have the same loss in training and validation,
+    # unless training normalizes with the statistics of its batches.
+    stages = [Stage("fusion", 1, 0.0, frozen=frozen)]
+    history = fit(toy_model(), stages)["fusion"]
+    assert history["loss"] == pytest.approx(history["val_loss"], abs=1e-5)
+
+
 def test_a_tower_trains_again_after_a_stage_that_froze_it():
     model = toy_model()
     before = weights_of(model, "image_tower")

@@ -1,5 +1,6 @@
 """From a file to a table: inputs, modalities and targets."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -7,6 +8,7 @@ import polars as pl
 import pytest
 
 from data_pipelines import sources
+from data_pipelines.quarantine import Broken
 from tests.helpers import image_bytes
 
 
@@ -23,6 +25,12 @@ def test_every_format_finds_the_same_modalities(twelve_rows, write_table, suffix
     }
     assert set(table.ignored) == {"id", "same"}
     assert table.rows_read == 12 and table.rows.tolist() == list(range(1, 13))
+
+
+def test_rows_read_counts_a_row_that_is_broken_twice_once(twelve_rows):
+    broken = tuple(Broken(row, name, "bad") for row in (13, 14) for name in "ab")
+    table = sources.open_table(twelve_rows)
+    assert dataclasses.replace(table, broken=broken).rows_read == 14
 
 
 def test_a_guess_can_be_overridden(twelve_rows):
