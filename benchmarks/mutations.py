@@ -3,7 +3,8 @@
 Left out, since no behavior changes or a test could only repeat the source: strings,
 docstrings, annotations, imports, decorators, the message of an error, what is printed
 or logged, the names of layers, `strict=` of zip, default values of arguments, presets,
-and `dtype=`, which only matters with mixed precision.
+`dtype=`, which only matters with mixed precision, and a dropped `training=`, which
+Keras fills in.
 """
 
 import ast
@@ -304,7 +305,8 @@ class _Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_UnaryOp(self, node):
-        self.emit(node, "sign", _text(node.operand))
+        if ast.unparse(node) != "-1":  # often the last of two axes, which is 1 too
+            self.emit(node, "sign", _text(node.operand))
         if not isinstance(node.operand, ast.Constant):
             self.generic_visit(node)
 
@@ -345,7 +347,7 @@ class _Finder(ast.NodeVisitor):
         if name in OTHER:
             self.emit(node.func, "function", function[: -len(name)] + OTHER[name])
         for keyword in node.keywords:
-            if keyword.arg and keyword.arg not in QUIET_KEYWORDS:
+            if keyword.arg and keyword.arg not in QUIET_KEYWORDS | {"training"}:
                 rest = [ast.unparse(k) for k in node.keywords if k is not keyword]
                 arguments = [*map(ast.unparse, node.args), *rest]
                 self.emit(node, "keyword", f"{function}({', '.join(arguments)})")

@@ -2,13 +2,18 @@
 
 import keras
 import numpy as np
+import pytest
 from scipy.special import erf
 
 from mbm_keras.inputs import PRESENT
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.models import film
+from mbm_keras.models import gated_multimodal_unit
+from mbm_keras.models import image_classifier
+from mbm_keras.models import late_fusion
 from mbm_keras.models import mult
 from mbm_keras.models import perceiver_io
+from mbm_keras.models import tensor_fusion_network
 from tests.helpers import assert_same
 from tests.helpers import numpy
 from tests.helpers import random_inputs
@@ -65,3 +70,16 @@ def test_the_activation_of_a_perceiver_is_on_the_second_half():
     a, b = np.split(normal @ wide + wide_bias, 2, axis=-1)
     gated = a * b * (1 + erf(b / np.sqrt(2))) / 2
     assert_same(model(given), gated @ narrow + narrow_bias, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [gated_multimodal_unit, image_classifier, late_fusion, tensor_fusion_network],
+    ids=lambda module: module.__name__.rpartition(".")[2],
+)
+def test_dropout_of_everything_leaves_the_bias_of_the_head_in_training(module):
+    model = tiny(module, dropout=1.0)
+    x = random_inputs(model, batch=3)
+    trained, answered = (numpy(model(x, training=t))["label"] for t in (True, False))
+    assert_same(trained, np.zeros_like(trained))
+    assert np.abs(answered).max() > 1e-3
