@@ -253,7 +253,7 @@ class _Recorder:
         results = {}
 
         @functools.wraps(function)
-        def cached(*arguments, **named):
+        def call(*arguments, **named):
             key = (arguments, *sorted(named.items()))
             if key not in results:
                 outer, self.calls = self.calls, set()
@@ -262,8 +262,8 @@ class _Recorder:
             self.calls |= results[key][1]
             return results[key][0]
 
-        cached.cache_clear = results.clear
-        return cached
+        call.cache_clear = results.clear
+        return call
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef):

@@ -47,7 +47,7 @@ def main():
         part=(str, "", "only the files whose path has one of these in it"),
         tests=(str, TESTS, "folders of tests, separated by spaces"),
         jobs=(int, 2, "how many at a time"),
-        out=(str, "", "a file of results to go on with"),
+        out=(str, "", "a file of results to continue"),
         again=(int, 0, "1 to try the survivors in the file again, and no others"),
     )
     start = time.time()
@@ -58,7 +58,7 @@ def main():
         for i in range(arguments.jobs):
             copies.append(mutant_tests.copy_of(ROOT, f"{folder}/{i}"))
         mutants = choose(arguments, copies[0])
-        tests = recorded(out.with_suffix(".tests.json"), arguments.tests, copies)
+        tests = record_tests(out.with_suffix(".tests.json"), arguments.tests, copies)
         results = try_all(mutants, tests, copies, out, arguments.again)
     show(results, time.time() - start, arguments)
 
@@ -77,7 +77,7 @@ def choose(arguments, copy):
     return mutations.sample(found, count, arguments.seed)
 
 
-def recorded(path, folders, copies):
+def record_tests(path, folders, copies):
     """Seconds and calls of all tests, from a file where it knows the test file."""
     known = json.loads(path.read_text()) if path.exists() else {}
     files = []

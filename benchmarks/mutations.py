@@ -355,7 +355,7 @@ class _Finder(ast.NodeVisitor):
                 self.emit(keyword.value, "axis", "0" if keyword.value.value else "1")
             if keyword.arg == "axis" and ast.unparse(keyword.value) == "-1":
                 self.emit(keyword.value, "axis", "0")
-        # The name of the called function is no variable.
+        # The name of the called function is not a variable.
         if isinstance(node.func, ast.Attribute):
             self.visit(node.func.value)
         for child in (*node.args, *node.keywords):
