@@ -22,7 +22,7 @@ class Source(Protocol):
     """A file of `data_pipelines.sources`: where rows come from.
 
     `load(...)` returns `{split: tf.data.Dataset}` of `({name: raw scalar}, {name:
-    target})`. A raw scalar is a UTF-8 string, the bytes of a file, or a float32. An
+    target})`. A raw scalar is a UTF-8 string, the bytes of a file, or a float64. An
     absent value is `b""`, or NaN for a number.
     """
 
@@ -59,7 +59,7 @@ class Preprocessor(Protocol):
 
     Args:
         modality: What the arrays are: `"text"`, `"image"`, `"audio"`, `"video"`, ...
-        raw: Spec of one raw value, `()` string or float32; a dict of specs by column
+        raw: Spec of one raw value, `()` string or float64; a dict of specs by column
             for an input that is made from several columns.
         array: Spec of one array.
     """
@@ -145,7 +145,8 @@ class Target(Protocol):
         """Cells of the target column to numbers.
 
         Args:
-            values: `(rows,)` cells: strings, lists of labels, or None.
+            values: `(rows,)` cells: strings, numbers, booleans, lists of labels, or
+                None.
 
         Returns:
             `(rows, ...)`.

@@ -230,7 +230,7 @@ class InputSpec:
             `keys` where there are several inputs.
 
     Raises:
-        ValueError: If the name or the modality is empty.
+        ValueError: If the modality is empty.
     """
 
     name: str
@@ -239,9 +239,9 @@ class InputSpec:
     key: str = ""
 
     def __post_init__(self):
-        if not self.name or not self.modality:
+        if not self.modality:
             raise ValueError(
-                "Expected a name and a modality. Received: "
+                "Expected a modality. Received: "
                 f"name={self.name!r}, modality={self.modality!r}."
             )
         object.__setattr__(self, "sizes", types.MappingProxyType(dict(self.sizes)))

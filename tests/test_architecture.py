@@ -24,9 +24,14 @@ TAKES_A_MODEL = {"mbm_keras.inputs", "mbm_keras.metrics", "mbm_keras.tasks"}
 TOP = {"mbm_keras", "data_pipelines"}
 MAY_IMPORT = {
     "mbm_keras.inputs": set(),
+    "mbm_keras.label_text": set(),
     "mbm_keras.registry": set(),
     "mbm_keras.layers": set(),
-    "mbm_keras.preprocessing": {"mbm_keras.inputs", "data_pipelines.decoding.status"},
+    "mbm_keras.preprocessing": {
+        "mbm_keras.inputs",
+        "mbm_keras.label_text",
+        "data_pipelines.decoding.status",
+    },
     "mbm_keras.generation": BASE,
     "mbm_keras.metrics": BASE,
     "mbm_keras.tasks": BASE,

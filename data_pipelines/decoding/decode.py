@@ -10,6 +10,7 @@ from data_pipelines.decoding.cut import find_cut
 from data_pipelines.decoding.inputs import explain
 from data_pipelines.decoding.inputs import find_distinct
 from data_pipelines.decoding.inputs import find_inputs
+from data_pipelines.decoding.inputs import row_cell
 from data_pipelines.decoding.samples import Samples
 from data_pipelines.decoding.status import CORRUPT
 from data_pipelines.decoding.status import OK
@@ -149,7 +150,7 @@ def _decode_rows(table, features, source):
     values, status = _decode_all(raw, features, source)
     reasons = {}
     for i in np.flatnonzero(status == CORRUPT):
-        cell = {column: cells[i] for column, cells in columns.items()}
+        cell = row_cell(table, source, int(i), columns)
         reasons[i] = explain(table, features, source, cell)
     return values, np.arange(len(status)), status, np.zeros(len(status), bool), reasons
 

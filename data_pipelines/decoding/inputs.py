@@ -1,6 +1,7 @@
 """The inputs of a model, and the columns of a table that each is decoded from."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,28 @@ def explain(table: Table, features: Features, source: TableInput, cell: Any) -> 
             return unreadable[0]
     message = features.explain(source.key, cell)
     return f"cannot be decoded: {message}" if message else "cannot be decoded"
+
+
+def row_cell(
+    table: Table, source: TableInput, row: int, raw: Mapping[str, Any]
+) -> dict:
+    """The cells of an input of several columns, for `explain`.
+
+    Args:
+        table: A `Table`.
+        source: The input.
+        row: Index of the row.
+        raw: Its columns, as `Table.raw` gives them.
+
+    Returns:
+        Raw values by column; for a number that is not one, the cell of the table.
+    """
+    cell = {name: raw[name][row] for name in source.columns}
+    for name, value in cell.items():
+        if isinstance(value, float) and np.isinf(value):
+            written = table.frame[table.source_column(name)][row]
+            cell[name] = written if isinstance(written, str) else value
+    return cell
 
 
 def find_distinct(cells: Any) -> tuple[pl.Series, np.ndarray]:

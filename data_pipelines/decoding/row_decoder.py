@@ -13,6 +13,7 @@ from data_pipelines.decoding.cut import file_inspector
 from data_pipelines.decoding.cut import find_cut
 from data_pipelines.decoding.inputs import TableInput
 from data_pipelines.decoding.inputs import explain
+from data_pipelines.decoding.inputs import row_cell
 from data_pipelines.decoding.samples import count_steps
 from data_pipelines.decoding.status import ABSENT
 from data_pipelines.decoding.status import CORRUPT
@@ -91,10 +92,11 @@ class RowDecoder:
     def explain(self, row: int) -> str:
         """Why a row is corrupt, in words."""
         if self._reasons[row] is None:
-            cells = [cells[row] for cells in self._read_columns()]
-            cell = dict(zip(self.source.columns, cells, strict=True))
-            if not self.source.is_row:
-                (cell,) = cells
+            columns = dict(zip(self.source.columns, self._read_columns(), strict=True))
+            if self.source.is_row:
+                cell = row_cell(self._table, self.source, row, columns)
+            else:
+                (cell,) = (cells[row] for cells in columns.values())
             self._reasons[row] = explain(self._table, self._features, self.source, cell)
         return self._reasons[row]
 

@@ -107,7 +107,12 @@ def read_kind(path: str | os.PathLike) -> str | None:
     try:
         if not os.path.isfile(path):  # a pipe or a device would block
             return None
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
             return kind_of(file.read(HEAD))
     except OSError:
         return None
+
+
+def _open_at_once(path, flags):
+    """Opens a file that may have become a pipe meanwhile."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import os
 import pathlib
 import sys
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
 # Types of values by their name in errors.
 _TYPES = {
     "text": str,
-    "number": (bool, int, float, np.bool_, np.number),
+    "number": (bool, int, float, decimal.Decimal, np.bool_, np.number),
     "bytes": bytes,
     "list": (list, tuple),
     "date": (datetime.date, datetime.time, datetime.timedelta),
+    "fields": dict,
 }
+_MOST_BITS = 127  # of the longest integers of polars
 
 
 def open_raw(
@@ -42,8 +45,8 @@ def open_raw(
 
     Args:
         rows: A polars or pandas frame, a list of dicts `{column: value}`, or a dict
-            `{column: values}`. A value is a string, a number, bytes, a list of labels,
-            or None.
+            `{column: values}`. A value is a string, a number, a date, bytes, a list of
+            labels or numbers, `{"bytes": ..., "path": ...}` of a file, or None.
         root: Folder that paths in cells are relative to; None for the current folder.
         allow_outside: True to follow paths that leave this folder.
         name: The path of the table, for reports and errors.
@@ -63,6 +66,7 @@ def open_raw(
         broken=(),
         store=Paths(root, allow_outside),
         root=root,
+        known=_find_categories(rows),
     )
 
 
@@ -98,7 +102,7 @@ def to_frame(rows: Any) -> pl.DataFrame:
     if isinstance(rows, pl.LazyFrame):
         return rows.collect()
     if _is_pandas(rows):
-        return pl.from_pandas(rows)
+        return _from_pandas(rows)
     if isinstance(rows, Mapping):
         columns = rows
     else:
@@ -120,6 +124,37 @@ def _is_pandas(rows):
     return pandas is not None and isinstance(rows, pandas.DataFrame)
 
 
+def _from_pandas(rows):
+    try:
+        return pl.from_pandas(rows)
+    except (TypeError, ValueError):  # a column of objects of several types
+        return pl.DataFrame([_pandas_column(rows, i) for i in range(rows.shape[1])])
+
+
+def _pandas_column(rows, index):
+    name, values = str(rows.columns[index]), rows.iloc[:, index]
+    try:
+        return pl.from_pandas(values).alias(name)
+    except (TypeError, ValueError):
+        missing = values.isna().tolist()
+        cells = zip(values.tolist(), missing, strict=True)
+        return _from_values(name, [None if lost else cell for cell, lost in cells])
+
+
+def _find_categories(rows):
+    """Numbers that pandas calls categories, by name of their column."""
+    if not _is_pandas(rows):
+        return {}
+    pandas = sys.modules["pandas"]
+    return {
+        str(name): "category"
+        for name, dtype in rows.dtypes.items()
+        if isinstance(dtype, pandas.CategoricalDtype)
+        and dtype.categories.dtype.kind in "biuf"
+        and len(dtype.categories) > 1
+    }
+
+
 def _to_series(name, values):
     if isinstance(values, pl.Series):
         return values.rename(name)
@@ -131,7 +166,7 @@ def _to_series(name, values):
                 f"of shape {values.shape}. Arrays that are decoded go to "
                 "`data_pipelines.Samples.from_arrays`."
             )
-        if values.dtype.kind in "biuf":
+        if values.dtype.kind in "biufmM":
             return pl.Series(name, values)
         values = values.tolist()
     return _from_values(name, values)
@@ -149,7 +184,14 @@ def _from_values(name, values):
             f"Expected values of one type in the column {name!r}. Received: "
             f"{', '.join(sorted(kinds))}."
         )
+    is_text = kinds == {"text", "number"} or any(map(_is_too_long, cells))
+    if is_text:  # as Python writes them: polars would write True as `true`
+        cells = [cell if cell is None else str(cell) for cell in cells]
     return pl.Series(name, cells, strict=False)
+
+
+def _is_too_long(cell):
+    return isinstance(cell, int) and cell.bit_length() > _MOST_BITS
 
 
 def _to_cell(value):

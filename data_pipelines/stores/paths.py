@@ -6,11 +6,23 @@ import os
 import stat
 
 from data_pipelines.stores import Unreadable
+from data_pipelines.stores.spellings import explain_missing
+from data_pipelines.stores.spellings import other_spellings
+
+_KINDS = {
+    stat.S_IFDIR: "it is a folder", stat.S_IFIFO: "it is a pipe",
+    stat.S_IFSOCK: "it is a socket", stat.S_IFCHR: "it is a device",
+    stat.S_IFBLK: "it is a device",
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
 class Paths:
     """Each cell is the path of a file, or its bytes.
+
+    Where there is no file of exactly this name, other ways to write it are tried: with
+    `/` for a backslash, without spaces around it, decoded from `%20`, with its accents
+    as letters of their own or not, and `~` for the home folder.
 
     Args:
         root: Folder that paths are relative to: that of the table.
@@ -26,7 +38,10 @@ class Paths:
             return cell
         path = self.find(str(cell))
         try:
-            with open(path, "rb") as file:
+            # A pipe that takes the place of the file in between must not block.
+            with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise Unreadable(f"is not a file: {cell}")
                 return file.read()
         except OSError as error:
             raise Unreadable(f"cannot be read: {error.strerror}: {cell}") from None
@@ -45,18 +60,21 @@ class Paths:
         Raises:
             Unreadable: If it is not a file, is empty, or is outside the folder.
         """
-        path = os.path.join(self.root, cell)
-        try:
-            if not self.allow_outside and not self._is_inside(path):
-                raise Unreadable(f"the path leaves the table's folder: {cell}")
-            status = os.stat(path)
-        except (OSError, ValueError):  # ValueError: a zero byte in the path
-            status = None
-        if status is None or not stat.S_ISREG(status.st_mode):
-            raise Unreadable(f"there is no such file: {cell}")
-        if status.st_size == 0:
-            raise Unreadable(f"the file is empty: {cell}")
-        return path
+        for name in (cell, *other_spellings(cell)):
+            path = os.path.join(self.root, name)
+            try:
+                if not self.allow_outside and not self._is_inside(path):
+                    raise Unreadable(f"the path leaves the table's folder: {cell}")
+                status = os.stat(path)
+            except (OSError, ValueError):  # ValueError: a zero byte in the path
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                kind = _KINDS.get(stat.S_IFMT(status.st_mode), "it is not a file")
+                raise Unreadable(f"there is no such file: {cell} ({kind})")
+            if status.st_size == 0:
+                raise Unreadable(f"the file is empty: {cell}")
+            return path
+        raise Unreadable(explain_missing(cell))
 
     def _is_inside(self, path):
         inside = _real_path(os.path.abspath(self.root))

@@ -12,7 +12,9 @@ MODALITIES: dict[str, str] = {
     "audio": "sound files, or their bytes",
     "video": "clips, or their bytes; the sound track becomes an input of its own",
     "points": "point clouds, or their bytes",
+    "vector": "lists of numbers, of one length",
     "number": "numbers",
+    "date": "dates or times",
     "category": "one of a few values",
     "ignore": "nothing to learn from",
 }

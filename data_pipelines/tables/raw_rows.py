@@ -44,7 +44,7 @@ def _load_split(table, split):
             yield inputs, {} if targets is None else {table.target: targets[row]}
 
     specs = {
-        name: tf.TensorSpec((), tf.float32 if held == "number" else tf.string)
+        name: tf.TensorSpec((), tf.float64 if held == "number" else tf.string)
         for name, held in table.columns.items()
     }
     target = {} if targets is None else {table.target: tf.TensorSpec((), tf.string)}

@@ -9,11 +9,14 @@ import polars as pl
 
 from data_pipelines import stores
 from data_pipelines.formats import video
+from data_pipelines.stores.spellings import identify
+from data_pipelines.tables import cells as convert
 from data_pipelines.tables import modality
 from data_pipelines.tables import splits
 from data_pipelines.tables import strata
-from data_pipelines.tables.guess import guess
+from data_pipelines.tables.guess import look_at
 from data_pipelines.tables.names import unused_name
+from data_pipelines.tables.plain import to_plain
 from data_pipelines.tables.table import RawTable
 from data_pipelines.tables.table import Table
 from data_pipelines.tables.text import decode_text
@@ -54,7 +57,7 @@ def select(
     """
     columns = dict(columns or {})
     modality.check(columns)
-    raw = decode_text(raw)
+    raw = decode_text(to_plain(raw))
     if isinstance(raw, Table):
         raw, target, inputs = _keep_choices(raw, target, columns, inputs, split, group)
     sounds = _sound_names(raw.frame.columns)
@@ -62,13 +65,16 @@ def select(
     named = {target, group, *columns, *(inputs or ())}
     split = split or raw.split_column or _find_split_column(raw.frame, named)
 
-    modalities = {
-        name: columns.get(name) or raw.known.get(name) or guess(values, raw.root)
-        for name, values in zip(raw.frame.columns, raw.frame, strict=True)
-        if name not in (target, split)
-        and (name != group or name in columns)
-        and (inputs is None or name in inputs or sounds[name] in inputs)
-    }
+    modalities, reasons = {}, {}
+    for values in raw.frame:
+        name = values.name
+        if name in (target, split) or (name == group and name not in columns):
+            continue
+        if inputs is not None and name not in inputs and sounds[name] not in inputs:
+            continue
+        modalities[name] = columns.get(name) or raw.known.get(name)
+        if not modalities[name]:
+            modalities[name], reasons[name] = look_at(values, raw.root)
     clips = {
         sounds[name]: name
         for name, held in modalities.items()
@@ -81,6 +87,7 @@ def select(
         columns=chosen,
         source_columns={name: clips[name] for name in chosen if name in clips},
         ignored={n: held for n, held in modalities.items() if n not in chosen},
+        reasons={n: why for n, why in reasons.items() if why and n not in chosen},
         target=target,
         split=np.full(len(raw.frame), "train"),
     )
@@ -210,8 +217,8 @@ def _find_splits(raw, table, column, group, fractions, seed):
 def find_units(table: Table, group: str | None = None) -> np.ndarray:
     """`(rows,)`: rows with equal values share a group or a file, and stay together."""
     if group is None:
-        return splits.units_by_files(table.frame, table.files())
-    return table.frame[group].cast(pl.String).fill_null("").to_numpy()
+        return splits.units_by_files(_name_files_once(table), table.files())
+    return convert.to_strings(table.frame[group]).to_numpy()
 
 
 def find_classes(table: Table) -> np.ndarray | None:
@@ -219,3 +226,13 @@ def find_classes(table: Table) -> np.ndarray | None:
     if table.target is None:
         return None
     return strata.classes_of(table.frame[table.target])
+
+
+def _name_files_once(table):
+    """The frame with one text for each file, however the cells write its path."""
+    if table.root is None:
+        return table.frame
+    named = [name for name in table.files() if table.frame[name].dtype == pl.String]
+    return table.frame.with_columns(
+        identify(table.root, table.frame[name]) for name in named
+    )

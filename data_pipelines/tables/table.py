@@ -16,6 +16,7 @@ from data_pipelines import stores
 from data_pipelines.formats.transcode import transcode
 from data_pipelines.protocols import Store
 from data_pipelines.quarantine import Broken
+from data_pipelines.tables import cells as convert
 from data_pipelines.tables.modality import FILES
 
 
@@ -68,6 +69,7 @@ class Table(RawTable):
         source_columns: By name of an input that is not itself a column, the column it
             comes from: a clip has its sound track as an input of its own.
         ignored: Modality by name of the columns that are not inputs.
+        reasons: Why a column has nothing to learn from, by its name.
         target: Name of the target column; None for a table without a target.
         split: `(rows,)` of `"train"`, `"valid"` and `"test"`.
     """
@@ -75,6 +77,7 @@ class Table(RawTable):
     columns: dict[str, str]
     source_columns: dict[str, str]
     ignored: dict[str, str]
+    reasons: Mapping[str, str] = dataclasses.field(default_factory=dict)
     target: str | None
     split: np.ndarray
 
@@ -138,41 +141,24 @@ class Table(RawTable):
         """The raw values of an input or a column.
 
         Returns:
-            `(rows,)`: cells for the store as a polars series; float32 for numbers, NaN
-            where absent; strings for everything else, `""` where absent.
+            `(rows,)`: cells for the store as a polars series; float64 for numbers, NaN
+            where absent and infinite where a cell is not a number; strings for
+            everything else, `""` where absent.
         """
         values = self.frame[self.source_column(name)]
         modality = self.columns.get(name)
         if modality in FILES:
             return values
         if modality == "number":
-            return values.cast(pl.Float32, strict=False).fill_null(np.nan).to_numpy()
-        return _to_strings(values).to_numpy()
+            return convert.to_floats(values)
+        if modality == "vector":
+            return convert.to_vectors(values).to_numpy()
+        return convert.to_strings(values).to_numpy()
 
     def targets(self) -> list[Any]:
-        """Cells of the target: strings, or lists of labels; None for an empty cell."""
+        """Cells of the target: strings, numbers, booleans, or lists; None if empty."""
         if self.target is None:
             raise ValueError(
                 f"Expected a table with a target. Received: `{self.path}` without one."
             )
-        values = self.frame[self.target]
-        if isinstance(values.dtype, pl.List):
-            return values.to_list()
-        if values.dtype.is_float():
-            return [_format_float(value) for value in values]
-        return values.cast(pl.String).to_list()
-
-
-def _to_strings(values):
-    if isinstance(values.dtype, pl.List):
-        values = values.cast(pl.List(pl.String)).list.join(" ")
-    elif values.dtype.is_float():
-        values = pl.Series(values.name, map(_format_float, values), pl.String)
-    return values.cast(pl.String).fill_null("")
-
-
-def _format_float(number):
-    """A float without superfluous zeros: 3 for 3.0; None for NaN."""
-    if number is None or number != number:
-        return None
-    return str(int(number)) if float(number).is_integer() else str(number)
+        return convert.to_python(self.frame[self.target])

@@ -14,6 +14,7 @@ def build_features(plan):
     """
     from mbm_keras.preprocessing import PREPROCESSORS
     from mbm_keras.preprocessing import Category
+    from mbm_keras.preprocessing import Date
     from mbm_keras.preprocessing import Features
     from mbm_keras.preprocessing import Number
     from mbm_keras.preprocessing import TableRow
@@ -21,12 +22,12 @@ def build_features(plan):
     by_name = {}
     for name, planned in plan.inputs.items():
         if planned.modality == "table":
-            kinds = {"number": Number, "category": Category}
-            numbers, categories = (
+            kinds = {"number": Number, "category": Category, "date": Date}
+            columns = (
                 {c: kinds[kind]() for c, m in planned.columns.items() if m == kind}
                 for kind in kinds
             )
-            by_name[name] = TableRow(numbers, categories)
+            by_name[name] = TableRow(*columns)
         else:
             by_name[name] = PREPROCESSORS[planned.preprocessor](**planned.sizes)
     return Features(**by_name)
@@ -34,7 +35,7 @@ def build_features(plan):
 
 def columns_to_adapt(plan):
     """Names of the columns that vocabularies and statistics are learned from."""
-    learned = ("text", "number", "category")
+    learned = ("text", "vector", "number", "category", "date")
     return [name for name, modality in plan.columns.items() if modality in learned]
 
 

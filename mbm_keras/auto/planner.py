@@ -121,7 +121,7 @@ def check_names(*, model=None, fusion=None, task=None):
 def plan_inputs(table):
     """An `InputPlan` by input name, sized by a look into the files.
 
-    Number and category columns together are one input, `table`.
+    Columns of numbers, dates and categories together are one input, `table`.
 
     Args:
         table: A `data_pipelines.tables.table.Table`.
@@ -133,7 +133,7 @@ def plan_inputs(table):
     }
     row = {
         name: modality
-        for modality in ("number", "category")
+        for modality in ("number", "date", "category")
         for name in table.columns_of(modality)
     }
     for name, planned in inputs.items():
@@ -152,7 +152,7 @@ def plan_inputs(table):
             )
     if row:
         name = "table" if "table" not in inputs else "table_columns"
-        reason = "numbers and categories are one input"
+        reason = "numbers, dates and categories are one input"
         inputs[name] = InputPlan("table", row, "TableRow", reason=reason)
     return inputs
 
@@ -163,17 +163,11 @@ def left_out(table, columns, group):
     for name in table.ignored:
         if name not in table.frame.columns:
             continue  # a clip without sound has no second column
-        values = table.frame[name].drop_nulls()
         if columns.get(name) == "ignore":
             reasons[name] = _GIVEN
-        elif len(values) == 0:
-            reasons[name] = "it is empty"
-        elif values.n_unique() == 1:
-            reasons[name] = "it has one value"
-        elif values.n_unique() == len(values):
-            reasons[name] = "it has another value in every row, such as an identifier"
         else:
-            reasons[name] = "its values fit no modality; name one with `--column`"
+            unknown = "its values fit no modality; name one with `--column`"
+            reasons[name] = table.reasons.get(name, unknown)
     if group is not None and group not in table.columns:
         reasons[group] = "it groups the rows"
     return reasons
@@ -193,6 +187,10 @@ def _text(table, name):
     return InputPlan(
         "text", {name: "text"}, "WordIds", {"longest": longest}, reason=reason
     )
+
+
+def _vector(table, name):
+    return InputPlan("vector", {name: "vector"}, "Vector", reason="numbers of a row")
 
 
 def _image(table, name):
@@ -256,4 +254,5 @@ _PLANS = {
     "audio": _audio,
     "video": _video,
     "points": _points,
+    "vector": _vector,
 }

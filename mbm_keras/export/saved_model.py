@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mbm_keras.export import signature
 from mbm_keras.inputs import PRESENT
 
 OUTPUT_KINDS = ("logits", "ids", "waves")  # what a model returns, before decoding
@@ -21,7 +22,8 @@ def save(model, features, path, *, targets=None):
     """Writes a SavedModel that answers raw rows.
 
     `serve` takes a dict of the raw columns by name, `(batch,)` each: strings, encoded
-    images, WAV bytes, floats. An absent input is an empty string, or NaN. An input that
+    images, WAV bytes, float64; or all floats as float32. Dates and lists of numbers are
+    strings. An absent input is an empty string, or NaN. An input that
     cannot be decoded is treated as absent: the request still succeeds. A request
     without rows returns no rows. The result is a dict:
 
@@ -33,6 +35,9 @@ def save(model, features, path, *, targets=None):
         status_<input>          `ok`, `absent` or `corrupt`, for each row
         answered                bool, False for a row without any input: its answer
                                 means nothing
+
+    A target may be called like one of the others, such as `answered`. It keeps its
+    name, and the other result gets a number: `answered_2`.
 
     The SavedModel has these signatures:
 
@@ -46,7 +51,8 @@ def save(model, features, path, *, targets=None):
                                 labels
 
     `assets.extra/features.json` has the preprocessors, which `Features.load` reads, and
-    `keys`, the key of each input and column by name.
+    `keys`, the key of each input and column by name. `signature.json` and `README.md`
+    next to it say which argument is which column, and which result is what.
 
     Args:
         model: A functional `keras.Model`. Its inputs are called by the keys of
@@ -59,8 +65,7 @@ def save(model, features, path, *, targets=None):
 
     Raises:
         ValueError: If the inputs of the model are not those of `features`, if
-            `targets` names an output that the model does not have, or if two results
-            have the same name.
+            `targets` names an output that the model does not have.
     """
     names = [tensor.name for tensor in model.inputs]
     if set(names) - {PRESENT} != set(features.by_key):
@@ -70,7 +75,7 @@ def save(model, features, path, *, targets=None):
             f"Received: inputs={names}, keys by name={by_name}."
         )
     targets = dict(targets or {})
-    if not set(targets) <= set(model.output) - {"answered"}:
+    if not set(targets) <= set(model.output):
         raise ValueError(
             f"Expected targets of outputs of `{model.name}`. Received: "
             f"targets={sorted(targets)}, outputs={sorted(model.output)}."
@@ -81,18 +86,25 @@ def save(model, features, path, *, targets=None):
     predict = archive.track_and_add_endpoint("predict", model, [arrays])
     archive.track(features)
 
-    @tf.function(input_signature=[features.raw_signature()])
+    results = {}
+
+    @tf.function
     def serve(raw):
         number = tf.shape(next(iter(raw.values())))[0]
         # Not every model runs without rows: it answers an empty one instead.
-        raw = tf.cond(number > 0, lambda: raw, lambda: _empty_row(features))
+        raw = tf.cond(number > 0, lambda: raw, lambda: _empty_row(raw))
         inputs, status = features.decode_batch(raw)
         outputs = predict([inputs[name] for name in names])
-        answers = _name_answers(outputs, features, status, targets)
-        answers["answered"] = tf.reduce_any(inputs[PRESENT], axis=1)
+        answered = tf.reduce_any(inputs[PRESENT], axis=1)
+        answers = _name_answers(outputs, features, status, answered, targets)
+        results.update({name: meaning for name, (_, *meaning) in answers.items()})
+        answers = {name: value for name, (value, *_) in answers.items()}
         return {name: value[:number] for name, value in answers.items()}
 
-    serve.get_concrete_function()
+    # The first trace is that of the signatures. A request of float32 is served as well,
+    # with what float32 keeps of a number.
+    for floats in (tf.float64, tf.float32):
+        serve.get_concrete_function(features.raw_signature(floats))
     for name in ("serve", "serving_default"):
         archive.add_endpoint(name, serve)
     labels = {name: list(target.labels) for name, target in targets.items()}
@@ -103,35 +115,46 @@ def save(model, features, path, *, targets=None):
     extra = pathlib.Path(path) / "assets.extra"
     extra.mkdir(exist_ok=True)
     features.save(extra / "features.json")
+    signature.write(extra, signature.describe_inputs(features), results)
 
 
-def _empty_row(features):
+def _empty_row(raw):
     """One row in which every input is absent."""
     return {
-        name: tf.constant([np.nan if spec.dtype.is_floating else ""], spec.dtype)
-        for name, spec in features.raw_signature().items()
+        name: tf.constant([np.nan if x.dtype.is_floating else ""], x.dtype)
+        for name, x in raw.items()
     }
 
 
-def _name_answers(outputs, features, status, targets):
-    """What `serve` returns, by name."""
-    answers = []
+def _name_answers(outputs, features, status, answered, targets):
+    """What `serve` returns: values and what they are, by name.
+
+    An answer has the name of its target, whatever that is. A name that is made from
+    another one gets a number where it is taken.
+    """
+    answers = {name: () for name in outputs if name in targets}
+
+    def add(base, value, *meaning):
+        name, number = base, 1
+        while name in answers:
+            number += 1
+            name = f"{base}_{number}"
+        answers[name] = (value, *meaning)
+
     for name, value in outputs.items():
         kind = targets[name].output_kind if name in targets else OUTPUT_KINDS[0]
-        answers.append((f"{name}_{kind}", value))
-        if name in targets:
-            answers += targets[name].decode(value, name).items()
+        decoded = targets[name].decode(value, name) if name in targets else {}
+        if name in decoded:
+            answers[name] = (decoded.pop(name), "answer", name)
+        add(f"{name}_{kind}", value, kind, name)
+        for other, more in decoded.items():
+            add(other, more, other.removeprefix(f"{name}_"), name)
     words = tf.constant(features.statuses)
     words = tf.gather(words, tf.cast(status, tf.int32))  # (batch, inputs)
     for i, name in enumerate(features.by_name):
-        answers.append((f"status_{name}", words[:, i]))
-    names = [*(name for name, _ in answers), "answered"]
-    if len(set(names)) < len(names):
-        raise ValueError(
-            "Expected results with different names: call an output or an input "
-            f"differently. Received: {sorted(names)}."
-        )
-    return dict(answers)
+        add(f"status_{name}", words[:, i], "status", name)
+    add("answered", answered, "answered")
+    return {name: answer for name, answer in answers.items() if answer}
 
 
 def _constants(values):
@@ -197,10 +220,12 @@ def compare(path, raw, expected, process, *, tolerance=1e-4):
         )
     served = json.loads(out)
     largest = 0.0
+    results = signature.read_results(path)
     for name, outputs in expected.items():
+        kinds = [[kind, name] for kind in OUTPUT_KINDS]
+        (given,) = (result for result, meaning in results.items() if meaning in kinds)
         for request, right in (("together", outputs), ("alone", outputs[:1])):
-            names = [f"{name}_{kind}" for kind in OUTPUT_KINDS]
-            (answer,) = (served[request][n] for n in names if n in served[request])
+            answer = served[request][given]
             difference = np.abs(np.array(answer) - right).max()
             largest = max(largest, float(difference))
     if not largest <= tolerance:  # NaN is a difference too

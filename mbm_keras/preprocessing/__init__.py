@@ -9,9 +9,11 @@ from mbm_keras.preprocessing.audio import LogMel
 from mbm_keras.preprocessing.audio import Waveform
 from mbm_keras.preprocessing.caption import Caption
 from mbm_keras.preprocessing.caption import CaptionIds
+from mbm_keras.preprocessing.dates import Date
 from mbm_keras.preprocessing.faces import Faces
 from mbm_keras.preprocessing.features import Features
 from mbm_keras.preprocessing.image import Pixels
+from mbm_keras.preprocessing.labels import Labels
 from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.protocols import Preprocessor
 from mbm_keras.preprocessing.protocols import Target
@@ -22,9 +24,9 @@ from mbm_keras.preprocessing.table import Category
 from mbm_keras.preprocessing.table import Number
 from mbm_keras.preprocessing.table import TableRow
 from mbm_keras.preprocessing.targets import Label
-from mbm_keras.preprocessing.targets import Labels
 from mbm_keras.preprocessing.targets import Quantity
 from mbm_keras.preprocessing.text import WordIds
+from mbm_keras.preprocessing.vector import Vector
 from mbm_keras.preprocessing.video import Frames
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "TARGETS",
     "Caption",
     "CaptionIds",
+    "Date",
     "Category",
     "Faces",
     "Features",
@@ -46,6 +49,7 @@ __all__ = [
     "Quantity",
     "Sounds",
     "TableRow",
+    "Vector",
     "Target",
     "Waveform",
     "WordIds",

@@ -125,6 +125,10 @@ class Caption:
         sentences = tf.strings.reduce_join(words, axis=-1, separator=" ")
         return {name: tf.strings.strip(sentences)}
 
+    def restore(self, answers) -> list:
+        """Sentences as `decode` returns them, as strings."""
+        return [answer.decode() for answer in np.asarray(answers).tolist()]
+
     def config(self) -> dict:
         """The arguments, with what `adapt` learned."""
         return self.ids.config()

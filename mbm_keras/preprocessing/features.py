@@ -124,8 +124,8 @@ class Features(tf.Module):
         missing = [name for name in self.raw_signature() if name not in raw]
         if missing:
             raise ValueError(
-                f"Expected the raw columns {list(self.raw_signature())}. Received: "
-                f"{list(raw)}."
+                f"Expected the raw columns {list(self.raw_signature())}, by name and "
+                f"not by key. Received: {list(raw)}, without {missing}."
             )
         arrays, status, chosen = {}, [], self.keys
         for name, f in self.by_name.items():
@@ -162,17 +162,23 @@ class Features(tf.Module):
         """
         return self.by_key[key].explain(value)
 
-    def raw_signature(self):
+    def raw_signature(self, floats=tf.float64):
         """TensorSpecs `(batch,)` of the raw columns, by name of the column.
 
         The name of each TensorSpec is the key of the column.
+
+        Args:
+            floats: Type of the numbers. `decode_batch` takes each of them as float64.
         """
         specs = {}
         for name, f in self.by_name.items():
             specs.update(f.raw if isinstance(f.raw, dict) else {name: f.raw})
         chosen = self.keys
+        types = {
+            n: floats if s.dtype.is_floating else s.dtype for n, s in specs.items()
+        }
         return {
-            name: tf.TensorSpec((None, *spec.shape), spec.dtype, name=chosen[name])
+            name: tf.TensorSpec((None, *spec.shape), types[name], name=chosen[name])
             for name, spec in specs.items()
         }
 
@@ -233,7 +239,7 @@ def decode_values(preprocessor, raw):
 
 
 def _find_absent(specs, raw):
-    """A value is absent if it is empty or not finite, a row if all its cells are."""
+    """A value is absent if it is empty or NaN, a row if all its cells are."""
     if not isinstance(specs, dict):
         return _is_empty(specs, raw)
     cells = [_is_empty(spec, raw[name]) for name, spec in specs.items()]
@@ -241,7 +247,7 @@ def _find_absent(specs, raw):
 
 
 def _is_empty(spec, values):
-    return ~tf.math.is_finite(values) if spec.dtype.is_floating else values == ""
+    return tf.math.is_nan(values) if spec.dtype.is_floating else values == ""
 
 
 def _raw_columns(preprocessor):

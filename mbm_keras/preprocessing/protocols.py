@@ -145,6 +145,17 @@ class Target(Protocol):
         """
         ...
 
+    def restore(self, answers: Any) -> list[Any]:
+        """Answers as `decode` returns them, in the type of the table's cells.
+
+        Args:
+            answers: `(batch,)`, outside of graphs.
+
+        Returns:
+            Strings, numbers, booleans or lists, as the training split had them.
+        """
+        ...
+
     def config(self) -> dict[str, Any]:
         """What `from_config` needs, as plain data that JSON can hold."""
         ...

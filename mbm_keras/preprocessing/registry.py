@@ -6,13 +6,14 @@ from mbm_keras.preprocessing.caption import Caption
 from mbm_keras.preprocessing.caption import CaptionIds
 from mbm_keras.preprocessing.faces import Faces
 from mbm_keras.preprocessing.image import Pixels
+from mbm_keras.preprocessing.labels import Labels
 from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.sounds import Sounds
 from mbm_keras.preprocessing.table import TableRow
 from mbm_keras.preprocessing.targets import Label
-from mbm_keras.preprocessing.targets import Labels
 from mbm_keras.preprocessing.targets import Quantity
 from mbm_keras.preprocessing.text import WordIds
+from mbm_keras.preprocessing.vector import Vector
 from mbm_keras.preprocessing.video import Frames
 
 _PREPROCESSORS = (
@@ -23,6 +24,7 @@ _PREPROCESSORS = (
     Pixels,
     Points,
     TableRow,
+    Vector,
     Waveform,
     WordIds,
 )

@@ -1,42 +1,52 @@
-"""Numbers and categories of one row to one vector."""
+"""Numbers, categories and dates of one row to one vector."""
 
 from typing import Self
 
 import numpy as np
 import tensorflow as tf
 
+from mbm_keras.preprocessing.dates import Date
+from mbm_keras.preprocessing.standardize import mean_and_scale
+from mbm_keras.preprocessing.standardize import standardize
 from mbm_keras.preprocessing.text import lookup_table
 
 
 class Number(tf.Module):
     """A column of numbers, standardized by mean and variance of the training split.
 
+    An absent number is NaN. An infinite one is corrupt: it cannot be learned from, and
+    a table has it in place of a cell that is not a number.
+
     Args:
         mean: Mean, in the number's own unit.
         scale: Standard deviation.
     """
 
-    raw = tf.TensorSpec((), tf.float32)
+    raw = tf.TensorSpec((), tf.float64)
+    width = 1  # numbers per cell
 
     def __init__(self, mean=0.0, scale=1.0):
         super().__init__(name="number")
         self.mean, self.scale = mean, scale
 
     def adapt(self, values) -> None:
-        """Learns mean and scale. NaN is skipped; a constant has scale 1."""
+        """Learns mean and scale, of finite numbers alone; a constant has scale 1."""
         values = np.asarray(values, "float64")
-        values = values[np.isfinite(values)]
-        if len(values):
-            self.mean = float(values.mean())
-            self.scale = float(values.std()) or 1.0
+        if np.isfinite(values).any():
+            self.mean, self.scale = map(float, mean_and_scale(values))
 
     def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """`(batch,)` floats to standardized ones; and which are finite.
 
         The others are zeros.
         """
-        valid = tf.math.is_finite(batch)
-        return tf.where(valid, (batch - self.mean) / self.scale, 0.0), valid
+        return standardize(batch, self.mean, self.scale)
+
+    def explain(self, value: float | str) -> str:
+        """Why a number is corrupt."""
+        if isinstance(value, (str, bytes)):
+            return f"{value!r} is not a number"
+        return f"{value} is not a finite number" if np.isinf(value) else ""
 
     def config(self) -> dict:
         """What `from_config` needs."""
@@ -47,7 +57,8 @@ class Category(tf.Module):
     """A column of categories.
 
     Args:
-        vocabulary: The categories. Category `i` gets id `i + 2`.
+        vocabulary: The categories. Category `i` gets id `i + 2`. If they are `true` and
+            `false`, capitals make no difference.
     """
 
     raw = tf.TensorSpec((), tf.string)
@@ -61,15 +72,23 @@ class Category(tf.Module):
         self._set(sorted({_text(value) for value in values} - {""}))
 
     def _set(self, vocabulary):
-        self.vocabulary = vocabulary
-        self.lookup = lookup_table(vocabulary)
+        folded = sorted({category.lower() for category in vocabulary})
+        self.is_boolean = bool(folded) and {*folded} <= {"true", "false"}
+        self.vocabulary = folded if self.is_boolean else vocabulary
+        self.lookup = lookup_table(self.vocabulary)
 
     def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """`(batch,)` strings to ids, float32; and which have a category.
 
         0 = absent, 1 = unknown.
         """
+        if self.is_boolean:
+            batch = tf.strings.lower(batch)
         return tf.cast(self.lookup.lookup(batch), tf.float32), batch != ""
+
+    def explain(self, value: str) -> str:
+        """A category is never corrupt."""
+        return ""
 
     def config(self) -> dict:
         """What `from_config` needs."""
@@ -77,16 +96,18 @@ class Category(tf.Module):
 
 
 class TableRow(tf.Module):
-    """All numbers and categories of a row as one vector.
+    """All numbers, dates and categories of a row as one vector.
 
     Args:
         numbers: `Number` by column, in the order of the vector.
-        categories: `Category` by column, likewise, after the numbers.
+        categories: `Category` by column, likewise, at the end.
+        dates: `Date` by column, likewise, after the numbers.
 
     Returns:
-        From a dict of cells by column, `(2 * numbers + categories,)` float32: the
-        standardized numbers, a 1 for each number that the row has, the ids of the
-        categories. A row is absent if all its cells are; it is never corrupt.
+        From a dict of cells by column, `(2 * n + categories,)` float32, with `n`
+        numbers from numbers and dates: these, standardized; a 1 for each of them that
+        the row has; the ids of the categories. A row is absent if all its cells are;
+        it is corrupt if one of them is.
 
     Raises:
         ValueError: If there is no column.
@@ -94,20 +115,27 @@ class TableRow(tf.Module):
 
     modality = "table"
 
-    def __init__(self, numbers=None, categories=None):
+    def __init__(self, numbers=None, categories=None, dates=None):
         super().__init__(name="table_row")
         self.numbers, self.categories = dict(numbers or {}), dict(categories or {})
-        if not self.numbers and not self.categories:
+        self.dates = dict(dates or {})
+        if not self._columns():
             raise ValueError(
-                "Expected a number or a category. Received: "
-                f"numbers={numbers}, categories={categories}."
+                "Expected a number, a date or a category. Received: "
+                f"numbers={numbers}, dates={dates}, categories={categories}."
             )
         self.raw = {name: column.raw for name, column in self._columns()}
-        size = 2 * len(self.numbers) + len(self.categories)
-        self.array = tf.TensorSpec((size,), tf.float32)
 
     def _columns(self):
-        return [*self.numbers.items(), *self.categories.items()]
+        return [*self.numbers.items(), *self.dates.items(), *self.categories.items()]
+
+    @property
+    def array(self) -> tf.TensorSpec:
+        """Spec of one array. `adapt` may change it: it finds the cycles of dates."""
+        sizes = self.sizes()
+        return tf.TensorSpec(
+            (2 * sizes["numbers"] + len(sizes["categories"]),), tf.float32
+        )
 
     def adapt(self, values) -> None:
         """Learns every column from a dict of training values by column."""
@@ -115,28 +143,50 @@ class TableRow(tf.Module):
             column.adapt(values[name])
 
     def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
-        """Columns `(batch,)` by name to `(batch, values)`; and which rows have any."""
-        columns = {name: column.decode(batch[name]) for name, column in self._columns()}
-        numbers = [columns[name][0] for name in self.numbers]
-        valid = [tf.cast(columns[name][1], tf.float32) for name in self.numbers]
-        ids = [columns[name][0] for name in self.categories]
-        row = tf.stack([*numbers, *valid, *ids], axis=1)
-        return row, tf.reduce_any([valid for _, valid in columns.values()], axis=0)
+        """Columns `(batch,)` by name to `(batch, values)`; and which were decoded.
 
-    def explain(self, value: bytes) -> str:
-        """A row is never corrupt."""
-        return ""
+        Zeros where every cell is absent, or one is corrupt.
+        """
+        numbers, flags, ids, found, corrupt = [], [], [], [], []
+        for name, column in self._columns():
+            values, valid = column.decode(batch[name])
+            found.append(valid)
+            if name in self.categories:
+                ids.append(values[:, None])
+                continue
+            corrupt.append(~valid & ~_is_absent(batch[name]))
+            numbers.append(tf.reshape(values, (-1, column.width)))
+            flags += [tf.cast(valid, tf.float32)[:, None]] * column.width
+        row = tf.concat([*numbers, *flags, *ids], axis=1)
+        decoded = tf.reduce_any(found, axis=0)
+        if corrupt:
+            decoded &= ~tf.reduce_any(corrupt, axis=0)
+        row = tf.where(decoded[:, None], row, 0.0)
+        return tf.ensure_shape(row, (None, *self.array.shape)), decoded
+
+    def explain(self, value: dict) -> str:
+        """Which cells are corrupt, and why.
+
+        Args:
+            value: Cells by column. A number may be the text that is not one.
+        """
+        reasons = {
+            name: column.explain(value[name]) for name, column in self._columns()
+        }
+        return "; ".join(f"{name}: {why}" for name, why in reasons.items() if why)
 
     def sizes(self) -> dict:
         """How many `numbers`; and of each of the `categories`, how many ids it has."""
+        columns = (*self.numbers.values(), *self.dates.values())
         categories = tuple(len(c.vocabulary) + 2 for c in self.categories.values())
-        return {"numbers": len(self.numbers), "categories": categories}
+        return {"numbers": sum(c.width for c in columns), "categories": categories}
 
     def config(self) -> dict:
         """What `from_config` needs."""
         return {
             "numbers": {name: x.config() for name, x in self.numbers.items()},
             "categories": {name: x.config() for name, x in self.categories.items()},
+            "dates": {name: x.config() for name, x in self.dates.items()},
         }
 
     @classmethod
@@ -145,7 +195,12 @@ class TableRow(tf.Module):
         return cls(
             {name: Number(**x) for name, x in config["numbers"].items()},
             {name: Category(**x) for name, x in config["categories"].items()},
+            {name: Date(**x) for name, x in config["dates"].items()},
         )
+
+
+def _is_absent(values):
+    return tf.math.is_nan(values) if values.dtype.is_floating else values == ""
 
 
 def _text(value):

@@ -1,23 +1,36 @@
-"""Targets of one number or some labels: values of a table to arrays, and back."""
+"""Targets of one label or one number: values of a table to arrays, and back."""
 
+import decimal
 from typing import Self
 
 import numpy as np
 import tensorflow as tf
 
+from mbm_keras import label_text
+from mbm_keras.preprocessing.standardize import mean_and_scale
+
+# Types of the cells that labels are learned from, and how a label becomes one again.
+_TYPES = {"bool": lambda text: text == "True", "int": int, "float": float}
+
 
 class Label:
     """One label of several: classification.
 
+    A label is the text of its cell, `str(value)`: `01`, `True`, ` a`. Two labels that
+    differ in a single character are two labels.
+
     Args:
         vocabulary: The labels, in the order of their ids. Empty until `adapt`.
+        dtype: Type of the cells that it learned from, to which `restore` returns:
+            `"str"`, `"bool"`, `"int"` or `"float"`.
     """
 
     task = "classification"
     output_kind = "logits"
 
-    def __init__(self, vocabulary=()):
+    def __init__(self, vocabulary=(), dtype="str"):
         self.vocabulary = list(vocabulary)
+        self.dtype = dtype
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -39,20 +52,34 @@ class Label:
         Raises:
             ValueError: If there are fewer than two.
         """
+        types = {_type_name(value) for value in values}
         values = {str(value) for value in values}
         if len(values) < 2:
             raise ValueError(
                 "Expected two labels or more in the training split. "
                 f"Received: {sorted(values)}."
             )
-        self.vocabulary = sorted(values, key=_by_number_then_name)
+        self.dtype = types.pop() if len(types) == 1 else "str"
+        self.vocabulary = sorted(values, key=label_text.sort_key)
 
     def encode(self, values) -> np.ndarray:
-        """Ids `(rows,)` int32, -1 where the training split has no such label."""
+        """Ids `(rows,)` int32, -1 where the training split has no such label.
+
+        A number or a boolean is the label of the same value, however a text writes it:
+        1.0 is the label `1`. Texts are compared letter by letter.
+        """
         ids = {label: i for i, label in enumerate(self.vocabulary)}
-        values = list(map(str, values))
-        ids = {value: ids.get(value, -1) for value in set(values)}
-        return np.fromiter(map(ids.__getitem__, values), "int32", len(values))
+        by_value = _unique_values(self.vocabulary)
+        found = {}
+        for value in {(_type_name(value), str(value)) for value in values}:
+            kind, text = value
+            if text not in ids and "str" not in (kind, self.dtype):
+                text = by_value.get(_value_of(text), text)
+            elif text not in ids and kind != self.dtype:
+                text = by_value.get(_value_of(text), text)
+            found[value] = ids.get(text, -1)
+        encoded = (found[_type_name(value), str(value)] for value in values)
+        return np.fromiter(encoded, "int32", len(values))
 
     def known(self, encoded) -> np.ndarray:
         """`(rows,)` bool: which of the encoded values a model can learn from."""
@@ -70,93 +97,14 @@ class Label:
             f"{name}_probabilities": tf.nn.softmax(outputs),
         }
 
-    def config(self) -> dict:
-        """The arguments, with what `adapt` learned."""
-        return {"vocabulary": self.vocabulary}
-
-    @classmethod
-    def from_config(cls, config) -> Self:
-        """Builds it from what `config` returned."""
-        return cls(**config)
-
-
-class Labels:
-    """Any number of labels of several, written `a|b|c`, or none: multi-label.
-
-    Args:
-        vocabulary: The labels, in the order of the outputs. Empty until `adapt`.
-    """
-
-    task = "multi_label"
-    output_kind = "logits"
-
-    def __init__(self, vocabulary=()):
-        self.vocabulary = list(vocabulary)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels, in the order of the outputs."""
-        return tuple(self.vocabulary)
-
-    @property
-    def num_outputs(self) -> int:
-        """Number of labels."""
-        return len(self.vocabulary)
-
-    def task_arguments(self) -> dict:
-        """Arguments of the task, its name excepted."""
-        return {"num_classes": len(self.vocabulary)}
-
-    def adapt(self, values) -> None:
-        """Learns the labels from those of the training split.
-
-        Raises:
-            ValueError: If there is none.
-        """
-        found = {label for value in values for label in _split(value)}
-        if not found:
-            raise ValueError(
-                "Expected a label in the training split. Received: "
-                f"{len(values)} values without a label."
-            )
-        self.vocabulary = sorted(found, key=_by_number_then_name)
-
-    def encode(self, values) -> np.ndarray:
-        """`(rows, labels)` float32 of 0 and 1; NaN where a label is unknown."""
-        ids = {label: i for i, label in enumerate(self.vocabulary)}
-        encoded = np.zeros((len(values), len(ids)), "float32")
-        for row, value in zip(encoded, values, strict=True):
-            for label in _split(value):
-                if label in ids:
-                    row[ids[label]] = 1.0
-                else:
-                    row[:] = np.nan
-        return encoded
-
-    def known(self, encoded) -> np.ndarray:
-        """`(rows,)` bool: which of the encoded values a model can learn from."""
-        return np.isfinite(encoded).all(axis=1)
-
-    def explain(self, value) -> str:
-        """Why a model cannot learn from a value."""
-        unknown = sorted(set(_split(value)) - set(self.vocabulary))
-        return f"labels {unknown} are not in the training split"
-
-    def decode(self, outputs, name) -> dict:
-        """Logits `(batch, labels)` to the labels, separated by `|`.
-
-        And the probability of each label.
-        """
-        labels = tf.broadcast_to(tf.constant(self.vocabulary), tf.shape(outputs))
-        chosen = tf.ragged.boolean_mask(labels, outputs > 0)
-        return {
-            name: tf.strings.reduce_join(chosen, separator="|", axis=-1),
-            f"{name}_probabilities": tf.sigmoid(outputs),
-        }
+    def restore(self, answers) -> list:
+        """Labels as `decode` returns them, in the type that the cells had."""
+        to_type = _TYPES.get(self.dtype, str)
+        return [to_type(answer.decode()) for answer in np.asarray(answers).tolist()]
 
     def config(self) -> dict:
         """The arguments, with what `adapt` learned."""
-        return {"vocabulary": self.vocabulary}
+        return {"vocabulary": self.vocabulary, "dtype": self.dtype}
 
     @classmethod
     def from_config(cls, config) -> Self:
@@ -166,6 +114,9 @@ class Labels:
 
 class Quantity:
     """A number: regression.
+
+    The model learns `(number - mean) / scale`, which float32 can carry whatever the
+    unit is: prices of 1e20, weights of 1e-20, the milliseconds since 1970.
 
     Args:
         mean: Mean of the training split.
@@ -182,7 +133,7 @@ class Quantity:
 
     def task_arguments(self) -> dict:
         """Arguments of the task, its name excepted."""
-        return {"mean": self.mean, "scale": self.scale}
+        return {"unit": self.scale}
 
     def adapt(self, values) -> None:
         """Learns mean and scale.
@@ -190,25 +141,21 @@ class Quantity:
         Raises:
             ValueError: If all values are equal.
         """
-        values = self.encode(values)
-        values = values[self.known(values)]
+        values = _to_floats(values)
+        values = values[np.isfinite(values)]
         if len(np.unique(values)) < 2:
             raise ValueError(
                 "Expected two different numbers or more in the training split. "
                 f"Received: {np.unique(values).tolist()}."
             )
-        self.mean, self.scale = float(values.mean()), float(values.std())
+        self.mean, self.scale = map(float, mean_and_scale(values))
 
     def encode(self, values) -> np.ndarray:
-        """`(rows,)` float32, NaN where the value is not a number."""
-
-        def number(value):
-            try:
-                return float(value)
-            except (TypeError, ValueError):
-                return np.nan
-
-        return np.array([number(value) for value in values], "float32")
+        """`(rows,)` float32, standardized; NaN where a value is not a finite number."""
+        standardized = (_to_floats(values) - self.mean) / self.scale
+        with np.errstate(over="ignore"):
+            encoded = standardized.astype("float32")
+        return np.where(np.isfinite(encoded), encoded, np.float32(np.nan))
 
     def known(self, encoded) -> np.ndarray:
         """`(rows,)` bool: which of the encoded values a model can learn from."""
@@ -216,11 +163,15 @@ class Quantity:
 
     def explain(self, value) -> str:
         """Why a model cannot learn from a value."""
-        return "not a number"
+        return "not a finite number"
 
     def decode(self, outputs, name) -> dict:
-        """`(batch, 1)` to the number, `(batch,)`."""
-        return {name: outputs[:, 0]}
+        """`(batch, 1)` standardized to the number, `(batch,)` float64."""
+        return {name: tf.cast(outputs[:, 0], tf.float64) * self.scale + self.mean}
+
+    def restore(self, answers) -> list:
+        """Numbers as `decode` returns them, as a list."""
+        return np.asarray(answers).tolist()
 
     def config(self) -> dict:
         """The arguments, with what `adapt` learned."""
@@ -232,11 +183,39 @@ class Quantity:
         return cls(**config)
 
 
-def _split(value):
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [str(label) for label in value]
-    return [part.strip() for part in str(value or "").split("|") if part.strip()]
+def _type_name(value):
+    if isinstance(value, (bool, np.bool_)):
+        return "bool"
+    if isinstance(value, (int, np.integer)):
+        return "int"
+    return "float" if isinstance(value, (float, np.floating)) else "str"
 
 
-def _by_number_then_name(label):
-    return (0, int(label), "") if label.lstrip("-").isdigit() else (1, 0, label)
+def _value_of(text):
+    """What two ways to write a number or a boolean have in common, else the text."""
+    if text.lower() in ("true", "false"):
+        return text.lower()
+    try:
+        return decimal.Decimal(text).normalize()
+    except decimal.InvalidOperation:
+        return text
+
+
+def _unique_values(labels):
+    """Label by value, without the labels that share a value, such as `1` and `01`."""
+    by_value: dict = {}
+    for label in labels:
+        by_value.setdefault(_value_of(label), []).append(label)
+    return {value: same[0] for value, same in by_value.items() if len(same) == 1}
+
+
+def _to_floats(values):
+    """`(rows,)` float64, NaN where a value is not a number."""
+
+    def number(value):
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError):
+            return np.nan
+
+    return np.array([number(value) for value in values], "float64")

@@ -91,8 +91,7 @@ def _predict(run, table, keep, probabilities, stream):
         if len(samples):
             outputs, _ = evaluation.predict(run.answering_model, samples.batches(256))
             answers = target.decode(outputs[name], name)
-            words = np.asarray(answers[name]).tolist()
-            answered[name] = [w.decode() if isinstance(w, bytes) else w for w in words]
+            answered[name] = target.restore(answers[name])
             if f"{name}_probabilities" in answers:
                 shares = np.asarray(answers[f"{name}_probabilities"])
                 answered |= probability_columns(

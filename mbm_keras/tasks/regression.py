@@ -19,12 +19,15 @@ class Regression:
         scale: Its standard deviation. The network learns the standardized target, so
             that targets of any unit train alike.
         units: How many numbers.
+        unit: What the target is multiplied by for the metrics. A `Quantity` gives
+            standardized targets, and its scale as the unit.
     """
 
     name: str = "number"
     mean: float = 0.0
     scale: float = 1.0
     units: int = 1
+    unit: float = 1.0
 
     per_step: ClassVar[bool] = False
 
@@ -48,10 +51,10 @@ class Regression:
         return ScaledSquaredError(self.scale)
 
     def metrics(self):
-        """Absolute and squared error in the target's unit."""
+        """Absolute and squared error, multiplied by `unit`."""
         return [
-            keras.metrics.MeanAbsoluteError(name="mae"),
-            keras.metrics.RootMeanSquaredError(name="rmse"),
+            AbsoluteErrorInUnit(self.unit, name="mae"),
+            SquaredErrorInUnit(self.unit, name="rmse"),
         ]
 
     def chance(self, truth):
@@ -60,7 +63,7 @@ class Regression:
         Args:
             truth: Numbers, `(rows,)`.
         """
-        return float(np.var(truth)) / self.scale**2
+        return float(np.var(np.asarray(truth, "float64") / self.scale))
 
     def feed(self, inputs, targets):
         """Inputs and targets as they are: nothing is added in training."""
@@ -94,3 +97,47 @@ class ScaledSquaredError(keras.losses.Loss):
 
     def get_config(self):
         return {**super().get_config(), "scale": self.scale}
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.tasks.regression")
+class AbsoluteErrorInUnit(keras.metrics.MeanAbsoluteError):
+    """The mean of `unit * |y_true - y_pred|`.
+
+    Args:
+        unit: What 1 is in the unit of the result.
+        name: Name of the metric.
+        dtype: As for `keras.metrics.Metric`.
+    """
+
+    def __init__(self, unit=1.0, name="mae", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.unit = unit
+
+    def result(self):
+        return self.unit * super().result()
+
+    def get_config(self):
+        return {"unit": self.unit, "name": self.name, "dtype": self.dtype}
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.tasks.regression")
+class SquaredErrorInUnit(keras.metrics.RootMeanSquaredError):
+    """`unit` times the root of the mean of `(y_true - y_pred) ** 2`.
+
+    The unit is outside of the square, which float32 cannot carry for 1e20.
+
+    Args:
+        unit: What 1 is in the unit of the result.
+        name: Name of the metric.
+        dtype: As for `keras.metrics.Metric`.
+    """
+
+    def __init__(self, unit=1.0, name="rmse", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.unit = unit
+
+    def result(self):
+        return self.unit * super().result()
+
+    def get_config(self):
+        return {"unit": self.unit, "name": self.name, "dtype": self.dtype}

@@ -1,6 +1,7 @@
 """A plan: made from a table, read, changed, and written."""
 
 import dataclasses
+import datetime
 import json
 
 import polars as pl
@@ -28,6 +29,7 @@ def table(tmp_path_factory):
             "age": [i / 7 for i in range(60)],
             "city": ["Rome", "Oslo", "Lima"] * 20,
             "constant": ["same"] * 60,
+            "number": range(60),
             "answer": ["yes", "no"] * 30,
         }
     ).write_csv(folder / "rows.csv")
@@ -47,6 +49,7 @@ def test_every_column_is_an_input_or_left_out_with_its_reason(plan):
     }
     assert plan.inputs["table"].columns == {"age": "number", "city": "category"}
     assert plan.left_out["constant"] == "it has one value"
+    assert plan.left_out["number"] == "it counts the rows"
     assert "identifier" in plan.left_out["id"]
 
 
@@ -72,6 +75,12 @@ def test_a_given_choice_is_kept_and_marked(table):
         (list(range(60)), "number"),
         ([1, 2, 3] * 20, "label"),
         (["a|b", "a", "c"] * 20, "labels"),
+        (["a;b", "a", "c"] * 20, "labels"),
+        (['["a", "b"]', '["a"]'] * 30, "labels"),
+        (["Rome, Italy", "Oslo, Norway"] * 30, "label"),
+        ([True, False] * 30, "label"),
+        ([1.5, 2.5, float("nan")] * 20, "number"),
+        ([1.0, 2.0, float("inf")] * 20, "label"),
         ([[1, 2], [1], [3]] * 20, "labels"),
         ([f"a red square over circle {i}" for i in range(60)], "caption"),
     ],
@@ -134,6 +143,27 @@ def test_the_longest_text_is_bounded():
     assert sizes.text_length(["word " * 5_000] * 10) == (1_024, 0.0)
     assert sizes.text_length(["字" * 700] * 10)[0] == 704
     assert sizes.text_length(["word " * 9, ""]) == (None, 1.0)
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        (
+            [datetime.date(2024, 1, 1 + i) for i in range(30)] * 2,
+            "Turn it into a number",
+        ),
+        ([[0.5, 1.5]] * 60, "give each its own column"),
+    ],
+)
+def test_a_target_that_no_task_learns_is_an_error(values, message):
+    rows = {"text": [f"words and {i % 9}" for i in range(60)], "y": values}
+    with pytest.raises(ValueError, match=message):
+        mbm.plan(rows, "y", columns={"text": "text"})
+
+
+def test_an_identifier_is_an_input_where_it_is_asked_for(table):
+    plan = mbm.plan(table, "answer", columns={"number": "number", "id": "text"})
+    assert plan.columns["number"] == "number" and plan.columns["id"] == "text"
 
 
 def test_a_plan_survives_json(plan):

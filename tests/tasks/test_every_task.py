@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from mbm_keras import inputs
-from mbm_keras.preprocessing import targets
+from mbm_keras.preprocessing import Label
+from mbm_keras.preprocessing import Labels
+from mbm_keras.preprocessing import Quantity
 from mbm_keras.tasks import TASKS
 from mbm_keras.tasks import Captioning
 from mbm_keras.tasks import Classification
@@ -106,9 +108,9 @@ def test_a_batch_keeps_its_inputs_and_targets(case):
 @pytest.mark.parametrize(
     "target, task",
     [
-        (targets.Label("ab"), Classification(2, "answer")),
-        (targets.Labels("abc"), MultiLabel(3, "answer")),
-        (targets.Quantity(2.0, 3.0), Regression("answer", 2.0, 3.0)),
+        (Label("ab"), Classification(2, "answer")),
+        (Labels("abc"), MultiLabel(3, "answer")),
+        (Quantity(2.0, 3.0), Regression("answer", unit=3.0)),
     ],
 )
 def test_a_target_knows_its_task(target, task):

@@ -1,11 +1,16 @@
 """Files named by the cells of a table."""
 
 import os
+import socket
+import unicodedata
 
+import polars as pl
 import pytest
 
 from data_pipelines import stores
 from data_pipelines.stores.paths import Paths
+from data_pipelines.stores.spellings import identify
+from data_pipelines.stores.spellings import split_paths
 from tests.helpers import image_bytes
 
 
@@ -77,3 +82,95 @@ def test_a_file_that_cannot_be_converted_has_the_reason(tmp_path):
 
     values, reasons = stores.read_cells(Paths(tmp_path), "photo", [b"x"], refuse)
     assert values == [b""] and reasons == {0: "too large"}
+
+
+@pytest.fixture
+def odd(tmp_path):
+    """A folder with files of odd names, and with things that are not files."""
+    (tmp_path / "f").mkdir()
+    names = [
+        "f/1.png",
+        "größe b.png",
+        "e%20f.png",
+        "c#d.png",
+        "it's.png",
+        "🐱",
+        "a;b.png",
+    ]
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode())
+    os.mkfifo(tmp_path / "pipe.png")
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(os.path.relpath(tmp_path / "socket.png"))
+    os.symlink("f/1.png", tmp_path / "link.png")
+    os.link(tmp_path / "f" / "1.png", tmp_path / "hard.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "cell, name",
+    [
+        ("e%20f.png", "e%20f.png"),
+        ("c#d.png", "c#d.png"),
+        ("it's.png", "it's.png"),
+        ("🐱", "🐱"),
+        ("a;b.png", "a;b.png"),
+        ("f\\1.png", "f/1.png"),
+        (" f/1.png\t", "f/1.png"),
+        ("gr%C3%B6%C3%9Fe%20b.png", "größe b.png"),
+        (unicodedata.normalize("NFD", "größe b.png"), "größe b.png"),
+    ],
+)
+def test_a_file_is_found_however_its_name_is_written(odd, cell, name):
+    assert Paths(odd).get("photo", cell) == name.encode()
+
+
+@pytest.mark.parametrize(
+    "cell, reason",
+    [
+        ("pipe.png", "no such file: pipe.png \\(it is a pipe\\)"),
+        ("socket.png", "it is a socket"),
+        ("/dev/zero", "it is a device"),
+        ("f", "it is a folder"),
+        ("https://a.b/c.png", "read from disk, and addresses are not opened"),
+        ("s3://a/b.png", "addresses are not opened"),
+        ("data:image/png;base64,AAAA", "addresses are not opened"),
+        ("a.png;b.png", "a cell holds one path, and this one holds 2"),
+        ('["a.png", "b.png", "c.png"]', "one path, and this one holds 3"),
+        ("a, b.png", "there is no such file: a, b.png"),
+    ],
+)
+def test_the_reason_says_what_a_cell_names(odd, cell, reason):
+    with pytest.raises(stores.Unreadable, match=reason):
+        Paths(odd, allow_outside=True).get("photo", cell)
+
+
+@pytest.mark.parametrize("cell", ["~/a.png", "..\\..\\a.png", "%2e%2e/a.png", "%2Fetc"])
+def test_no_spelling_leads_out_of_the_folder(odd, cell):
+    with pytest.raises(stores.Unreadable, match="leaves the table's folder|no such"):
+        Paths(odd / "f").get("photo", cell)
+
+
+def test_all_paths_of_a_file_are_one(odd):
+    same = ["f/1.png", "./f//1.png", "f\\1.png", "link.png", "hard.png"]
+    found = identify(odd, pl.Series([*same, "c#d.png", None, ""]))
+    assert found[:5].n_unique() == 1 and found[5] != found[0]
+    assert found[6:].to_list() == [None, ""]
+
+
+def test_all_paths_of_a_missing_file_are_one(odd):
+    cells = ["x/é.png", "./x//e\u0301.png", "x/y/../é.png"]
+    assert identify(odd, pl.Series(cells)).n_unique() == 1
+
+
+@pytest.mark.parametrize(
+    "cell, parts",
+    [
+        ("a.png", ["a.png"]),
+        ("a.png; b.png", ["a.png", "b.png"]),
+        ("['a.png', 'b.png']", ["a.png", "b.png"]),
+        ('["a.png"]', ["a.png"]),
+    ],
+)
+def test_the_paths_of_a_cell(cell, parts):
+    assert split_paths(cell) == parts

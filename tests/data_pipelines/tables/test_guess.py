@@ -1,9 +1,12 @@
 """Modalities guessed from names, values and files."""
 
+import datetime
+
 import polars as pl
 import pytest
 
 from data_pipelines.tables.guess import guess
+from data_pipelines.tables.guess import look_at
 from tests.helpers import image_bytes
 from tests.helpers import wav_bytes
 
@@ -57,3 +60,66 @@ def test_most_of_the_files_decide(tmp_path):
 @pytest.mark.parametrize("values", [["a.png", "b.png"], IMAGES])
 def test_a_column_that_cannot_name_files_holds_none(values):
     assert guess(pl.Series("x", values), None) == "ignore"
+
+
+DAYS = [datetime.date(2024, 1, 1) + datetime.timedelta(days=i) for i in range(12)]
+UUIDS = [f"{i:08x}-0000-4000-8000-000000000000" for i in range(12)]
+
+
+@pytest.mark.parametrize(
+    "name, values, modality",
+    [
+        ("day", DAYS, "date"),
+        ("day", [day.isoformat() for day in DAYS], "date"),
+        ("day", [day.strftime("%d.%m.%Y %H:%M") for day in DAYS], "date"),
+        ("day", [day.strftime("%b %d, %Y") for day in DAYS], "date"),
+        ("text", [day.isoformat() for day in DAYS], "date"),
+        ("opens", [f"{i % 24}:30" for i in range(12)], "date"),
+        ("opens", [datetime.time(i, 30) for i in range(12)], "date"),
+        ("lasts", [datetime.timedelta(hours=i * i) for i in range(12)], "number"),
+        ("score", ["1-2", "3-4", "5-6"] * 4, "category"),
+        ("x", [[0.5, 1.0], [1.0, 2.0]], "vector"),
+        ("x", ["[0.5, 1.0]", "[1.0 2.0]"], "vector"),
+        ("tags", [["a", "b"], ["c"]], "text"),
+        ("tags", ['["red", "blue"]', '["green"]'], "text"),
+        ("price", pl.Series([1.5, 2.5]).cast(pl.Decimal(6, 2)), "number"),
+        ("married", ["True", "False", "True"], "category"),
+        ("photo", pl.Series(["a.png", "b.png"], dtype=pl.Categorical), "image"),
+        ("photo", ["https://a.b/c.png?w=1", "https://a.b/d.png?w=1"], "image"),
+        ("photo", ["a.png;b.png", "c.png"], "image"),
+        ("year", list(range(1990, 2020)), "number"),
+        ("paid", list(range(7, 30)), "number"),
+        ("user_id", [1, 1, 2, 2], "number"),
+        ("n", [0, 1, 2, 3], "number"),
+    ],
+)
+def test_the_values_of_more_columns(name, values, modality):
+    assert guess(pl.Series(name, values), "") == modality
+
+
+@pytest.mark.parametrize(
+    "name, values, reason",
+    [
+        ("n", list(range(12)), "it counts the rows"),
+        ("anything", list(range(1, 13)), "it counts the rows"),
+        ("PassengerId", [5, 9, 2], "another value in every row"),
+        ("customerID", ["a", "b", "c"], "another value in every row"),
+        ("made", UUIDS, "another value in every row"),
+        ("same", [3, 3, 3], "it has one value"),
+        ("empty", [None, None], "it is empty"),
+        ("empty", [float("nan"), None], "it is empty"),
+        ("blob", [b"\xff\xfe", b"\xfd\xfc"], "bytes are of an unknown kind"),
+        ("x", [[1, 2], [3]], "its lists have 1 to 2 numbers"),
+        ("x", ["[1, 2]", "[3]"], "its lists have 1 to 2 numbers"),
+        ("x", [[[1], [2]]], "its cells are lists of type"),
+        ("x", [{"a": 1, "b": 2}, {"a": 2, "b": 3}], r"several values \(a, b\)"),
+        ("x", [["a.png", "b.png"], ["c.png"]], "a cell holds several files"),
+        ("x", ['["a.png", "b.png"]', '["c.png"]'], "a cell holds several files"),
+        ("x", ["[0.1 ... 0.2]", "[0.3 ... 0.4]"], "lists of something else"),
+        ("x", [f"w{i:x}z" for i in range(30)], "another value in every row"),
+    ],
+)
+def test_a_column_that_is_left_out_has_its_reason(name, values, reason):
+    found = look_at(pl.Series(name, values), "")
+    assert found.modality == "ignore"
+    assert pl.Series([found.reason]).str.contains(reason).all(), found.reason

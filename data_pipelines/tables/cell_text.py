@@ -1,0 +1,57 @@
+"""What the cells of a column of text are: dates, lists of numbers, identifiers."""
+
+import polars as pl
+
+_MONTHS = (
+    "Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
+    "|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?"
+)
+_SHORT, _YEAR = "[0-9]{1,2}", "[0-9]{4}"
+_TIME = (
+    r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-6][0-9](?:[.,][0-9]{1,9})?)?(?: ?[AP]M)?"
+    r"(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))?"
+)
+_DATE = (
+    f"(?:{_YEAR}[-/.]{_SHORT}[-/.]{_SHORT}|{_SHORT}[-/.]{_SHORT}[-/.]{_YEAR}"
+    f"|{_SHORT}[-/. ]+(?:{_MONTHS})[-/., ]+{_YEAR}"
+    f"|(?:{_MONTHS})[-/. ]+{_SHORT}[-/., ]+{_YEAR})"
+)
+_IS_DATE = rf"(?i)^\s*(?:{_DATE}(?:(?:T|,? +){_TIME})?|{_TIME})\s*$"
+_NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?"
+_SEPARATOR = r"(?:\s*[,;]\s*|\s+)"
+_IS_VECTOR = rf"^\s*[\[(]\s*{_NUMBER}(?:{_SEPARATOR}{_NUMBER})*\s*[,;]?\s*[\])]\s*$"
+_UUID = r"(?i)^\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$"
+_MOST = 0.9  # of the cells of a column decide what it is
+
+
+def are_dates(texts: pl.Series) -> bool:
+    """Whether most texts are dates or times, in a way that `preprocessing.Date` reads.
+
+    Args:
+        texts: Strings, some of the column.
+    """
+    return _share(texts, _IS_DATE) >= _MOST
+
+
+def are_vectors(texts: pl.Series) -> bool:
+    """Whether most texts are lists of numbers in brackets."""
+    return _share(texts, _IS_VECTOR) >= _MOST
+
+
+def are_lists(texts: pl.Series) -> bool:
+    """Whether most texts are in square brackets."""
+    return _share(texts, r"(?s)^\s*\[.*\]\s*$") >= _MOST
+
+
+def are_uuids(texts: pl.Series) -> bool:
+    """Whether most texts are universally unique identifiers."""
+    return _share(texts, _UUID) >= _MOST
+
+
+def lengths_of_vectors(texts: pl.Series) -> set[int]:
+    """How many numbers the lists of numbers have."""
+    return set(texts.str.count_matches(_NUMBER).drop_nulls().to_list())
+
+
+def _share(texts, pattern):
+    return texts.str.contains(pattern).mean() or 0.0 if len(texts) else 0.0

@@ -1,0 +1,98 @@
+"""What a served model takes and returns, by the names of the user's columns.
+
+A column may be called anything. An argument of a signature is a plain identifier, and a
+result must not have the name of another one: the files that are written here say which
+name became which.
+"""
+
+import json
+import pathlib
+
+FILE = "signature.json"
+_VALUES = {
+    "text": "UTF-8 text",
+    "image": "bytes of an image file",
+    "audio": "bytes of a WAV file",
+    "video": "NPY bytes of frames",
+    "points": "bytes of rows of float32",
+    "vector": "text of a list of numbers, such as `[0.5, 1]`",
+}
+_CELLS = {
+    "numbers": "number",
+    "categories": "UTF-8 text",
+    "dates": "text of a date or time, such as `2024-01-31T18:30`",
+}
+
+
+def describe_inputs(features) -> dict[str, dict[str, str]]:
+    """What each raw column is, by its name.
+
+    Args:
+        features: The `mbm_keras.preprocessing.Features`.
+
+    Returns:
+        `key`, the argument of the signature; `dtype`; and `value`, in words.
+    """
+    values = {}
+    for name, preprocessor in features.by_name.items():
+        if not isinstance(preprocessor.raw, dict):
+            values[name] = _VALUES.get(preprocessor.modality, preprocessor.modality)
+            continue
+        kinds = preprocessor.config()
+        for column in preprocessor.raw:
+            kind = next((k for k in _CELLS if column in kinds.get(k, ())), "")
+            values[column] = _CELLS.get(kind, preprocessor.modality)
+    return {
+        name: {"key": spec.name, "dtype": spec.dtype.name, "value": values[name]}
+        for name, spec in features.raw_signature().items()
+    }
+
+
+def write(folder, inputs, results) -> None:
+    """Writes `signature.json`, and the same as `README.md`.
+
+    Args:
+        folder: An existing folder.
+        inputs: What `describe_inputs` returned.
+        results: What each result is, by its name: a list such as `["answer", "price"]`.
+    """
+    folder = pathlib.Path(folder)
+    content = {"inputs": inputs, "results": results}
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    (folder / FILE).write_text(text, encoding="utf-8")
+    (folder / "README.md").write_text(_to_markdown(inputs, results), encoding="utf-8")
+
+
+def read_results(path) -> dict[str, list[str]]:
+    """What each result of a SavedModel is, by its name.
+
+    Args:
+        path: Folder of the SavedModel.
+    """
+    file = pathlib.Path(path) / "assets.extra" / FILE
+    return json.loads(file.read_text(encoding="utf-8"))["results"]
+
+
+def _to_markdown(inputs, results):
+    lines = [
+        "# Signature",
+        "",
+        "`serve` takes a dict by column, `serving_default` the arguments by name.",
+        "An absent value is an empty string, or NaN for a number.",
+        "",
+        "| column | argument | type | value |",
+        "|---|---|---|---|",
+    ]
+    for name, column in inputs.items():
+        cells = (f"`{column['key']}`", column["dtype"], column["value"])
+        lines.append(" | ".join(("|", _escape(name), *cells, "|")).strip())
+    lines += ["", "| result | is |", "|---|---|"]
+    for name, (kind, *of) in results.items():
+        meaning = f"{kind} of {_escape(of[0])}" if of else kind
+        lines.append(f"| {_escape(name)} | {meaning} |")
+    return "\n".join([*lines, ""])
+
+
+def _escape(name):
+    """A name in a cell of a table of Markdown."""
+    return json.dumps(name, ensure_ascii=False).replace("|", "\\|")
