@@ -195,8 +195,11 @@ def _is_too_long(cell):
 
 
 def _to_cell(value):
-    if isinstance(value, (float, np.floating)) and value != value:
+    if isinstance(value, (float, np.floating, datetime.date)) and value != value:
         return None  # as pandas writes a missing value of any type
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and value is pandas.NA:
+        return None
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     return value.tolist() if isinstance(value, np.ndarray) else value

@@ -72,6 +72,23 @@ def to_python(values: pl.Series) -> list:
     return _to_text(values).to_list()
 
 
+def count_absent(values: pl.Series) -> int:
+    """Number of cells that are null, NaN or empty text."""
+    empty = 0
+    if values.dtype == pl.String:
+        empty = (values == "").sum()
+    elif values.dtype.is_float():
+        empty = values.is_nan().sum()
+    return int(values.null_count() + empty)
+
+
+def count_distinct(values: pl.Series) -> int:
+    """Number of different cells, null among them."""
+    if values.dtype == pl.Object:
+        values = to_strings(values)
+    return values.n_unique()
+
+
 def _to_text(values):
     dtype = values.dtype
     if dtype == pl.Boolean:

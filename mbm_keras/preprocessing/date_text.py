@@ -115,8 +115,9 @@ def _seconds(parts):
     last += tf.cast((month == 2) & is_leap, tf.int32)
     fits &= (month >= 1) & (month <= 12) & (day >= 1) & (day <= last)
     fits &= (hour <= 23) & (minute <= 59) & (second <= 60) & (year >= 1)
-    whole = _days(year, month, day) * _DAY + hour * 3600 + minute * 60 + second
-    return tf.cast(whole, tf.float64) + fraction, fits
+    in_day = tf.cast(hour * 3600 + minute * 60 + second, tf.float64)
+    days = tf.cast(_days(year, month, day), tf.float64)
+    return days * _DAY + in_day + fraction, fits
 
 
 def _days(year, month, day):

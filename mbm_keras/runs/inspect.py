@@ -83,6 +83,8 @@ def _features(rows):
 
 
 def _columns(rows, target, broken):
+    from data_pipelines.tables import cells
+
     unreadable = collections.Counter(item.column for item in set(broken))
     sounds = [name for name in rows.columns if name not in rows.frame.columns]
     facts = {}
@@ -92,17 +94,23 @@ def _columns(rows, target, broken):
         facts[name] = {
             "modality": role,
             "rows": len(values),
-            "missing": int(sum(v is None or v == "" for v in values)),
+            "missing": cells.count_absent(values),
             "unreadable": unreadable.get(name, 0),
-            "distinct": values.n_unique(),
+            "distinct": cells.count_distinct(values),
         }
     return facts
 
 
 def _balance(rows, target):
+    from data_pipelines.tables import cells
+
     shown = [target] if target else rows.columns_of("category")
     return {
-        name: dict(collections.Counter(map(str, rows.frame[name])).most_common(20))
+        name: dict(
+            collections.Counter(
+                map(str, cells.to_python(rows.frame[name]))
+            ).most_common(20)
+        )
         for name in shown
     }
 
