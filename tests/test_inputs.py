@@ -67,9 +67,11 @@ def test_keys_avoid_names_that_are_taken():
     assert keys(["answer"], taken=["Answer"])["answer"].lower() != "answer"
 
 
-def test_a_spec_without_a_name_or_a_modality_is_refused():
-    with pytest.raises(ValueError, match="Expected a modality"):
-        InputSpec("", "text")
+def test_a_name_may_be_empty():
+    assert InputSpec("", "text").key == "column"
+
+
+def test_a_spec_without_a_modality_is_refused():
     with pytest.raises(ValueError, match="modality=''"):
         InputSpec("text", "")
 

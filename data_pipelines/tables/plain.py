@@ -31,10 +31,9 @@ def to_plain(raw: _Raw) -> _Raw:
         The table. A row is broken where some cells of a column have the bytes of a
         file, and this one has a path that cannot be read.
     """
-    columns = [_to_plain_series(values) for values in raw.frame]
-    changed = [
-        new for new, old in zip(columns, raw.frame, strict=True) if new is not old
-    ]
+    columns = raw.frame.get_columns()
+    plain = [_to_plain_series(values) for values in columns]
+    changed = [new for new, old in zip(plain, columns, strict=True) if new is not old]
     if changed:
         raw = dataclasses.replace(raw, frame=raw.frame.with_columns(changed))
     for values in raw.frame:

@@ -65,7 +65,7 @@ def test_an_answer_has_the_name_of_its_target(served):
 
 def test_a_name_of_the_library_that_is_taken_gets_a_number(served):
     answers = request(served[0])
-    assert answers["answered_2"].tolist() == [True, True, True]
+    assert answers["answered_2"].tolist() == [True, True, False]
     assert answers["status_table_2"].tolist() == [b"ok", b"ok", b"corrupt"]
     assert answers["y_probabilities_2"].shape == (3, 2)
     assert answers["status_v[0]"].tolist() == [b"ok", b"absent", b"corrupt"]

@@ -48,7 +48,8 @@ def row():
 
 
 def status_of(row, age, day, city):
-    raw = {"age": tf.constant([age], tf.float64), "day": [day], "city": [city]}
+    raw = {"day": tf.constant([day]), "city": tf.constant([city])}
+    raw["age"] = tf.constant([age], tf.float64)
     arrays, status = Features(row=row).decode_batch(raw)
     return Features.statuses[int(status[0, 0])], arrays["row"].numpy()[0].tolist()
 

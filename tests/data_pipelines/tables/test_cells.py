@@ -42,7 +42,7 @@ def test_numbers_are_float64_and_what_is_not_a_number_is_infinite(values, floats
         ([True, None], ["True", ""]),
         ([3.0, 0.5, 1e20, float("nan")], ["3", "0.5", "1e+20", ""]),
         ([datetime.date(2024, 1, 31)], ["2024-01-31"]),
-        ([TIME.replace(tzinfo=None)], ["2024-01-31T18:30:00.250000"]),
+        ([TIME.replace(tzinfo=None)], ["2024-01-31T18:30:00.250"]),
         ([datetime.time(18, 30)], ["18:30:00"]),
         ([datetime.timedelta(seconds=90)], ["90"]),
         ([["a", "b"], None], ["a b", ""]),
@@ -57,7 +57,7 @@ def test_text_is_written_as_python_and_iso_write_it(values, texts):
 
 def test_a_time_keeps_its_zone():
     values = pl.Series([TIME]).dt.convert_time_zone("Europe/Berlin")
-    assert cells.to_strings(values)[0] == "2024-01-31T18:30:00.250000+01:00"
+    assert cells.to_strings(values)[0] == "2024-01-31T18:30:00.250+01:00"
 
 
 @pytest.mark.parametrize(

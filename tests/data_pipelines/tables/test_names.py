@@ -52,7 +52,7 @@ def test_every_name_comes_back_from_a_file(numbers, write_table, suffix):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_name_can_be_the_target_or_a_file(numbers, name):
     table = sources.open_table(numbers, target=name, inputs=["photo"])
-    assert table.targets()[:1] == [str(NAMES.index(name) + 0.5)]
+    assert table.targets()[:1] == [NAMES.index(name) + 0.5]
     frame = pl.DataFrame({name: IMAGES, "y": list("abab")})
     table = sources.open_table(frame, target="y")
     assert table.columns == {name: "image"}
