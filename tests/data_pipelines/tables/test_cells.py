@@ -33,7 +33,7 @@ TIME = datetime.datetime(2024, 1, 31, 18, 30, 0, 250_000, tzinfo=ZONE)
 def test_numbers_are_float64_and_what_is_not_a_number_is_infinite(values, floats):
     found = cells.to_floats(pl.Series(values))
     assert found.dtype == np.float64
-    np.testing.assert_array_equal(found, floats)
+    np.testing.assert_allclose(found, floats, rtol=1e-15)
 
 
 @pytest.mark.parametrize(
