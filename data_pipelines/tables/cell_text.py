@@ -48,9 +48,9 @@ def are_uuids(texts: pl.Series) -> bool:
     return _share(texts, _UUID) >= _MOST
 
 
-def lengths_of_vectors(texts: pl.Series) -> set[int]:
-    """How many numbers the lists of numbers have."""
-    return set(texts.str.count_matches(_NUMBER).drop_nulls().to_list())
+def count_numbers(texts: pl.Series) -> pl.Series:
+    """How many numbers each text has, integers."""
+    return texts.str.count_matches(_NUMBER)
 
 
 def _share(texts, pattern):

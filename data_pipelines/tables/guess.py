@@ -97,7 +97,7 @@ def _guess_words(values, known):
 
 def _guess_written_lists(sample):
     if cell_text.are_vectors(sample):
-        lengths = cell_text.lengths_of_vectors(sample)
+        lengths = set(cell_text.count_numbers(sample).to_list())
         return Guess("vector") if len(lengths) == 1 else _say_lengths(lengths)
     if any(map(_kind_of_path, spellings.split_paths(sample[0]))):
         return Guess("ignore", _SEVERAL_FILES)
@@ -166,7 +166,7 @@ def _find_identifier(values, known):
     if len(known) < len(values) or len(values) < 2:
         return ""
     if known.dtype.is_integer() and _counts_rows(known):
-        return "it counts the rows"
+        return "it counts the rows, as an identifier"
     is_text = known.dtype == pl.String
     if not _is_id_name(values.name) and not (
         is_text and cell_text.are_uuids(known.head(_SAMPLE))

@@ -223,7 +223,7 @@ def find_units(table: Table, group: str | None = None) -> np.ndarray:
 
 def find_classes(table: Table) -> np.ndarray | None:
     """The classes of a table's target, see `strata.classes_of`; None without some."""
-    if table.target is None:
+    if table.target is None or table.frame[table.target].dtype == pl.Duration:
         return None
     return strata.classes_of(table.frame[table.target])
 

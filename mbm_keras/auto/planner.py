@@ -190,7 +190,11 @@ def _text(table, name):
 
 
 def _vector(table, name):
-    return InputPlan("vector", {name: "vector"}, "Vector", reason="numbers of a row")
+    size = sizes.vector_size(table.raw(name))
+    reason = f"{size} numbers per row"
+    return InputPlan(
+        "vector", {name: "vector"}, "Vector", {"size": size}, reason=reason
+    )
 
 
 def _image(table, name):

@@ -5,6 +5,7 @@ import io
 import statistics
 
 _NUM_FILES = 200  # files of a column that are looked at
+_NUM_LISTS = 1_000  # lists of numbers, likewise
 # About a word of `WordIds`; where words have no spaces between them, a character.
 _WORD = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|[\p{L}\p{N}\p{M}]+"
 _TEXT, _LONG_TEXT = 256, 1_024  # words of a text: those of `WordIds`, and the most
@@ -54,6 +55,29 @@ def text_length(texts):
         return None, 1.0
     length = min(most, -(-needed // 64) * 64)
     return length, float((words <= length).mean())
+
+
+def vector_size(texts):
+    """How many numbers most lists have.
+
+    Args:
+        texts: Lists of numbers, as text.
+
+    Raises:
+        ValueError: If there is no list of numbers.
+    """
+    import polars as pl
+
+    from data_pipelines.tables.cell_text import count_numbers
+
+    texts = pl.Series(texts[:_NUM_LISTS], dtype=pl.String)
+    counts = count_numbers(texts.filter(texts != ""))
+    if len(counts) == 0 or counts.max() == 0:
+        raise ValueError(
+            "Expected lists of numbers, such as [0.5, 1]. Received: "
+            f"{texts.head(3).to_list()}."
+        )
+    return int(counts.mode().max())
 
 
 def image_size(files):

@@ -44,7 +44,9 @@ def figures(
         scores = multi_label_scores if of_labels else classification_scores
         result |= scores(output, truth, names)
     elif isinstance(task, Regression):
-        result |= regression_scores(output, truth)
+        # A `Quantity` gives standardized targets: the errors are in its own unit.
+        unit = np.float64(task.unit)
+        result |= regression_scores(unit * output, unit * truth)
     return {name: _finite(value) for name, value in result.items()}
 
 

@@ -20,10 +20,11 @@ def regression_scores(predicted: Any, targets: Any) -> dict[str, float | None]:
     """
     targets = np.asarray(targets, "float64")
     errors = np.asarray(predicted, "float64").reshape(targets.shape) - targets
-    spread = np.sum((targets - targets.mean(axis=0)) ** 2)
+    unit = np.abs(targets).max() or 1.0  # squares of 1e-200 are zero
+    spread = np.sum(((targets - targets.mean(axis=0)) / unit) ** 2)
     return {
         "mae": float(np.abs(errors).mean()),
-        "rmse": float(np.sqrt(np.mean(errors**2))),
+        "rmse": float(unit * np.sqrt(np.mean((errors / unit) ** 2))),
         "median_absolute_error": float(np.median(np.abs(errors))),
-        "r2": float(1 - np.sum(errors**2) / spread) if spread > 0 else None,
+        "r2": float(1 - np.sum((errors / unit) ** 2) / spread) if spread > 0 else None,
     }

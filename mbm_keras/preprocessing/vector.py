@@ -19,7 +19,7 @@ class Vector(tf.Module):
     split.
 
     Args:
-        size: Numbers per row. None until `adapt`.
+        size: Numbers per row; None for the most frequent number, from `adapt` on.
         mean: Mean of each number, `(size,)`.
         scale: Standard deviation of each number, `(size,)`.
 
@@ -33,6 +33,7 @@ class Vector(tf.Module):
 
     def __init__(self, size=None, mean=None, scale=None):
         super().__init__(name="vector")
+        self.size = size
         self.array = None  # until `adapt`
         if size is not None:
             self._set(size, mean or [0.0] * size, scale or [1.0] * size)
@@ -55,7 +56,7 @@ class Vector(tf.Module):
                 "Expected a list of numbers, such as [0.5, 1], in the training split. "
                 f"Received: {[str(value) for value in values[:3]]}."
             )
-        size = int(np.bincount(lengths).argmax())
+        size = self.size or int(np.bincount(lengths).argmax())
         numbers, _ = _read(texts, size)
         mean, scale = mean_and_scale(numbers.numpy())
         self._set(size, mean.tolist(), scale.tolist())

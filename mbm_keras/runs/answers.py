@@ -110,7 +110,10 @@ def probability_columns(
 
 
 def to_csv(frame: Any) -> Any:
-    """The frame as a CSV can have it: bytes as their number, lists as JSON."""
+    """The frame as a CSV can have it.
+
+    Bytes are their number, lists JSON, and booleans `True` and `False`.
+    """
     import json
 
     import polars as pl
@@ -120,12 +123,14 @@ def to_csv(frame: Any) -> Any:
             return None
         if isinstance(cell, bytes):
             return f"{len(cell)} bytes"
+        if isinstance(cell, bool):
+            return str(cell)
         cell = cell.to_list() if isinstance(cell, pl.Series) else cell
         return json.dumps(cell, ensure_ascii=False, default=str)
 
-    nested = (pl.List, pl.Array, pl.Struct, pl.Binary, pl.Object)
+    other = (pl.List, pl.Array, pl.Struct, pl.Binary, pl.Object, pl.Boolean)
     return frame.with_columns(
         pl.Series(name, [text(cell) for cell in frame[name]], pl.String)
         for name in frame.columns
-        if isinstance(frame[name].dtype, nested)
+        if isinstance(frame[name].dtype, other)
     )

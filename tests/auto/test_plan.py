@@ -49,7 +49,7 @@ def test_every_column_is_an_input_or_left_out_with_its_reason(plan):
     }
     assert plan.inputs["table"].columns == {"age": "number", "city": "category"}
     assert plan.left_out["constant"] == "it has one value"
-    assert plan.left_out["number"] == "it counts the rows"
+    assert plan.left_out["number"] == "it counts the rows, as an identifier"
     assert "identifier" in plan.left_out["id"]
 
 

@@ -52,7 +52,7 @@ def test_what_the_last_digits_of_a_large_number_say_is_learned(run):
     assert run.plan.columns == {
         "v": "vector", "time_ms": "number", "day": "date", "open": "category",
     }  # fmt: skip
-    assert run.plan.left_out == {"id": "it counts the rows"}
+    assert run.plan.left_out == {"id": "it counts the rows, as an identifier"}
 
 
 def test_a_boolean_comes_back_as_one(run, rows, tmp_path):

@@ -100,8 +100,8 @@ def test_the_values_of_more_columns(name, values, modality):
 @pytest.mark.parametrize(
     "name, values, reason",
     [
-        ("n", list(range(12)), "it counts the rows"),
-        ("anything", list(range(1, 13)), "it counts the rows"),
+        ("n", list(range(12)), "it counts the rows, as an identifier"),
+        ("anything", list(range(1, 13)), "it counts the rows, as an identifier"),
         ("PassengerId", [5, 9, 2], "another value in every row"),
         ("customerID", ["a", "b", "c"], "another value in every row"),
         ("made", UUIDS, "another value in every row"),
