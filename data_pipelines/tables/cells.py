@@ -1,5 +1,7 @@
 """Cells of any type to the raw values that preprocessors take: text, or float64."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 
@@ -74,7 +76,7 @@ def to_python(values: pl.Series) -> list:
 
 def count_absent(values: pl.Series) -> int:
     """Number of cells that are null, NaN or empty text."""
-    empty = 0
+    empty: Any = 0
     if values.dtype == pl.String:
         empty = (values == "").sum()
     elif values.dtype.is_float():

@@ -1,6 +1,8 @@
 """Targets of one label or one number: values of a table to arrays, and back."""
 
 import decimal
+from collections.abc import Callable
+from typing import Any
 from typing import Self
 
 import numpy as np
@@ -10,7 +12,11 @@ from mbm_keras import label_text
 from mbm_keras.preprocessing.standardize import mean_and_scale
 
 # Types of the cells that labels are learned from, and how a label becomes one again.
-_TYPES = {"bool": lambda text: text == "True", "int": int, "float": float}
+_TYPES: dict[str, Callable[[str], Any]] = {
+    "bool": lambda text: text == "True",
+    "int": int,
+    "float": float,
+}
 
 
 class Label:
