@@ -1,10 +1,13 @@
 """Rows set aside: which, in which column, and why. No row is dropped without it."""
 
 import csv
+import io
 import os
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from data_pipelines import files
 
 
 class Broken(NamedTuple):
@@ -28,10 +31,11 @@ def count(broken: Iterable[Broken]) -> int:
 
 def write(path: str | os.PathLike, broken: Iterable[Broken]) -> None:
     """Writes a CSV of row, column and reason, in the order of the rows."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(Broken._fields)
-        writer.writerows(sorted(set(broken)))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(Broken._fields)
+    writer.writerows(sorted(set(broken)))
+    files.write(path, text.getvalue())
 
 
 def refuse_too_many(

@@ -20,7 +20,8 @@ ZOO = {
     "mbm_keras.towers",
 }
 BASE = {"mbm_keras.layers", "mbm_keras.inputs"}
-TAKES_A_MODEL = {"mbm_keras.inputs", "mbm_keras.metrics", "mbm_keras.tasks"}
+FILES = "data_pipelines.files"  # everything that is written goes through it
+TAKES_A_MODEL = {FILES, "mbm_keras.inputs", "mbm_keras.metrics", "mbm_keras.tasks"}
 TOP = {"mbm_keras", "data_pipelines"}
 MAY_IMPORT = {
     "mbm_keras.inputs": set(),
@@ -28,6 +29,7 @@ MAY_IMPORT = {
     "mbm_keras.registry": set(),
     "mbm_keras.layers": set(),
     "mbm_keras.preprocessing": {
+        FILES,
         "mbm_keras.inputs",
         "mbm_keras.label_text",
         "data_pipelines.decoding.status",

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from data_pipelines import files
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -106,11 +108,12 @@ def write(
     folder = pathlib.Path(folder)
     (folder / "digits").mkdir(parents=True, exist_ok=True)
     (folder / "tones").mkdir(exist_ok=True)
-    records = []
+    records, digits = [], set()
     for example in examples(rows=rows, seed=seed):
         digit = f"digits/{example['digit_id']:04d}.png"
         tone = f"tones/{example['tone_id']:05d}.wav"
-        if not (folder / digit).exists():
+        if digit not in digits:
+            digits.add(digit)
             (folder / digit).write_bytes(example["digit"])
         (folder / tone).write_bytes(example["tone"])
         record = {name: example[name] for name in ("instruction", "answer", "split")}
@@ -118,8 +121,8 @@ def write(
     frame = pl.DataFrame(records)
     frame = frame.select("instruction", "digit", "tone", "answer", "split")
     is_test = pl.col("split") == "test"
-    frame.filter(~is_test).write_csv(folder / "rows.csv")
-    frame.filter(is_test).drop("split").write_csv(folder / "test.csv")
+    files.write(folder / "rows.csv", frame.filter(~is_test).write_csv())
+    files.write(folder / "test.csv", frame.filter(is_test).drop("split").write_csv())
     return folder / "rows.csv", folder / "test.csv"
 
 

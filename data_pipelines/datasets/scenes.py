@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from data_pipelines import files
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -149,7 +151,7 @@ def write(
         records.append({**texts, **lists, "image": path})
     names = ("image", "caption", "question", "answer", "statement", "truth")
     frame = pl.DataFrame(records).select(*names, "captions", "things", "split")
-    frame.write_csv(folder / "rows.csv")
+    files.write(folder / "rows.csv", frame.write_csv())
     return folder / "rows.csv"
 
 

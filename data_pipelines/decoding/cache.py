@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import polars as pl
 import tensorflow as tf
 
+from data_pipelines import files
 from data_pipelines.decoding.inputs import TableInput
+from data_pipelines.tables.fingerprint import hash_column
+from data_pipelines.tables.fingerprint import hash_stamps
 from data_pipelines.tables.table import Table
 
 _UNKNOWN = 255  # the status of a row that was not decoded yet
@@ -22,9 +24,9 @@ class Cache:
     """The arrays of one input, filled row by row in any order.
 
     There are two files: `<key>.values`, one array after the other, and `<key>.status`,
-    a byte for each row. They outlive the process. Files that another preprocessor or
-    another table made are replaced. A file of the table that changes under its old name
-    is not noticed: delete the folder then.
+    a byte for each row. They outlive the process. They are made anew where another
+    preprocessor or another table made them, or where a file of the table has another
+    path, size or time.
 
     Args:
         folder: Where the files are; it is created if it does not exist.
@@ -38,7 +40,7 @@ class Cache:
     def __init__(
         self, folder: str | os.PathLike[str], table: Table, source: TableInput
     ):
-        self._path = pathlib.Path(folder) / source.key
+        self._path = pathlib.Path(folder) / files.file_name(source.key)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._table, self._source = table, source
         self._files: Any = None  # opened by the first batch
@@ -74,11 +76,11 @@ class Cache:
     def _open_files(self):
         table, preprocessor = self._table, self._source.preprocessor
         columns = [table.source_column(name) for name in self._source.columns]
-        frame = pl.DataFrame([table.frame[name] for name in dict.fromkeys(columns)])
+        rows = range(len(table.frame))
         origin = {
             "preprocessor": [type(preprocessor).__name__, preprocessor.config()],
-            "rows": int(frame.hash_rows().sum() or 0),
-            "table": str(table.path.resolve()),
+            "columns": [hash_column(table.frame[name]) for name in columns],
+            "files": hash_stamps(table, rows) if self._source.is_file else None,
         }
         origin = hashlib.sha256(json.dumps(origin).encode()).hexdigest()
         return _Files(self._path, origin, len(table.frame), preprocessor.array)
@@ -96,13 +98,14 @@ class _Files:
         self._size = int(np.prod(self.shape)) * self.dtype.itemsize
         # The note is deleted first and written last: a process that is killed in
         # between leaves none, and then the files are made again.
-        if not note.exists() or note.read_text() != json.dumps(origin):
+        if _read(note) != origin:
             for old in (note, values, status):  # other processes may have them open
                 old.unlink(missing_ok=True)
-            values.write_bytes(b"")
-            os.truncate(values, num_rows * self._size)  # takes space as it is filled
-            status.write_bytes(bytes([_UNKNOWN]) * num_rows)
-            note.write_text(json.dumps(origin))
+            with files.replace(values) as new:
+                new.write_bytes(b"")
+                os.truncate(new, num_rows * self._size)  # takes space as it is filled
+            files.write(status, bytes([_UNKNOWN]) * num_rows)
+            files.write(note, origin)
         self.values = np.memmap(values, self.dtype, "r", shape=(num_rows, *self.shape))
         self.status = np.memmap(status, np.uint8, "r+", shape=(num_rows,))
         self._file = os.open(values, os.O_WRONLY)
@@ -110,8 +113,19 @@ class _Files:
     def write(self, rows, values, status):
         # Written, not mapped: a full disk is then an error instead of a crash.
         for row, value in zip(rows.tolist(), np.asarray(values), strict=True):
-            os.pwrite(self._file, value.tobytes(), row * self._size)
+            data, start = memoryview(value.tobytes()), row * self._size
+            while data:  # a disk that gets full writes a part, and then fails
+                written = os.pwrite(self._file, data, start)
+                data, start = data[written:], start + written
         self.status[rows] = status
+
+
+def _read(path):
+    """The text of a file; empty if it is missing or damaged."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
 
 
 def _allocate(shape, dtype):

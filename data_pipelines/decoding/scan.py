@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import tensorflow as tf
 
+from data_pipelines import files
 from data_pipelines import stores
 from data_pipelines.decoding.inputs import explain
 from data_pipelines.decoding.inputs import find_distinct
@@ -119,8 +120,7 @@ def _load_results(path):
 def _save_results(path, results):
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
     columns = {"stamp": list(results), "reason": list(results.values())}
     schema = {"stamp": pl.String, "reason": pl.String}
-    pl.DataFrame(columns, schema=schema).write_parquet(unfinished)
-    os.replace(unfinished, path)
+    with files.replace(path) as new:
+        pl.DataFrame(columns, schema=schema).write_parquet(new)

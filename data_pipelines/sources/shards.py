@@ -15,11 +15,11 @@ from data_pipelines.formats.parquet import read_parquet
 from data_pipelines.stores.records import Records
 from data_pipelines.stores.spans import Spans
 from data_pipelines.tables import modality
-from data_pipelines.tables.pack import INDEX
 from data_pipelines.tables.pack import KINDS
-from data_pipelines.tables.pack import PLAN
-from data_pipelines.tables.pack import SCHEMA
 from data_pipelines.tables.pack import VERSION
+from data_pipelines.tables.pack_folder import INDEX
+from data_pipelines.tables.pack_folder import PLAN
+from data_pipelines.tables.pack_folder import SCHEMA
 from data_pipelines.tables.raw_rows import load_rows
 from data_pipelines.tables.select import select
 from data_pipelines.tables.table import RawTable

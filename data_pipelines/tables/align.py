@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from data_pipelines import files
 from data_pipelines.formats import tabular
 from data_pipelines.quarantine import Broken
 from data_pipelines.tables.pairs import Paired
@@ -70,7 +71,8 @@ class Joined:
         }
         if suffix not in writers:
             raise ValueError(f"Expected {', '.join(writers)}. Received: `{path}`.")
-        writers[suffix](path)
+        with files.replace(path) as new:
+            writers[suffix](new)
         return path
 
 

@@ -4,6 +4,7 @@
       schema.json                what a record holds, and the list of shards
       index.parquet              the table, with the position of each file in a shard
       00000-of-00004.tfrecord    the records, complete, for other programs too
+      quarantine.csv             the rows that are not in the shards, and why
 
 A record is a `tf.train.Example` with the columns under their names, files as bytes,
 and `id`, the number of the row in the table (`id_2` where a column is called `id`). In
@@ -25,18 +26,25 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from data_pipelines import files
+from data_pipelines import quarantine
 from data_pipelines.quarantine import Broken
 from data_pipelines.stores import Unreadable
 from data_pipelines.stores import is_absent
 from data_pipelines.stores.spans import to_cells
+from data_pipelines.tables import pack_folder as folder
+from data_pipelines.tables.fingerprint import hash_column
+from data_pipelines.tables.fingerprint import hash_stamps
 from data_pipelines.tables.names import unused_name
+from data_pipelines.tables.pack_folder import INDEX
+from data_pipelines.tables.pack_folder import QUARANTINE
+from data_pipelines.tables.pack_folder import SCHEMA
 from data_pipelines.tables.shard_writers import WRITERS
+from data_pipelines.tables.shard_writers import disk_errors
 from data_pipelines.tables.table import Table
 
 KINDS = tuple(WRITERS)
 VERSION = 1
-SCHEMA, INDEX = "schema.json", "index.parquet"
-PLAN = "packing.json"  # is there while the shards are not finished
 _SAMPLE = 64  # rows whose files are read to estimate the size of all
 
 
@@ -51,11 +59,11 @@ def pack(
     """Writes the shards of a table.
 
     If packing is interrupted, finished shards are kept and the rest is written next
-    time.
+    time; a shard whose files have changed since is written again.
 
     Args:
         table: The table.
-        out: Folder to write to: a new one, or one where packing was interrupted.
+        out: Folder to write to: a new one, or one where this table was packed before.
         kind: `"tfrecord"`, `"array_record"` or `"tar"`.
         shard_bytes: Approximate size of a shard.
         progress: Called with the number of rows that are finished.
@@ -64,36 +72,54 @@ def pack(
         Rows with an unreadable file. They are left out of the shards.
 
     Raises:
-        ValueError: If the kind is unknown, or `out` holds something else.
+        OSError: If the folder cannot be written, or the disk is full.
+        ValueError: If the kind is unknown, `out` holds something else, or another
+            process is writing to it.
     """
     if kind not in KINDS:
         raise ValueError(f"Expected kind {', '.join(KINDS)}. Received: {kind!r}.")
     out = pathlib.Path(out)
-    plan = _start(out, _plan(table, kind, shard_bytes))
+    plan = _plan(table, kind, shard_bytes)
+    folder.check_free(out, plan)
+    out.mkdir(parents=True, exist_ok=True)
+    with files.lock(out):
+        files.remove_unfinished(out)
+        if (out / SCHEMA).is_file():
+            folder.check_finished(table, out, plan)
+            folder.remove_notes(out)
+            broken = folder.read_quarantine(out, table)
+        else:
+            broken = _write_shards(table, out, folder.read_plan(out, plan), progress)
+    return broken
+
+
+def _write_shards(table, out, plan, progress):
+    """Writes the shards that are not finished, and what makes them complete."""
     broken, indices, finished = [], [], 0
     for shard in range(plan["shards"]):
-        name = f"{shard:05d}-of-{plan['shards']:05d}.{kind}"
+        name = f"{shard:05d}-of-{plan['shards']:05d}.{plan['kind']}"
         note = out / f"{name}.done"
         row_index = range(shard, len(table.rows), plan["shards"])
-        if not note.exists():
+        stamps = hash_stamps(table, row_index)
+        index = folder.read_json(note)
+        if index.get("stamps") != stamps or not (out / name).is_file():
             index = _write_shard(table, row_index, out / name, shard, plan)
-            _replace(note, json.dumps(index).encode())
-        index = json.loads(note.read_text())
+            index["stamps"] = stamps
+            files.write(note, json.dumps(index))
         broken += [Broken(*item) for item in index.pop("broken")]
         indices.append(index)
         finished += len(row_index)
         if progress is not None:
             progress(finished)
-    _finish(table, out, plan, indices)
+    _finish(table, out, plan, indices, broken)
     return broken
 
 
 def _plan(table, kind, shard_bytes):
     """The number of shards, and a fingerprint of the table and the arguments."""
     sizes = [300 + _size_of_files(table, row) for row in _sample_rows(table)]
-    columns = dict(table.columns)
-    arguments = [str(table.path.resolve()), kind, shard_bytes, columns]
-    arguments.append(int(table.frame.hash_rows().sum() or 0))
+    hashes = {name: hash_column(table.frame[name]) for name in table.frame.columns}
+    arguments = [kind, shard_bytes, dict(table.columns), table.rows.tolist(), hashes]
     return {
         "kind": kind,
         "shards": max(1, round(np.mean(sizes) * len(table.rows) / shard_bytes)),
@@ -115,56 +141,42 @@ def _size_of_files(table, row):
     return size
 
 
-def _start(out, plan):
-    """Makes the folder; returns the plan of an interrupted run, if there was one."""
-    file = out / PLAN
-    if out.is_dir() and any(out.iterdir()):
-        earlier = json.loads(file.read_text()) if file.exists() else {}
-        if earlier.get("fingerprint") != plan["fingerprint"]:
-            raise ValueError(
-                f"Expected a new folder, or one where packing this table was "
-                f"interrupted. Received: `{out}`, which is not empty."
-            )
-        plan = earlier
-    out.mkdir(parents=True, exist_ok=True)
-    _replace(file, json.dumps(plan).encode())
-    return plan
-
-
 def _write_shard(table, row_index: Sequence[int], path, shard, plan) -> dict[str, Any]:
-    """Writes one shard completely, then renames it; returns its part of the index."""
-    unfinished = path.with_name(path.name + ".unfinished")
+    """Writes one shard; returns its part of the index."""
     names = table.files()
     others = pl.DataFrame([x for x in table.frame if x.name not in names])
     written, broken = [], []
     spans: dict[str, list] = {name: [] for name in names}
-    with contextlib.closing(WRITERS[plan["kind"]](unfinished, plan["row"])) as writer:
+    with contextlib.ExitStack() as stack:
+        unfinished = stack.enter_context(files.replace(path))
+        stack.enter_context(disk_errors(unfinished))
+        writer = WRITERS[plan["kind"]](unfinished, plan["row"])
+        stack.enter_context(contextlib.closing(writer))
         for index in row_index:
             row = int(table.rows[index])
-            files, reasons = _read_files(table, names, index)
+            data, reasons = _read_files(table, names, index)
             if reasons:
                 broken += [(row, name, reason) for name, reason in reasons.items()]
                 continue
             values = others.row(index, named=True) if others.columns else {}
-            positions = writer.write(row, files, values)
+            positions = writer.write(row, data, values)
             written.append(index)
             for name in names:
-                spans[name].append(_span(shard, positions.get(name), files.get(name)))
-    os.replace(unfinished, path)
+                spans[name].append(_span(shard, positions.get(name), data.get(name)))
     return {"file": path.name, "rows": written, "spans": spans, "broken": broken}
 
 
 def _read_files(table, names, index):
     """Bytes of one row's files, and the reasons of those that cannot be read."""
-    files, reasons = {}, {}
+    data, reasons = {}, {}
     for name in names:
         cell = table.frame[name][index]
         try:
             if not is_absent(cell):
-                files[name] = table.store.get(name, cell)
+                data[name] = table.store.get(name, cell)
         except Unreadable as error:
             reasons[name] = str(error)
-    return files, reasons
+    return data, reasons
 
 
 def _span(shard, position, data):
@@ -173,12 +185,14 @@ def _span(shard, position, data):
     return shard, position, len(data), zlib.crc32(data)
 
 
-def _finish(table, out, plan, indices):
-    """Writes the index and the schema, which makes the shards complete."""
-    files = table.files()
+def _finish(table, out, plan, indices, broken):
+    """Writes index, quarantine and the schema, which makes the shards complete."""
+    names = table.files()
     held = {**table.ignored, **table.columns}
-    index = _to_parquet(_index_frame(table, plan, indices, files))
-    _replace(out / INDEX, index)
+    index = _to_parquet(_index_frame(table, plan, indices, names))
+    files.write(out / INDEX, index)
+    if aside := [*table.broken, *broken]:
+        quarantine.write(out / QUARANTINE, aside)
     schema = {
         "version": VERSION,
         "kind": plan["kind"],
@@ -187,9 +201,11 @@ def _finish(table, out, plan, indices):
         "columns": {
             name: held[name]
             for name in table.frame.columns
-            if name in table.columns or name in files
+            if name in table.columns or name in names
         },
         "index": hashlib.sha256(index).hexdigest(),
+        "fingerprint": plan["fingerprint"],
+        "stamps": [part["stamps"] for part in indices],
         "shards": [
             {
                 "file": part["file"],
@@ -199,17 +215,16 @@ def _finish(table, out, plan, indices):
             for part in indices
         ],
     }
-    _replace(out / SCHEMA, json.dumps(schema, indent=1).encode())
-    for path in [out / PLAN, *out.glob("*.done")]:
-        path.unlink()
+    files.write(out / SCHEMA, json.dumps(schema, indent=1))
+    folder.remove_notes(out)
 
 
-def _index_frame(table, plan, indices, files):
+def _index_frame(table, plan, indices, names):
     """The packed rows in the order of the table, with cells that point into shards."""
     row_index = [index for part in indices for index in part["rows"]]
     columns = {plan["row"]: pl.Series(table.rows[row_index], dtype=pl.Int64)}
     for name in table.frame.columns:
-        if name in files:
+        if name in names:
             cells = [span for part in indices for span in part["spans"][name]]
             columns[name] = to_cells(cells)
         else:
@@ -224,12 +239,3 @@ def _to_parquet(frame):
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     return buffer.getvalue()
-
-
-def _replace(path, data):
-    new = path.with_name(path.name + ".unfinished")
-    with open(new, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)

@@ -1,11 +1,14 @@
 """Writers of one shard: TFRecord, ArrayRecord or tar."""
 
+import contextlib
+import errno
 import io
 import json
 import os
 import tarfile
 import urllib.parse
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 from typing import Protocol
@@ -127,6 +130,32 @@ WRITERS: dict[str, Callable[[str | os.PathLike, str], ShardWriter]] = {
     "array_record": ArrayRecordWriter,
     "tar": TarWriter,
 }
+
+
+@contextlib.contextmanager
+def disk_errors(path: str | os.PathLike) -> Iterator[None]:
+    """Around a writer: whatever its library raises where the disk is full.
+
+    Args:
+        path: The shard.
+
+    Raises:
+        OSError: If the disk is full.
+    """
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        words = os.strerror(errno.ENOSPC)
+        if words.lower() in str(error).lower() or not _free_bytes(path):
+            raise OSError(errno.ENOSPC, words, str(path)) from None
+        raise
+
+
+def _free_bytes(path):
+    disk = os.statvfs(os.path.dirname(path))
+    return disk.f_bavail * disk.f_frsize
 
 
 def _encode_name(name):

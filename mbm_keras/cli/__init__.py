@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mbm_keras.cli import options
+from mbm_keras.cli import reporting
 from mbm_keras.cli.evaluate import evaluate
 from mbm_keras.cli.export import export
 from mbm_keras.cli.inspect import inspect
@@ -53,10 +54,13 @@ def common(
             help="Show the version and exit.",
         ),
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
+    ] = False,
 ):
     """Options of `mbm` itself."""
 
 
 def main():
     """Entry point of the command line."""
-    app()
+    reporting.run(app)

@@ -1,11 +1,32 @@
-"""How a command ends: with its result, or with one line and an exit code."""
+"""How a command ends: with its result, or with one line and an exit code.
+
+0    done
+1    an error that was not expected; the traceback is in a file, see `--debug`
+2    wrong use, input that cannot be read, a folder that cannot be written, a full
+disk
+130  interrupted by Ctrl-C
+143  ended by SIGTERM
+"""
 
 import contextlib
 import errno
 import json
+import os
+import signal
 import sys
+import tempfile
+import traceback
 
 import typer
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Stopped(BaseException):
+    """A signal asked the process to end."""
+
+
+_stopped_by: list[int] = []  # the signal, once there was one
 
 
 @contextlib.contextmanager
@@ -24,23 +45,99 @@ def reporting(as_json):
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield lambda result, lines: results.append((result, lines))
-    except KeyboardInterrupt:
-        typer.echo("Interrupted. Repeat the command to continue.", err=True)
-        raise typer.Exit(130) from None
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            _fail(
-                "The disk is full. Free some space and repeat the command: it "
-                f"continues where it was. ({error})"
-            )
-        _fail(str(error))
-    except ValueError as error:
-        _fail(str(error))
-    for result, lines in results:
-        out.write(json.dumps(result) + "\n" if as_json else "\n".join(lines) + "\n")
-    out.flush()
+        for result, lines in results:
+            out.write(json.dumps(result) + "\n" if as_json else "\n".join(lines) + "\n")
+        out.flush()
+    except BrokenPipeError:  # the reader of the output has ended, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+        raise typer.Exit(128 + signal.SIGPIPE) from None
+    except (Exception, KeyboardInterrupt, Stopped) as error:
+        message, code = describe(error)
+        if message is None:
+            raise
+        typer.echo(message, err=True)
+        raise typer.Exit(code) from None
 
 
-def _fail(message):
-    typer.echo(f"mbm: {message}", err=True)
-    raise typer.Exit(2) from None
+def describe(error):
+    """The line and the exit code for an error; None for one that was not expected."""
+    if isinstance(error, (KeyboardInterrupt, Stopped)) or _stopped_by:
+        number = _stopped_by[0] if _stopped_by else signal.SIGINT
+        return "Interrupted. Repeat the command to continue.", 128 + number
+    if _is_full(error):
+        return (
+            "mbm: The disk is full. Free some space and repeat the command: it "
+            f"continues where it was. ({_first_line(error)})",
+            2,
+        )
+    if isinstance(error, MemoryError):
+        return "mbm: There is not enough memory. `--stream` needs less.", 2
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"mbm: {error.strerror}: `{error.filename}`", 2
+    if isinstance(error, (OSError, ValueError)):
+        return f"mbm: {error}", 2
+    return None, 1
+
+
+def run(app):
+    """Runs the command line, and ends the process.
+
+    Args:
+        app: A `typer.Typer`.
+    """
+    arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    try:
+        code = app(arguments, standalone_mode=False)
+    except (Exception, Stopped) as error:
+        code = _end(error, debug)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(error, debug):
+    """Prints one line about an error; returns the exit code."""
+    if hasattr(error, "show"):  # wrong use, as the parser of options reports it
+        error.show()
+        return error.exit_code
+    message, code = describe(error)
+    if debug:
+        traceback.print_exception(error)
+    if message is None:
+        message = (
+            f"mbm: {type(error).__name__}: {_first_line(error)} This was not expected. "
+            f"{_keep_traceback(error)}"
+        )
+    typer.echo(message, err=True)
+    return code
+
+
+def _keep_traceback(error):
+    """Writes the traceback to a file; returns a sentence about it."""
+    try:
+        file, path = tempfile.mkstemp(prefix="mbm-", suffix=".txt", text=True)
+        with open(file, "w", encoding="utf-8", errors="replace") as out:
+            traceback.print_exception(error, file=out)
+    except OSError:
+        return "`mbm --debug ...` shows the traceback."
+    return f"The traceback is in `{path}`; `mbm --debug ...` shows it."
+
+
+def _stop(number, frame):
+    """The first signal ends the command in order, a second one at once."""
+    if _stopped_by:
+        os._exit(128 + number)
+    _stopped_by.append(number)
+    raise Stopped
+
+
+def _is_full(error):
+    # Libraries raise errors of their own, with the words of the system.
+    words = [os.strerror(number).lower() for number in _FULL]
+    text = str(error).lower()
+    return getattr(error, "errno", None) in _FULL or any(w in text for w in words)
+
+
+def _first_line(error):
+    return (str(error).strip().splitlines() or [""])[0][:300]

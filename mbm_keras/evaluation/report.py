@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 
+from data_pipelines import files
 from mbm_keras.evaluation import plots
 
 
@@ -84,7 +85,7 @@ def write_report(path: str | pathlib.Path, data: ReportData) -> None:
             for i, (label, values) in enumerate(data.classes.items())
         },
     )
-    pathlib.Path(path).write_text(page, encoding="utf-8")
+    files.write(path, page)
 
 
 def _best(history):

@@ -12,9 +12,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines import files
 from mbm_keras.export import signature
 from mbm_keras.inputs import PRESENT
 
+LAST = "saved_model.pb"  # a folder without it is not a SavedModel
 OUTPUT_KINDS = ("logits", "ids", "waves")  # what a model returns, before decoding
 
 
@@ -64,6 +66,7 @@ def save(model, features, path, *, targets=None):
             alone.
 
     Raises:
+        OSError: If the folder cannot be written, or the disk is full.
         ValueError: If the inputs of the model are not those of `features`, if
             `targets` names an output that the model does not have.
     """
@@ -82,8 +85,7 @@ def save(model, features, path, *, targets=None):
         )
 
     archive = keras.export.ExportArchive()
-    arrays = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in model.inputs]
-    predict = archive.track_and_add_endpoint("predict", model, [arrays])
+    predict = _add_model(archive, model)
     archive.track(features)
 
     results = {}
@@ -111,11 +113,25 @@ def save(model, features, path, *, targets=None):
     labels = {name: values for name, values in labels.items() if values}
     if labels:
         archive.add_endpoint("labels", _constants(labels))
-    archive.write_out(str(path), verbose=False)
-    extra = pathlib.Path(path) / "assets.extra"
-    extra.mkdir(exist_ok=True)
-    features.save(extra / "features.json")
-    signature.write(extra, signature.describe_inputs(features), results)
+    with files.fill(path, last=LAST) as new:
+        archive.write_out(str(new), verbose=False)
+        extra = new / "assets.extra"
+        extra.mkdir()
+        features.save(extra / "features.json")
+        signature.write(extra, signature.describe_inputs(features), results)
+
+
+def _add_model(archive, model):
+    """Adds the signature `predict` and the variables; returns the function."""
+    arrays = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in model.inputs]
+    if keras.backend.backend() != "tensorflow":
+        return archive.track_and_add_endpoint("predict", model, [arrays])
+    # A Keras variable and the variable of TensorFlow in it are saved as two. `track`
+    # adds the first, functions the second: with the second everywhere it is one.
+    predict = archive.add_endpoint("predict", model.__call__, [arrays])
+    for name in ("variables", "trainable_variables", "non_trainable_variables"):
+        archive.add_variable_collection(name, [v.value for v in getattr(model, name)])
+    return predict
 
 
 def _empty_row(raw):

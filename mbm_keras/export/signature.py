@@ -8,6 +8,8 @@ name became which.
 import json
 import pathlib
 
+from data_pipelines import files
+
 FILE = "signature.json"
 _VALUES = {
     "text": "UTF-8 text",
@@ -59,8 +61,8 @@ def write(folder, inputs, results) -> None:
     folder = pathlib.Path(folder)
     content = {"inputs": inputs, "results": results}
     text = json.dumps(content, indent=1, ensure_ascii=False)
-    (folder / FILE).write_text(text, encoding="utf-8")
-    (folder / "README.md").write_text(_to_markdown(inputs, results), encoding="utf-8")
+    files.write(folder / FILE, text)
+    files.write(folder / "README.md", _to_markdown(inputs, results))
 
 
 def read_results(path) -> dict[str, list[str]]:

@@ -5,6 +5,7 @@ import pathlib
 
 import tensorflow as tf
 
+from data_pipelines import files
 from data_pipelines.decoding.status import ABSENT
 from data_pipelines.decoding.status import CORRUPT
 from data_pipelines.decoding.status import OK
@@ -190,7 +191,7 @@ class Features(tf.Module):
         }
         content = {"inputs": inputs, "keys": dict(self.keys)}
         text = json.dumps(content, indent=1, ensure_ascii=False)
-        pathlib.Path(path).write_text(text, encoding="utf-8")
+        files.write(path, text)
 
     @classmethod
     def load(cls, path, custom=None):
@@ -204,20 +205,34 @@ class Features(tf.Module):
             custom: Classes of your own, by name.
 
         Raises:
-            ValueError: If the file names another class.
+            OSError: If the file cannot be read.
+            ValueError: If the file is damaged, names another class, or has an argument
+                that a class does not take.
         """
-        content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
         kinds = {**PREPROCESSORS, **(custom or {})}
-        by_name = {}
-        for name, config in content["inputs"].items():
-            kind = config.pop("preprocessor")
-            if kind not in kinds:
-                raise ValueError(
-                    f"`{path}`: Expected one of the preprocessors {sorted(kinds)}; "
-                    "give a class of your own in `custom`. "
-                    f"Received: {kind!r} for the input {name!r}."
-                )
-            by_name[name] = kinds[kind].from_config(config)
+        by_name, name = {}, ""
+        try:
+            content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+            for name, config in content["inputs"].items():
+                config = dict(config)
+                kind = config.pop("preprocessor")
+                if kind not in kinds:
+                    raise ValueError(
+                        f"Expected one of the preprocessors {sorted(kinds)}; give a "
+                        f"class of your own in `custom`. Received: {kind!r}"
+                    )
+                by_name[name] = kinds[kind].from_config(config)
+        except (
+            AttributeError,
+            KeyError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
+            where = f" for the input {name!r}" if name else ""
+            raise ValueError(
+                f"`{path}` is damaged or was edited: {error}{where}."
+            ) from None
         return cls(**by_name)
 
 

@@ -192,10 +192,13 @@ class TableRow(tf.Module):
     @classmethod
     def from_config(cls, config) -> Self:
         """Builds it from what `config` returned."""
+        config = dict(config)
+        numbers, categories = config.pop("numbers"), config.pop("categories")
         return cls(
-            {name: Number(**x) for name, x in config["numbers"].items()},
-            {name: Category(**x) for name, x in config["categories"].items()},
-            {name: Date(**x) for name, x in config["dates"].items()},
+            {name: Number(**x) for name, x in numbers.items()},
+            {name: Category(**x) for name, x in categories.items()},
+            {name: Date(**x) for name, x in config.pop("dates").items()},
+            **config,  # an argument that there is not is an error
         )
 
 

@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-import shutil
+import tempfile
 from typing import Any
 
 from mbm_keras.runs.rows import decode_rows
@@ -61,11 +61,13 @@ def evaluate(
     from mbm_keras import evaluation
 
     name = name_table(table)
-    cache = run.folder / "cache"
-    samples, _, wrong = decode_rows(rows, saved.features, saved.targets, cache, stream)
+    cache = tempfile.TemporaryDirectory(prefix="mbm-evaluate-")
+    samples, _, wrong = decode_rows(
+        rows, saved.features, saved.targets, pathlib.Path(cache.name), stream
+    )
     broken = [*rows.broken, *wrong]
     quarantine.refuse_too_many(broken, rows.rows_read, max_broken, name)
-    aside = run.folder / f"quarantine-{pathlib.Path(name).stem}.csv"
+    aside = run.folder / f"quarantine-{pathlib.Path(name).stem[:60]}.csv"
     set_aside = write_quarantine(broken, aside)
     if not len(samples):
         raise ValueError(
@@ -81,7 +83,7 @@ def evaluate(
     specs = saved.features.inputs()
     subsets = score_subsets(saved.model, batches, run.task, specs)
     values = describe_values(rows, saved.features, samples)
-    shutil.rmtree(cache, ignore_errors=True)
+    cache.cleanup()
     return {
         "table": name,
         "rows": rows.rows_read,

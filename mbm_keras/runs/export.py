@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from data_pipelines import files
 from mbm_keras.runs import folder as run_folder
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.runtime import Clock
@@ -26,12 +27,14 @@ def export(
         `largest_difference`, `seconds` and `cpu_seconds`.
 
     Raises:
-        ValueError: If the run is not finished, the folder is not empty, or the
-            SavedModel answers differently.
+        OSError: If the folder cannot be written, or the disk is full.
+        ValueError: If the run is not finished, the folder is not empty, another process
+            is writing to it, or the SavedModel answers differently.
     """
     clock = Clock()
     run = run if isinstance(run, Run) else Run(run)
-    run_folder.check_free(out)
+    if not files.is_unfinished(out):
+        run_folder.check_free(out)
     load_tensorflow()
     import numpy as np
     import tensorflow as tf
@@ -39,15 +42,15 @@ def export(
     from mbm_keras import export as exporting
 
     # The bare process imports TensorFlow while the SavedModel is written.
-    with exporting.alone() as process:
+    with files.fill(out, last=exporting.LAST) as new, exporting.alone() as process:
         saved, model = run.saved, run.answering_model
-        exporting.save(model, saved.features, out, targets=saved.targets)
+        exporting.save(model, saved.features, new, targets=saved.targets)
         signature = saved.features.raw_signature()
         raw = {n: tf.constant(saved.sample[n], s.dtype) for n, s in signature.items()}
         arrays, _ = saved.features.decode_batch(raw)
         inputs = {t.name: np.asarray(arrays[t.name]) for t in model.inputs}
         expected = model.predict_on_batch(inputs)
-        difference = exporting.compare(out, saved.sample, expected, process)
+        difference = exporting.compare(new, saved.sample, expected, process)
     return {
         "out": str(out),
         "inputs": {name: spec.dtype.name for name, spec in signature.items()},

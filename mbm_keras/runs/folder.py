@@ -2,7 +2,7 @@
 
 | file | what it holds | when it is written |
 |---|---|---|
-| `run.json` | the table, the plan and the versions | at the start |
+| `run.json` | the table, its fingerprint, the plan | at the start |
 | `stages/` | checkpoints and the state of early stopping | while it trains |
 | `quarantine.csv` | rows that were set aside, and why | after decoding |
 | `model.keras` | the model | at the end |
@@ -11,66 +11,54 @@
 | `sample.json` | some raw rows, to check an export with | at the end |
 | `history.json`, `report.html` | curves and the report | at the end |
 | `metrics.json` | the result; a folder with it is a finished run | last of all |
+
+Each file is written in one step, see `data_pipelines.files`. `mbm_keras.runs.saved`
+reads them.
 """
 
 import base64
-import dataclasses
+import errno
 import json
 import pathlib
 import shutil
-from typing import Any
+
+from data_pipelines import files
 
 STARTED, FINISHED = "run.json", "metrics.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class Saved:
-    """What a run folder holds of a trained model.
-
-    Args:
-        model: The trained model.
-        features: Its preprocessors.
-        targets: Target by output name.
-        columns: Modality by name of the columns that it reads.
-        plan: The plan it was trained by.
-        sample: Some raw rows, lists by column name.
-    """
-
-    model: Any
-    features: Any
-    targets: dict
-    columns: dict
-    plan: Any
-    sample: dict
+_ADVICE = "choose another folder with `--out`, or delete this one"
 
 
 def prepare(folder, arguments):
     """Makes a run folder, or continues in one whose run was interrupted.
 
     Args:
-        folder: The run folder.
+        folder: The run folder, which the caller has locked.
         arguments: What the run was asked for, as JSON has it.
 
     Returns:
-        The folder as a `pathlib.Path`.
+        Whether the run is finished already.
 
     Raises:
         ValueError: If the folder holds anything else.
     """
     folder = pathlib.Path(folder)
     check_free(folder, arguments)
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / STARTED, arguments)
-    return folder
+    files.remove_unfinished(folder)
+    if is_finished(folder):
+        remove_checkpoints(folder)  # of a process that ended before it could
+        return True
+    write_json(folder / STARTED, arguments)
+    return False
 
 
-def check_free(folder, arguments=None):
-    """Checks that a folder is empty, missing, or holds an interrupted run.
+def check_free(folder, arguments=None, *, runs=False):
+    """Checks that a folder is empty, missing, or holds the run that is asked for.
 
     Args:
         folder: The folder.
-        arguments: What the run is asked for: an interrupted run with other arguments is
-            refused. None to accept no run at all.
+        arguments: What the run is asked for: one with other arguments is refused. None
+            to accept no run at all.
+        runs: True to accept any run, for a first look.
 
     Raises:
         ValueError: If it holds something else.
@@ -78,15 +66,25 @@ def check_free(folder, arguments=None):
     folder = pathlib.Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"Expected a folder that can be made. `{folder}` is a file.")
-    if not folder.exists() or not any(folder.iterdir()):
+    if not folder.exists() or files.is_empty(folder):
         return
-    interrupted = is_interrupted(folder)
-    if interrupted and arguments is not None:
-        if _read(folder / STARTED) == json.loads(json.dumps(arguments)):
+    is_run = (folder / STARTED).is_file()
+    if is_run and runs:
+        return
+    if is_run and arguments is not None:
+        state = "a finished" if is_finished(folder) else "an interrupted"
+        before = read_json(folder / STARTED)
+        try:
+            different = _differences(before, json.loads(json.dumps(arguments)))
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"`{folder / STARTED}` is damaged ({error!r}): {_ADVICE}."
+            ) from None
+        if not different:
             return
         raise ValueError(
-            f"The folder `{folder}` holds an interrupted run with other arguments. "
-            "Repeat its command to finish it, or choose another folder."
+            f"The folder `{folder}` is not empty: it holds {state} run {different}. "
+            f"Repeat its command, {_ADVICE}."
         )
     raise ValueError(
         f"The folder `{folder}` is not empty. Choose another one, or empty it."
@@ -95,8 +93,28 @@ def check_free(folder, arguments=None):
 
 def is_interrupted(folder):
     """Whether a folder holds a run that did not finish."""
-    folder = pathlib.Path(folder)
-    return (folder / STARTED).is_file() and not (folder / FINISHED).exists()
+    return (pathlib.Path(folder) / STARTED).is_file() and not is_finished(folder)
+
+
+def is_finished(folder):
+    """Whether a folder holds a finished run."""
+    return (pathlib.Path(folder) / FINISHED).is_file()
+
+
+def check_finished(folder):
+    """Checks that a folder is a finished run.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if is_finished(folder):
+        return
+    if is_interrupted(folder):
+        raise ValueError(
+            f"`{folder}` is not a finished run: it was interrupted. Repeat its "
+            "`mbm train` to finish it."
+        )
+    raise ValueError(f"`{folder}` is not a finished run. Create one with `mbm train`.")
 
 
 def save(folder, *, model, features, targets, columns, sample):
@@ -109,92 +127,99 @@ def save(folder, *, model, features, targets, columns, sample):
         targets: Target by output name.
         columns: Modality by name of the columns that it reads.
         sample: Some raw rows, lists by column name, to check an export with.
+
+    Raises:
+        OSError: If the folder was removed, cannot be written, or the disk is full.
     """
-    model.save(folder / "model.keras")
+    if not (folder / STARTED).is_file():
+        raise FileNotFoundError(errno.ENOENT, "The run folder was removed", str(folder))
+    with files.replace(folder / "model.keras") as new:
+        model.save(new)
     features.save(folder / "features.json")
     kept = {
         name: {"target": type(target).__name__, **target.config()}
         for name, target in targets.items()
     }
-    _write(folder / "targets.json", kept)
-    _write(folder / "columns.json", columns)
-    _write(folder / "sample.json", {name: _to_json(v) for name, v in sample.items()})
+    write_json(folder / "targets.json", kept)
+    write_json(folder / "columns.json", columns)
+    rows = {name: _to_json(values) for name, values in sample.items()}
+    write_json(folder / "sample.json", rows)
 
 
 def finish(folder, histories, summary):
     """Writes the histories and, last of all, the result that marks the run finished."""
-    _write(folder / "history.json", histories)
-    shutil.rmtree(folder / "stages", ignore_errors=True)
-    _write(folder / FINISHED, summary)
+    write_json(folder / "history.json", histories)
+    write_json(folder / FINISHED, summary)
+    remove_checkpoints(folder)
 
 
-def load(folder):
-    """Reads what `save` wrote.
-
-    Args:
-        folder: The folder of a finished run.
-
-    Returns:
-        A `Saved`.
-
-    Raises:
-        ValueError: If the folder is not a finished run.
-    """
-    import keras
-
-    import mbm_keras.models  # noqa: F401 - importing our layers registers them
-    from mbm_keras.auto.plan import Plan
-    from mbm_keras.preprocessing import TARGETS
-    from mbm_keras.preprocessing import Features
-
-    folder = pathlib.Path(folder)
-    check_finished(folder)
-    targets = {}
-    for name, config in _read(folder / "targets.json").items():
-        targets[name] = TARGETS[config.pop("target")](**config)
-    return Saved(
-        model=keras.models.load_model(folder / "model.keras", compile=False),
-        features=Features.load(folder / "features.json"),
-        targets=targets,
-        columns=_read(folder / "columns.json"),
-        plan=Plan.from_json(_read(folder / STARTED)["plan"]),
-        sample={n: _from_json(v) for n, v in _read(folder / "sample.json").items()},
-    )
+def remove_checkpoints(folder):
+    """Removes what only an interrupted run needs."""
+    for name in ("stages", "cache"):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def read_metrics(folder):
-    """The result of a finished run, see `finish`."""
-    return _read(pathlib.Path(folder) / FINISHED)
+def write_json(path, value):
+    """Writes a file of the run folder."""
+    files.write(path, json.dumps(value, indent=1, ensure_ascii=False))
 
 
-def read_histories(folder):
-    """The histories of a finished run, lists by stage and figure."""
-    return _read(pathlib.Path(folder) / "history.json")
-
-
-def check_finished(folder):
-    """Checks that a folder is a finished run.
+def read_json(path, kind=dict):
+    """Reads a file of the run folder.
 
     Raises:
-        ValueError: If it is not.
+        ValueError: If it is missing, damaged, or holds something else.
     """
-    folder = pathlib.Path(folder)
-    if (folder / FINISHED).exists():
-        return
-    if is_interrupted(folder):
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"`{path}` cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"`{folder}` is not a finished run: it was interrupted. Repeat its "
-            "`mbm train` to finish it."
+            f"`{path}` is damaged ({error}). Restore it, or train again in another "
+            "folder."
+        ) from None
+    if not isinstance(value, kind):
+        raise ValueError(
+            f"Expected an object in `{path}`. Received: {type(value).__name__}."
         )
-    raise ValueError(f"`{folder}` is not a finished run. Create one with `mbm train`.")
+    return value
 
 
-def _write(path, value):
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
+def _differences(before, now):
+    """How a run differs from the one that is asked for, in words; empty if not."""
+    from data_pipelines.tables import fingerprint
+
+    other = []
+    for name, table in now["read"].items():
+        earlier = before.get("read", {}).get(name)
+        if earlier is not None and table is not None:
+            which = "the table" if name == "table" else "the table of validation"
+            changed = fingerprint.changes(earlier, table)
+            other += [f"another content of {which}: {'; '.join(changed)}"] * any(
+                changed
+            )
+        elif earlier is not table:
+            other.append(f"other arguments: {name}")
+    if other:
+        return f"of {other[0]}" if "content" in other[0] else f"with {other[0]}"
+    changed = [
+        f"{name} was {earlier!r} and is now {value!r}"
+        for name, earlier, value in _compare(before, now)
+    ]
+    return f"with other arguments: {'; '.join(changed[:3])}" if changed else ""
 
 
-def _read(path):
-    return json.loads(path.read_text(encoding="utf-8"))
+def _compare(before, now, prefix=""):
+    """Name and two values of what differs. Where a table is and reasons do not."""
+    for name in dict.fromkeys([*before, *now]):
+        if name in ("table", "valid", "read", "reason", "reasons", "left_out"):
+            continue
+        one, two = before.get(name), now.get(name)
+        if isinstance(one, dict) and isinstance(two, dict):
+            yield from _compare(one, two, f"{prefix}{name}.")
+        elif one != two:
+            yield f"{prefix}{name}", one, two
 
 
 def _to_json(values):
@@ -204,17 +229,6 @@ def _to_json(values):
         if isinstance(value, bytes)
         else None
         if value != value
-        else value
-        for value in values
-    ]
-
-
-def _from_json(values):
-    return [
-        base64.b64decode(value["bytes"])
-        if isinstance(value, dict)
-        else float("nan")
-        if value is None
         else value
         for value in values
     ]

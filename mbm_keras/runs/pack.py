@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from mbm_keras.runs.rows import write_quarantine
 from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.runtime import load_tensorflow
 
@@ -24,11 +23,11 @@ def pack(
     """Packs a table and its files into shards.
 
     If packing is interrupted, finished shards are kept, and the same call writes the
-    rest.
+    rest. `quarantine.csv` in the folder has the rows that are not in the shards.
 
     Args:
         table: What `mbm_keras.train` takes.
-        out: Folder for the shards.
+        out: Folder for the shards: new, empty, or of the same call.
         kind: `"tfrecord"`, `"array_record"` or `"tar"` (WebDataset).
         shard_megabytes: About how large a shard is to be.
         columns: Modality by column name, where the inferred one is wrong.
@@ -40,8 +39,9 @@ def pack(
         `seconds` and `cpu_seconds`.
 
     Raises:
-        ValueError: If the table or the folder is not usable, or too many rows are
-            broken.
+        OSError: If the folder cannot be written, or the disk is full.
+        ValueError: If the table or the folder is not usable, too many rows are
+            broken, or another process is writing to the folder.
     """
     from data_pipelines import quarantine
     from data_pipelines import sources
@@ -60,7 +60,7 @@ def pack(
         rows, out, kind=kind, shard_bytes=shard_megabytes * 1_000_000, progress=show
     )
     broken = [*rows.broken, *found]
-    set_aside = write_quarantine(broken, pathlib.Path(out) / "quarantine.csv")
+    set_aside = quarantine.count(broken)
     quarantine.refuse_too_many(broken, rows.rows_read, max_broken, rows.path)
     shards = sorted(pathlib.Path(out).glob(f"*.{kind}"))
     return {

@@ -172,18 +172,26 @@ def write_predictions(
         `cpu_seconds`.
 
     Raises:
-        ValueError: If there is no folder for the file.
+        OSError: If the file cannot be written, or the disk is full.
+        ValueError: If there is no folder for the file, or it is the table.
     """
+    from data_pipelines import files
     from mbm_keras.runs.runtime import Clock
 
     clock = Clock()
     out = pathlib.Path(out)
     if not out.parent.is_dir():
         raise ValueError(f"Expected a folder for `{out}`. There is no `{out.parent}`.")
+    if out.is_dir() or files.is_same(out, rows):
+        raise ValueError(
+            f"Expected a file for the answers, and not a folder or the table itself. "
+            f"Received: out=`{out}`."
+        )
     run = run if isinstance(run, Run) else Run(run)
     table = _open(run.saved, rows, allow_outside)
     frame, values = _predict(run, table, keep, probabilities, stream)
-    to_csv(frame).write_csv(out)
+    with files.replace(out) as new:
+        to_csv(frame).write_csv(new)
     (name,) = run.targets
     answered = len(frame) - frame[name].null_count() if name in frame.columns else 0
     return {

@@ -2,9 +2,11 @@
 
 import os
 import pathlib
+import shutil
 import sys
 from typing import Any
 
+from data_pipelines import files
 from mbm_keras.runs import folder as run_folder
 from mbm_keras.runs.evaluate import evaluate
 from mbm_keras.runs.export import export
@@ -14,6 +16,7 @@ from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.train import train
 
 EPOCHS = 8  # of the last stage: what fits into three minutes on two cores
+_STARTED = "quickstart.json"  # is there while it is not finished
 
 
 def quickstart(
@@ -21,8 +24,10 @@ def quickstart(
 ) -> dict[str, Any]:
     """Makes a table of text, image and sound; inspects, trains, evaluates, exports.
 
+    A call that was interrupted continues where it was when it is repeated.
+
     Args:
-        out: Folder for all of it, new or empty.
+        out: Folder for all of it: new, empty, or of the same call.
         rows: Rows to make.
         seed: Seed of data and training.
 
@@ -30,15 +35,36 @@ def quickstart(
         A dict: `table`, `test`, and the result of each step by the name of its command.
 
     Raises:
-        ValueError: If the folder is not empty.
+        OSError: If the folder cannot be written, or the disk is full.
+        ValueError: If the folder is not empty, or another process is writing to it.
     """
+    out, arguments = pathlib.Path(out), {"rows": rows, "seed": seed}
+    is_repeated = (out / _STARTED).is_file()
+    if not is_repeated:
+        run_folder.check_free(out)
+    elif run_folder.read_json(out / _STARTED) != arguments:
+        raise ValueError(
+            f"The folder `{out}` is not empty: it holds an interrupted quickstart with "
+            "other arguments. Choose another folder, or delete this one."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    with files.lock(out):
+        run_folder.write_json(out / _STARTED, arguments)
+        results = _make(out, rows, seed)
+        (out / _STARTED).unlink()
+    return results
+
+
+def _make(out, rows, seed):
+    """Does all of it in a folder that is locked."""
     from data_pipelines.datasets import keypad
 
     clock = Clock()
-    run_folder.check_free(out)
-    out = pathlib.Path(out)
-    sys.stderr.write(f"making {rows} rows of keypad arithmetic in {out}\n")
-    table, test = (str(path) for path in keypad.write(out, rows=rows, seed=seed))
+    table, test = out / "rows.csv", out / "test.csv"
+    if not test.is_file():  # it is written last
+        sys.stderr.write(f"making {rows} rows of keypad arithmetic in {out}\n")
+        table, test = keypad.write(out, rows=rows, seed=seed)
+    table, test = str(table), str(test)
     folder, served = str(out / "run"), str(out / "served")
     predictions = str(out / "predictions.csv")
     commands = {
@@ -63,6 +89,8 @@ def quickstart(
     show("predict")
     results["predict"] = write_predictions(run, test, predictions)
     show("export")
+    if os.path.exists(served):
+        shutil.rmtree(served)  # of the same call, interrupted after it
     results["export"] = export(run, served)
-    files = {"table": table, "test": test}
-    return {**files, **results, "commands": commands, **clock.seconds()}
+    tables = {"table": table, "test": test}
+    return {**tables, **results, "commands": commands, **clock.seconds()}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mbm_keras.runs import folder as run_folder
+from mbm_keras.runs import saved as saved_run
 
 
 class Run:
@@ -34,12 +35,12 @@ class Run:
     @functools.cached_property
     def metrics(self) -> dict:
         """The result as plain data: rows, splits, stages, subsets, seconds."""
-        return run_folder.read_metrics(self.folder)
+        return saved_run.read_metrics(self.folder)
 
     @functools.cached_property
     def history(self) -> dict:
         """Training curves: lists by stage and figure, one value per epoch."""
-        return run_folder.read_histories(self.folder)
+        return saved_run.read_histories(self.folder)
 
     @property
     def report(self) -> pathlib.Path:
@@ -68,11 +69,11 @@ class Run:
 
     @functools.cached_property
     def saved(self):
-        """All of the above, see `mbm_keras.runs.folder.Saved`."""
+        """All of the above, see `mbm_keras.runs.saved.Saved`."""
         from mbm_keras.runs.runtime import load_tensorflow
 
         load_tensorflow()
-        return run_folder.load(self.folder)
+        return saved_run.load(self.folder)
 
     @functools.cached_property
     def task(self):

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from data_pipelines import files
 from mbm_keras.runs import folder as run_folder
 from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.runtime import load_tensorflow
@@ -42,6 +43,7 @@ def separate(
         sentences; `seconds` and `cpu_seconds`.
 
     Raises:
+        OSError: If the folder cannot be written, or the disk is full.
         ValueError: If a file does not exist or cannot be decoded, the folder is not
             empty, the model is not a separator, or the boxes do not fit the model.
     """
@@ -49,7 +51,8 @@ def separate(
     clip, model = pathlib.Path(clip), pathlib.Path(model)
     if not clip.is_file():
         raise ValueError(f"Expected a clip or a sound file. There is no file `{clip}`.")
-    run_folder.check_free(out)
+    if not files.is_unfinished(out):
+        run_folder.check_free(out)
     load_tensorflow()
     import numpy as np
 
@@ -229,13 +232,15 @@ def _write(folder, wave, sounds, sample_rate):
 
     from mbm_keras.evaluation import plots
 
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [str(folder / f"speaker_{i + 1}.wav") for i in range(len(sounds))]
-    for path, each in zip(paths, sounds, strict=True):
-        soundfile.write(path, np.clip(each, -1, 1), sample_rate)
-    figure = folder / "separation.png"
-    plots.separation(wave, sounds, sample_rate).savefig(figure, dpi=110)
-    return paths, str(figure)
+    names = [f"speaker_{i + 1}.wav" for i in range(len(sounds))]
+    with files.fill(folder, last="separation.png") as new:
+        for name, each in zip(names, sounds, strict=True):
+            data = io.BytesIO()  # soundfile does not say that the disk is full
+            soundfile.write(data, np.clip(each, -1, 1), sample_rate, format="WAV")
+            files.write(new / name, data.getbuffer())
+        figure = plots.separation(wave, sounds, sample_rate)
+        figure.savefig(new / "separation.png", dpi=110)
+    return [str(folder / name) for name in names], str(folder / "separation.png")
 
 
 def _warnings(silent, clipped, seconds, video_seconds):

@@ -2,11 +2,12 @@
 
 import dataclasses
 import os
-import shutil
+import pathlib
 import sys
 from collections.abc import Mapping
 from typing import Any
 
+from data_pipelines import files
 from mbm_keras.auto.plan import Plan
 from mbm_keras.runs import folder as run_folder
 from mbm_keras.runs import steps
@@ -127,12 +128,13 @@ def train(
     """Trains on a table, and writes a run folder with a report.
 
     A call that was interrupted continues where it was when it is repeated, and ends
-    with the same weights, bit for bit.
+    with the same weights, bit for bit. After its end it returns the same run. A table
+    whose rows or files have changed since is refused.
 
     Args:
         table: As for `plan`.
         target: Name of the column to learn; not needed with a plan.
-        out: The run folder, new or empty.
+        out: The run folder: new, empty, or of the same call.
         plan: A plan to follow, see `plan`; the choices below then belong to it.
         valid: A second table, for validation.
         columns: As for `plan`, and so are the others up to `seed`.
@@ -157,15 +159,16 @@ def train(
 
     Raises:
         FileNotFoundError: If there is no such table.
-        ValueError: If the table, an argument or the folder is not usable.
+        OSError: If the folder cannot be written, or the disk is full.
+        ValueError: If the table, an argument or the folder is not usable, or another
+            process is writing to the folder.
     """
     from mbm_keras.auto import fit
     from mbm_keras.auto import planner
 
     clock = Clock()
     planner.check_names(model=model, fusion=fusion, task=task)
-    if not run_folder.is_interrupted(out):
-        run_folder.check_free(out)
+    run_folder.check_free(out, runs=True)
     choices: dict[str, Any] = dict(
         columns=columns,
         group=group,
@@ -209,18 +212,35 @@ def train(
     arguments = {
         "table": name,
         "valid": None if valid is None else name_table(valid),
+        "read": _fingerprints(tables),
         "plan": plan.to_json(),
         "stream": stream,
         "max_broken": max_broken,
         "allow_outside": allow_outside,
     }
     check_broken(tables, {}, max_broken)
-    folder = run_folder.prepare(out, arguments)
+    folder = pathlib.Path(out)
+    run_folder.check_free(folder, arguments)
+    folder.mkdir(parents=True, exist_ok=True)
+    with files.lock(folder):
+        if run_folder.prepare(folder, arguments):
+            sys.stderr.write(f"The run in `{folder}` is finished already.\n")
+        else:
+            _train(plan, tables, folder, arguments, clock, verbose)
+    return Run(folder)
 
+
+def _train(plan, tables, folder, arguments, clock, verbose):
+    """Trains in a folder that is prepared."""
+    name, max_broken = arguments["table"], arguments["max_broken"]
     load_tensorflow()
     features, encoder = steps.learn(plan, tables["rows"])
     decoded = decode_splits(
-        tables, features, {plan.target: encoder}, folder / "cache", stream
+        tables,
+        features,
+        {plan.target: encoder},
+        folder / "cache",
+        arguments["stream"],
     )
     check_broken(tables, decoded.broken, max_broken)
     counts = set_aside(tables, decoded.broken, folder)
@@ -241,7 +261,7 @@ def train(
         targets={plan.target: encoder},
         columns=some.columns,
         sample=sample_rows(
-            some.take(some.split == "valid") if valid is None else some, features
+            some if "valid" in tables else some.take(some.split == "valid"), features
         ),
     )
     summary = {
@@ -256,9 +276,17 @@ def train(
         **clock.seconds(),
     }
     write_report(folder, trained, summary, result)
-    shutil.rmtree(folder / "cache", ignore_errors=True)
     run_folder.finish(folder, trained.histories, summary)
-    return Run(folder)
+
+
+def _fingerprints(tables):
+    """What was read, by name of the table: None for one that is not given."""
+    from data_pipelines.tables.fingerprint import fingerprint
+
+    read = {"table": fingerprint(tables["rows"]), "valid": None}
+    if "valid" in tables:
+        read["valid"] = fingerprint(tables["valid"])
+    return read
 
 
 def _check_choices(plan, target, choices):

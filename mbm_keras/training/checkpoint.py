@@ -1,13 +1,24 @@
 """Early stopping that survives the end of the process."""
 
+import io
 import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
-_STATE = ("epoch", "best", "best_epoch", "done", "history", "seeds")
+from data_pipelines import files
+
+_STATE = {
+    "epoch": int,
+    "best": (int, float),
+    "best_epoch": int,
+    "done": bool,
+    "history": dict,
+    "seeds": list,
+}
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -16,8 +27,8 @@ class Checkpoint(keras.callbacks.Callback):
     The state of early stopping is in `state.json` in the folder: the latest epoch, the
     best value and its epoch, the history, the states of random generators, and whether
     the stage is done. Next to it are the weights of the latest and of the best epoch,
-    with the state of the optimizer. The callback writes all of them after every epoch,
-    `state.json` last: it replaces the old one in a single step. If the process is
+    with the state of the optimizer, as `.npz` files. The callback writes all of them
+    after every epoch, each in a single step, `state.json` last. If the process is
     killed at any moment, the next one continues after the latest epoch in `state.json`,
     and ends with the same weights, bit for bit, as a run that was not killed. At the
     end of training the model has the best weights.
@@ -33,6 +44,10 @@ class Checkpoint(keras.callbacks.Callback):
         monitor: Name of the value that decides which epoch is best; smaller is better.
         patience: Epochs without a better value before training stops; None to run all
             epochs.
+
+    Raises:
+        OSError: If the folder cannot be written, was removed, or the disk is full.
+        ValueError: If what is in the folder is damaged, or is of another model.
     """
 
     def __init__(
@@ -47,10 +62,9 @@ class Checkpoint(keras.callbacks.Callback):
         self.patience = patience
         self.epoch, self.best, self.best_epoch = 0, float("inf"), 0
         self.done, self.history, self.seeds = False, {}, []
+        self.folder.mkdir(parents=True, exist_ok=True)
         if self._path.exists():
-            state = json.loads(self._path.read_text(encoding="utf-8"))
-            for name in _STATE:
-                setattr(self, name, state[name])
+            self._load_state()
 
     def restore(self, model: keras.Model) -> None:
         """Gives a model the weights that an earlier process left, if there are any.
@@ -63,7 +77,7 @@ class Checkpoint(keras.callbacks.Callback):
             return
         model.optimizer.build(model.trainable_variables)
         best = self.best_epoch or self.epoch  # 0 if the value was never a number
-        model.load_weights(self._weights(best if self.done else self.epoch))
+        self._load_weights(model, best if self.done else self.epoch)
         for variable, seed in zip(_seeds(model), self.seeds, strict=True):
             variable.assign(seed)
 
@@ -78,13 +92,12 @@ class Checkpoint(keras.callbacks.Callback):
         if self.patience is not None and waited >= self.patience:
             self.model.stop_training = True
         self.done = self.model.stop_training or self.epoch == self.params["epochs"]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.model.save_weights(self._weights(self.epoch), overwrite=True)
+        self._save_weights()
         self._save_state()
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         if self.best_epoch:
-            self.model.load_weights(self._weights(self.best_epoch))
+            self._load_weights(self.model, self.best_epoch)
         self.done = True
         self._save_state()
 
@@ -93,21 +106,70 @@ class Checkpoint(keras.callbacks.Callback):
         return self.folder / "state.json"
 
     def _weights(self, epoch):
-        return self.folder / f"epoch-{epoch}.weights.h5"
+        return self.folder / f"epoch-{epoch}.weights.npz"
+
+    def _save_weights(self):
+        # In memory first: HDF5 ends the process where the disk is full.
+        file = io.BytesIO()
+        arrays = {
+            f"{i} {variable.path}": keras.ops.convert_to_numpy(variable)
+            for i, variable in enumerate(_variables(self.model))
+        }
+        np.savez(file, **arrays)
+        files.write(self._weights(self.epoch), file.getbuffer())
+
+    def _load_weights(self, model, epoch):
+        path, variables = self._weights(epoch), _variables(model)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = [file[name] for name in file.files]
+        except Exception as error:  # many kinds, by what is damaged
+            raise ValueError(
+                f"`{path}` is missing or damaged ({error}). Delete the folder "
+                f"`{self.folder}` to train this stage again."
+            ) from None
+        found = [array.shape for array in arrays]
+        expected = [tuple(variable.shape) for variable in variables]
+        if found != expected:
+            raise ValueError(
+                f"Expected the weights of {model.name!r} in `{path}`. Received: "
+                f"{len(found)} arrays, with shapes of another model. Delete the folder "
+                f"`{self.folder}` to train this stage again."
+            )
+        for variable, array in zip(variables, arrays, strict=True):
+            if array.dtype.kind == "V":  # NumPy does not know the type bfloat16
+                array = array.view(keras.ops.convert_to_numpy(variable).dtype)
+            variable.assign(array)
 
     def _save_state(self):
         self.seeds = [
             keras.ops.convert_to_numpy(v).tolist() for v in _seeds(self.model)
         ]
         state = {name: getattr(self, name) for name in _STATE}
-        new = self.folder / "new-state.json"
-        new.write_text(json.dumps(state), encoding="utf-8")
-        new.replace(self._path)
+        files.write(self._path, json.dumps(state))
         # Only now: until the new state is in place, the old one names its files.
         kept = {self._weights(self.epoch), self._weights(self.best_epoch)}
-        for path in self.folder.glob("epoch-*.weights.h5"):
+        for path in self.folder.glob("epoch-*.weights.npz"):
             if path not in kept:
                 path.unlink()
+
+    def _load_state(self):
+        try:
+            state = json.loads(self._path.read_text(encoding="utf-8"))
+            for name, kind in _STATE.items():
+                if not isinstance(state[name], kind):
+                    raise TypeError(f"{name}={state[name]!r}")
+                setattr(self, name, state[name])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"`{self._path}` is damaged ({error}). Delete the folder "
+                f"`{self.folder}` to train this stage again."
+            ) from None
+
+
+def _variables(model):
+    """All that training changes, in an order that depends on the model alone."""
+    return [*model.weights, *model.optimizer.variables]
 
 
 def _seeds(model):

@@ -1,10 +1,10 @@
 """Runs stages of training: for each one, a plain compile and fit."""
 
 import contextlib
+import errno
 import functools
 import itertools
 import pathlib
-import re
 import tempfile
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from data_pipelines import files
 from mbm_keras.inputs import towers_of
 from mbm_keras.tasks import Task
 from mbm_keras.training.checkpoint import Checkpoint
@@ -85,9 +86,10 @@ def fit_stages(
 
     Raises:
         ValueError: If the model has no output of the task, a stage names a layer or an
-            input that the model does not have, two stages have the same name, or the
-            number of batches is not known.
-        OSError: If the temporary folder has no room for the outputs of frozen towers.
+            input that the model does not have, two stages have the same name, the
+            number of batches is not known, or another process uses the folder.
+        OSError: If a folder was removed, cannot be written, or has no room for the
+            weights or the outputs of frozen towers.
     """
     _check_output(model, task)
     if not callable(stages):
@@ -100,10 +102,15 @@ def fit_stages(
         stack.enter_context(progress)
         if folder is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(files.lock(folder))
         sequence = stages(histories) if callable(stages) else stages
         for number, stage in enumerate(sequence):
             if callable(stages):
                 _check_stages(model, [stage], histories)
+            if not folder.is_dir():
+                raise FileNotFoundError(errno.ENOENT, "It was removed", str(folder))
             histories[stage.name] = _fit_stage(
                 model,
                 stage,
@@ -111,7 +118,7 @@ def fit_stages(
                 valid,
                 task=task,
                 callbacks=callbacks,
-                folder=pathlib.Path(folder) / _folder_name(number, stage),
+                folder=folder / _folder_name(number, stage),
                 options=dict(
                     jit_compile=default_jit() if jit_compile is None else jit_compile,
                     steps_per_execution=steps_per_execution,
@@ -209,7 +216,7 @@ def _freeze(model, stage):
 
 
 def _folder_name(number, stage):
-    return f"{number}-{re.sub('[^0-9A-Za-z]+', '-', stage.name).strip('-')}"
+    return f"{number}-{files.file_name(stage.name)}"
 
 
 def _dataset(data, stage, task, epoch=0):

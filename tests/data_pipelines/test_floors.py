@@ -6,10 +6,11 @@ import pathlib
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent.parent / "data_pipelines"
-SPOKEN = {"protocols", "quarantine"}
+SPOKEN = {"files", "protocols", "quarantine"}
 MAY_IMPORT = {
+    "files": set(),
     "protocols": set(),
-    "quarantine": set(),
+    "quarantine": {"files"},
     "formats": {"quarantine"},
     "stores": {"protocols"},
     "tables": {"formats", "stores", *SPOKEN},

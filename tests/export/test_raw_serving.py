@@ -216,3 +216,25 @@ def test_rejects_results_of_one_name(served, tmp_path):
     targets = {"y_logits": Quantity(0.0, 1.0)}
     with pytest.raises(ValueError, match="results with different names"):
         save(model, features, tmp_path / "x", targets=targets)
+
+
+def test_every_weight_is_in_the_saved_model_once(served):
+    model, _, path = served
+    weights = sum(variable.value.numpy().nbytes for variable in model.variables)
+    (data,) = (path / "variables").glob("variables.data-*")
+    assert weights <= data.stat().st_size < 1.2 * weights
+    reader = tf.train.load_checkpoint(str(path / "variables" / "variables"))
+    shapes = [
+        shape
+        for name, shape in reader.get_variable_to_shape_map().items()
+        if name.endswith("VARIABLE_VALUE")
+    ]
+    assert len(shapes) == len(model.variables)
+
+
+def test_the_saved_model_has_its_variables(served, loaded):
+    model = served[0]
+    for name in ("variables", "trainable_variables", "non_trainable_variables"):
+        mine, theirs = getattr(model, name), getattr(loaded, name)
+        for one, two in zip(mine, theirs, strict=True):
+            np.testing.assert_array_equal(one.value.numpy(), two.numpy())

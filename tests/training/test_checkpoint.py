@@ -51,8 +51,8 @@ def test_the_folder_holds_the_best_and_the_latest_weights(tmp_path):
     fit(compiled_model(), Checkpoint(tmp_path), 4)
     assert {path.name for path in tmp_path.iterdir()} == {
         "state.json",
-        "epoch-1.weights.h5",
-        "epoch-4.weights.h5",
+        "epoch-1.weights.npz",
+        "epoch-4.weights.npz",
     }
 
 
@@ -89,7 +89,7 @@ def test_an_epoch_that_is_not_in_the_state_is_trained_again(tmp_path):
             verbose=0,
             callbacks=[checkpoint, Interrupt()],
         )
-    (tmp_path / "epoch-3.weights.h5").write_bytes(b"half of a file")
+    (tmp_path / "epoch-3.weights.npz").write_bytes(b"half of a file")
     checkpoint = Checkpoint(tmp_path, monitor="loss")
     assert checkpoint.epoch == 2
     fit(compiled_model(), checkpoint, 5)

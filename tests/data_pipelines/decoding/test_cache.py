@@ -1,5 +1,7 @@
 """Cache: decoded arrays on disk, used by later epochs and later processes."""
 
+import dataclasses
+import errno
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -96,3 +98,37 @@ def test_batches_read_at_once_open_the_files_once(photos, tmp_path):
             for found, expected in threads.map(get, range(0, 40, 5)):
                 np.testing.assert_array_equal(found, expected)
         assert not np.fromfile(tmp_path / str(i) / "photo.status", np.uint8).any()
+
+
+def test_no_key_leads_out_of_the_folder(photos, tmp_path):
+    table, features = photos
+    source = find_inputs(table, features)["photo"]
+    source = dataclasses.replace(source, key="../../victim")
+    rows = np.arange(5)
+
+    def decode(rows):
+        return np.zeros((len(rows), 8, 8, 3), "uint8"), np.zeros(len(rows), np.uint8)
+
+    Cache(tmp_path / "a" / "cache", table, source).get(rows, decode)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["cache"]
+
+
+def test_a_disk_that_is_full_is_an_error(photos, tmp_path, monkeypatch):
+    """The system writes a part of the bytes first, and says so the next time."""
+    table, features = photos
+    cache = Cache(tmp_path, table, find_inputs(table, features)["photo"])
+    room = [100, 50]
+
+    def write(file, data, start):
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return min(room.pop(), len(data))
+
+    def decode(rows):
+        return np.ones((len(rows), 8, 8, 3), "uint8"), np.zeros(len(rows), np.uint8)
+
+    monkeypatch.setattr("os.pwrite", write)
+    with pytest.raises(OSError, match="No space left"):
+        cache.get(np.arange(5), decode)
+    assert not (np.fromfile(tmp_path / "photo.status", np.uint8) == 0).any()

@@ -1,6 +1,7 @@
 """Shards: their rows are those of the table, and damage costs one cell."""
 
 import json
+import tarfile
 
 import numpy as np
 import polars as pl
@@ -9,8 +10,10 @@ import tensorflow as tf
 
 from data_pipelines import Stream
 from data_pipelines import decode
+from data_pipelines import files
 from data_pipelines import pack
 from data_pipelines import sources
+from data_pipelines.tables.shard_writers import WRITERS
 from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import Pixels
 from tests.helpers import image_bytes
@@ -103,6 +106,73 @@ def test_packing_again_gives_the_bytes_of_one_run(
         for folder in (tmp_path / "whole", interrupted_folder)
     )
     assert again == whole
+
+
+def test_packing_a_finished_table_again_changes_nothing(one_missing, tmp_path):
+    out = tmp_path / "out"
+    broken = pack(one_missing, out)
+    before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
+    (out / "packing.json").write_text("{}")  # of a process that ended before it could
+    assert pack(one_missing, out) == broken
+    assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == before
+
+
+def test_quarantine_is_there_when_the_shards_are(one_missing, tmp_path):
+    pack(one_missing, tmp_path / "out")
+    lines = (tmp_path / "out" / "quarantine.csv").read_text().splitlines()
+    assert len(lines) == 2 and lines[1].startswith("18,photo,there is no such file")
+
+
+def test_a_shard_whose_files_changed_is_written_again(
+    one_missing, interrupted_folder, tmp_path
+):
+    changed = tmp_path / "table" / "6.png"  # of the first shard
+    changed.write_bytes(image_bytes(seed=77, size=(20, 20)))
+    pack(one_missing, interrupted_folder, shard_bytes=SHARD)
+    cells, reasons = read(sources.open_table(interrupted_folder, target="y"), "photo")
+    assert changed.read_bytes() in cells and not reasons
+
+
+def test_a_finished_folder_whose_files_changed_is_refused(one_missing, tmp_path):
+    pack(one_missing, tmp_path / "out")
+    (tmp_path / "table" / "6.png").write_bytes(image_bytes(seed=77))
+    with pytest.raises(ValueError, match="not empty.*have changed since"):
+        pack(one_missing, tmp_path / "out")
+
+
+def test_two_packings_at_once_are_refused(one_missing, tmp_path):
+    (tmp_path / "out").mkdir()
+    again = pytest.raises(ValueError, match="Another process is writing")
+    with files.lock(tmp_path / "out"), again:
+        pack(one_missing, tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_full_disk_is_an_error_and_leaves_no_part_of_a_shard(
+    one_missing, tmp_path, monkeypatch, kind
+):
+    """Every library has an error of its own for it."""
+
+    def write(writer, *arguments):
+        raise RuntimeError("/out: No space left on device [type.googleapis.com/x]")
+
+    monkeypatch.setattr(WRITERS[kind], "write", write)
+    with pytest.raises(OSError, match="No space left on device"):
+        pack(one_missing, tmp_path / "out", kind=kind)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["packing.json"]
+
+
+def test_no_name_of_a_column_leads_out_of_a_tar(tmp_path):
+    names = ["../../a", "/b", "c/d", "..", "e\\f", "g" * 300]
+    table = sources.open_table({name: [image_bytes(seed=1)] for name in names})
+    pack(table, tmp_path / "out", kind="tar")
+    with tarfile.open(tmp_path / "out" / "00000-of-00001.tar") as file:
+        members = file.getnames()
+    assert len(members) == len(names) + 1
+    for member in members:
+        assert "/" not in member and "\\" not in member
+    packed = sources.open_table(tmp_path / "out")
+    assert list(packed.columns) == list(table.columns)
 
 
 def test_a_folder_of_something_else_is_refused(one_missing, tmp_path):
