@@ -83,7 +83,7 @@ def hash_stamps(table: Table, row_index: Sequence[int]) -> str:
     """
     digest = hashlib.blake2b(digest_size=8)
     for name in table.files():
-        for cell in table.frame[name].gather(row_index):
+        for cell in table.frame[name].gather(list(row_index)):
             if not stores.is_absent(cell):
                 digest.update(f"{_stamp(table, name, cell)}\n".encode())
     return digest.hexdigest()
