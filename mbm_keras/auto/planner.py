@@ -32,6 +32,7 @@ def make_plan(
     augment: bool | None = None,
     class_weight: str | None = None,
     loss: str | None = None,
+    folds: int | None = None,
     seed: int = 0,
 ) -> Plan:
     """Chooses how to train on a table.
@@ -49,6 +50,7 @@ def make_plan(
         augment: Random changes of images and sounds, None to choose.
         class_weight: `"balanced"`, or None for rows that count alike.
         loss: `"focal"`, or None for the loss of the task.
+        folds: Number of folds of a cross-validation, None for none.
         seed: Seed of everything random.
 
     Returns:
@@ -89,6 +91,7 @@ def make_plan(
         augment=choose("augment", augment, True, "small changes keep the meaning"),
         class_weight=choose("class_weight", class_weight, None, "rows count alike"),
         loss=choose("loss", loss, None, "default"),
+        folds=choose("folds", folds, 0, "no cross-validation"),
         group=group,
         seed=seed,
         reasons=reasons,

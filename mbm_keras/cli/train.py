@@ -63,6 +63,12 @@ def train(
         str | None,
         typer.Option(help="focal: rests on the rows that are predicted badly."),
     ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            help="Cross-validation with this many folds, before the training.", min=2
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     stream: options.Stream = None,
     max_broken: options.MaxBroken = 0.05,
@@ -89,6 +95,7 @@ def train(
             augment=augment,
             class_weight=class_weight,
             loss=loss,
+            folds=folds,
             seed=seed,
             stream=stream,
             max_broken=max_broken,

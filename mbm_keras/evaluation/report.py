@@ -31,6 +31,7 @@ class ReportData:
         columns: Modality by name of an input column.
         left_out: Reason by name of a column that is not used.
         classes: By label, its figures, as `metrics.classification_scores` has them.
+        folds: Figures by fold of a cross-validation, and their mean and deviation.
         notes: Sentences about the rows: what was cut, filled or left out.
         settings: Value by name of a setting of the run.
         versions: Version by name of a library.
@@ -47,6 +48,7 @@ class ReportData:
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
     classes: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    folds: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     notes: Sequence[str] = ()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -37,8 +37,16 @@ def write_report(folder, trained, summary, scores):
             columns=summary["columns"],
             left_out=summary["left_out"],
             classes=summary["classes"],
+            folds=_fold_rows(summary.get("folds")),
             notes=summary["notes"],
             settings=settings,
             versions=summary["versions"],
         ),
     )
+
+
+def _fold_rows(folds):
+    if folds is None:
+        return {}
+    mean, deviation = folds["mean"], folds["deviation"]
+    return {**folds["figures"], "mean": mean, "standard deviation": deviation}

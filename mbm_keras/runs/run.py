@@ -172,6 +172,11 @@ def result_rows(metrics):
     for name, value in figures.items():
         if name not in ("rows", "loss", shown):
             yield f"{split}, {name.replace('_', ' ')}", figure(value)
+    if "folds" in metrics:
+        spread = metrics["folds"]["deviation"]
+        for name, mean in metrics["folds"]["mean"].items():
+            label = f"{metrics['folds']['number']} folds, {name.replace('_', ' ')}"
+            yield label, f"{mean:.4f} ± {spread[name]:.4f}"
     if len(metrics["inputs"]) > 1:
         for row in metrics["subsets"]:
             if shown in row:

@@ -16,6 +16,7 @@ from mbm_keras.runs.decoded import check_splits
 from mbm_keras.runs.decoded import decode_splits
 from mbm_keras.runs.decoded import notes_of
 from mbm_keras.runs.decoded import set_aside
+from mbm_keras.runs.folds import cross_validate
 from mbm_keras.runs.report import write_report
 from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.rows import sample_rows
@@ -40,6 +41,7 @@ def plan(
     augment: bool | None = None,
     class_weight: str | None = None,
     loss: str | None = None,
+    folds: int | None = None,
     seed: int = 0,
     allow_outside: bool = False,
 ) -> Plan:
@@ -61,6 +63,7 @@ def plan(
         augment: Small random changes of images and sounds, None to choose.
         class_weight: `"balanced"` for rare labels that count as much as frequent ones.
         loss: `"focal"` for a loss that rests on the rows that are predicted badly.
+        folds: Folds of a cross-validation before the training, None for none.
         seed: Seed of everything random.
         allow_outside: True to follow paths that leave the table's folder.
 
@@ -97,6 +100,7 @@ def plan(
         augment=augment,
         class_weight=class_weight,
         loss=loss,
+        folds=folds,
         seed=seed,
     )
 
@@ -119,6 +123,7 @@ def train(
     augment: bool | None = None,
     class_weight: str | None = None,
     loss: str | None = None,
+    folds: int | None = None,
     seed: int = 0,
     stream: bool | None = None,
     max_broken: float = 0.05,
@@ -148,6 +153,8 @@ def train(
         augment: Small random changes of images and sounds.
         class_weight: `"balanced"`, or None for rows that count alike.
         loss: `"focal"`, or None for cross-entropy.
+        folds: Folds of a cross-validation, see `mbm_keras.runs.folds`; then comes the
+            training that the run is.
         seed: Seed of everything random.
         stream: True to keep decoded rows on disk, False in memory, None by their size.
         max_broken: Largest share of broken rows that is accepted, in [0, 1].
@@ -181,6 +188,7 @@ def train(
         augment=augment,
         class_weight=class_weight,
         loss=loss,
+        folds=folds,
     )
     if plan is not None:
         _check_choices(plan, target, choices)
@@ -201,6 +209,11 @@ def train(
         fit.check_model(plan)
     tables = {"rows": dataclasses.replace(rows, columns=plan.columns)}
     if valid is not None:
+        if plan.folds:
+            raise ValueError(
+                "Expected either folds or a second table for validation. Received: "
+                f"folds={plan.folds}, valid=`{name_table(valid)}`."
+            )
         tables["valid"] = steps.open_rows(
             valid,
             plan.target,
@@ -234,6 +247,7 @@ def _train(plan, tables, folder, arguments, clock, verbose):
     """Trains in a folder that is prepared."""
     name, max_broken = arguments["table"], arguments["max_broken"]
     load_tensorflow()
+    folds = _train_folds(plan, tables, folder, arguments, verbose)
     features, encoder = steps.learn(plan, tables["rows"])
     decoded = decode_splits(
         tables,
@@ -272,6 +286,7 @@ def _train(plan, tables, folder, arguments, clock, verbose):
         "values": decoded.values,
         "notes": notes,
         **result.figures,
+        **folds,
         "versions": versions(),
         **clock.seconds(),
     }
@@ -287,6 +302,20 @@ def _fingerprints(tables):
     if "valid" in tables:
         read["valid"] = fingerprint(tables["valid"])
     return read
+
+
+def _train_folds(plan, tables, folder, arguments, verbose):
+    """A run in a folder of its own for each fold, and their figures."""
+    if not plan.folds:
+        return {}
+
+    def train_fold(plan, table, where, fold):
+        of_fold = {**arguments, "plan": plan.to_json(), "fold": fold}
+        where.mkdir(parents=True, exist_ok=True)
+        if not run_folder.prepare(where, of_fold):
+            _train(plan, {"rows": table}, where, of_fold, Clock(), verbose)
+
+    return {"folds": cross_validate(plan, tables["rows"], folder, train_fold, verbose)}
 
 
 def _check_choices(plan, target, choices):
