@@ -12,10 +12,16 @@ def build_features(plan):
     Returns:
         A `mbm_keras.preprocessing.Features`.
     """
+    from mbm_keras.preprocessing import Features
+
+    return Features(**build_preprocessors(plan))
+
+
+def build_preprocessors(plan):
+    """The same as a dict by name of the input."""
     from mbm_keras.preprocessing import PREPROCESSORS
     from mbm_keras.preprocessing import Category
     from mbm_keras.preprocessing import Date
-    from mbm_keras.preprocessing import Features
     from mbm_keras.preprocessing import Number
     from mbm_keras.preprocessing import TableRow
 
@@ -30,7 +36,7 @@ def build_features(plan):
             by_name[name] = TableRow(*columns)
         else:
             by_name[name] = PREPROCESSORS[planned.preprocessor](**planned.sizes)
-    return Features(**by_name)
+    return by_name
 
 
 def columns_to_adapt(plan):

@@ -41,11 +41,12 @@ def check_model(plan: Plan) -> None:
 
 def draft_inputs(plan: Plan) -> list[Any]:
     """The inputs of a plan, as `InputSpec`s."""
-    from mbm_keras.auto.build import build_features
+    from mbm_keras.auto.build import build_preprocessors
     from mbm_keras.inputs import InputSpec
+    from mbm_keras.inputs import keys
 
-    features = build_features(plan)
-    chosen = features.keys
+    preprocessors = build_preprocessors(plan)
+    chosen = keys(preprocessors)
     return [
         InputSpec(
             name,
@@ -55,7 +56,7 @@ def draft_inputs(plan: Plan) -> list[Any]:
             else preprocessor.sizes(),
             chosen[name],
         )
-        for name, preprocessor in features.by_name.items()
+        for name, preprocessor in preprocessors.items()
     ]
 
 

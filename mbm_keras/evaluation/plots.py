@@ -69,6 +69,7 @@ def curves(
                 rotation=20,
             )
             start += len(epochs)
+        panel.set_xlim(0.5, start + 0.5)
         panel.set_xlabel("epoch")
         panel.set_ylabel(name)
         panel.plot([], [], color=SOFT, label="training")

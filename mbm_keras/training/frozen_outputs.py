@@ -100,20 +100,20 @@ class FrozenTowerOutputs(keras.utils.PyDataset):
         towers = towers_of(model)
         towers = {key: tower for key, tower in towers.items() if tower.name in frozen}
         outputs = {key: _Rows() for key in towers}
-        inputs, targets = [], []  # of batches; weights belong to the targets
+        inputs, targets = [], []  # of batches
         for x, *y in dataset:
             x = {tensor.name: np.asarray(x[tensor.name]) for tensor in model.inputs}
             for key, tower in towers.items():
                 outputs[key].append(tower.predict_on_batch(x.pop(key)))
             inputs.append(x)
             targets.append(keras.tree.map_structure(np.asarray, y))
-        self.inputs, self.targets = (
+        self.inputs, (self.targets, *self.weights) = (
             keras.tree.map_structure(lambda *parts: _join(parts), *batches)
             for batches in (inputs, targets)
         )
         self.inputs |= {key: rows.array() for key, rows in outputs.items()}
         self.batch_size = len(next(iter(targets[0][0].values())))
-        self.size = len(next(iter(self.targets[0].values())))
+        self.size = len(next(iter(self.targets.values())))
         self.shuffle, self.epoch = shuffle, epoch
         self._set_order()
 
@@ -123,7 +123,7 @@ class FrozenTowerOutputs(keras.utils.PyDataset):
     def __getitem__(self, step):
         """Inputs, targets and weights of a batch, as `without_towers` takes them."""
         rows = self.order[step * self.batch_size : (step + 1) * self.batch_size]
-        batch = (self.inputs, *self.targets)
+        batch = (self.inputs, self.targets, *self.weights)
         return keras.tree.map_structure(lambda column: column[rows], batch)
 
     def on_epoch_end(self):

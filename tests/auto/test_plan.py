@@ -107,7 +107,7 @@ def test_a_model_that_does_not_fit_is_refused_with_those_that_do(choice, message
 
 
 def test_a_plan_says_which_models_fit(plan):
-    assert "these fit too: film, gated_multimodal_unit" in plan.reasons["model"]
+    assert "these fit too: film, low_rank_fusion" in plan.reasons["model"]
     assert "show_attend_tell" not in plan.reasons["model"]
 
 
