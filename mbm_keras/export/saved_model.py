@@ -15,9 +15,12 @@ import tensorflow as tf
 from data_pipelines import files
 from mbm_keras.export import signature
 from mbm_keras.inputs import PRESENT
+from mbm_keras.tasks.model import output_activation
 
 LAST = "saved_model.pb"  # a folder without it is not a SavedModel
-OUTPUT_KINDS = ("logits", "ids", "waves")  # what a model returns, before decoding
+PROBABILITIES = "probabilities"
+# What a model returns, before decoding.
+OUTPUT_KINDS = ("logits", "ids", "waves", PROBABILITIES)
 
 
 def save(model, features, path, *, targets=None):
@@ -31,7 +34,8 @@ def save(model, features, path, *, targets=None):
 
         <output>                the answer: a label, labels separated by `|`, a number
         <output>_probabilities  `(batch, labels)`, where there are labels
-        <output>_logits         `(batch, outputs)`, what the Keras model returns
+        <output>_logits         `(batch, outputs)`, what the Keras model returns, unless
+                                its task has an activation
         <output>_ids            the same of a model that writes: `(batch, length)` int32
         <output>_waves          of one that separates: `(batch, sounds, samples)`
         status_<input>          `ok`, `absent` or `corrupt`, for each row
@@ -84,6 +88,7 @@ def save(model, features, path, *, targets=None):
             f"targets={sorted(targets)}, outputs={sorted(model.output)}."
         )
 
+    activations = {name: output_activation(model, name) for name in model.output}
     archive = keras.export.ExportArchive()
     predict = _add_model(archive, model)
     archive.track(features)
@@ -98,7 +103,9 @@ def save(model, features, path, *, targets=None):
         inputs, status = features.decode_batch(raw)
         outputs = predict([inputs[name] for name in names])
         answered = tf.reduce_any(inputs[PRESENT], axis=1)
-        answers = _name_answers(outputs, features, status, answered, targets)
+        answers = _name_answers(
+            outputs, features, status, answered, targets, activations
+        )
         results.update({name: meaning for name, (_, *meaning) in answers.items()})
         answers = {name: value for name, (value, *_) in answers.items()}
         return {name: value[:number] for name, value in answers.items()}
@@ -142,7 +149,7 @@ def _empty_row(raw):
     }
 
 
-def _name_answers(outputs, features, status, answered, targets):
+def _name_answers(outputs, features, status, answered, targets, activations):
     """What `serve` returns: values and what they are, by name.
 
     An answer has the name of its target, whatever that is. A name that is made from
@@ -159,9 +166,14 @@ def _name_answers(outputs, features, status, answered, targets):
 
     for name, value in outputs.items():
         kind = targets[name].output_kind if name in targets else OUTPUT_KINDS[0]
-        decoded = targets[name].decode(value, name) if name in targets else {}
+        logits = value
+        if activations[name] in ("softmax", "sigmoid"):
+            kind, logits = PROBABILITIES, _logits(value, activations[name])
+        decoded = targets[name].decode(logits, name) if name in targets else {}
         if name in decoded:
             answers[name] = (decoded.pop(name), "answer", name)
+        if kind == PROBABILITIES:  # those of the model itself
+            decoded.pop(f"{name}_{kind}", None)
         add(f"{name}_{kind}", value, kind, name)
         for other, more in decoded.items():
             add(other, more, other.removeprefix(f"{name}_"), name)
@@ -171,6 +183,14 @@ def _name_answers(outputs, features, status, answered, targets):
         add(f"status_{name}", words[:, i], "status", name)
     add("answered", answered, "answered")
     return {name: answer for name, answer in answers.items() if answer}
+
+
+def _logits(probabilities, activation):
+    """Logits that have these probabilities."""
+    logits = tf.math.log(probabilities)
+    if activation == "sigmoid":
+        logits -= tf.math.log1p(-probabilities)
+    return logits
 
 
 def _constants(values):
@@ -238,8 +258,12 @@ def compare(path, raw, expected, process, *, tolerance=1e-4):
     largest = 0.0
     results = signature.read_results(path)
     for name, outputs in expected.items():
-        kinds = [[kind, name] for kind in OUTPUT_KINDS]
-        (given,) = (result for result, meaning in results.items() if meaning in kinds)
+        given = next(
+            result
+            for kind in OUTPUT_KINDS
+            for result, meaning in results.items()
+            if meaning == [kind, name]
+        )
         for request, right in (("together", outputs), ("alone", outputs[:1])):
             answer = served[request][given]
             difference = np.abs(np.array(answer) - right).max()

@@ -8,6 +8,8 @@ from keras import ops
 
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.half import cast_down
+from mbm_keras.fusion.half import cast_up
 from mbm_keras.fusion.power import power_normalize
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import ones_for_absent
@@ -73,14 +75,15 @@ class BlockFusion(keras.layers.Layer):
         check_embeddings(self, shapes)
         size = self.inner // self.num_chunks  # width of a chunk
         chunk_shapes = [(None, size)] * len(shapes)
-        self.values = dense_each(self, shapes, self.inner)
+        self.values = dense_each(self, shapes, self.inner, multiplies=True)
         self.factors = [
-            dense_each(self, chunk_shapes, size * self.rank)
+            dense_each(self, chunk_shapes, size * self.rank, multiplies=True)
             for _ in range(self.num_chunks)
         ]
-        self.mix = dense(self, self.inner, self.units)
+        self.mix = dense(self, self.inner, self.units, multiplies=True)
 
     def call(self, embeddings, present=None):
+        embeddings = cast_up(self, embeddings)
         values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
         # For each chunk, its part of every embedding: (batch, size) each.
         split = [ops.split(v, self.num_chunks, axis=1) for v in values]
@@ -90,7 +93,8 @@ class BlockFusion(keras.layers.Layer):
             z = math.prod(ones_for_absent(z, present))  # (batch, size * rank)
             z = ops.reshape(z, (-1, self.rank, self.inner // self.num_chunks))
             blocks.append(power_normalize(ops.sum(z, axis=1)))  # (batch, size)
-        return self.mix(ops.concatenate(blocks, axis=-1))  # (batch, units)
+        x = self.mix(ops.concatenate(blocks, axis=-1))  # (batch, units)
+        return cast_down(self, x)
 
     def get_config(self):
         return {

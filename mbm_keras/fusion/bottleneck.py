@@ -84,7 +84,10 @@ class BottleneckFusion(keras.layers.Layer):
             keras.initializers.RandomNormal(0.02),
             name="b",
         )
-        self.blocks = [build_blocks(self, self.units, self.num_blocks) for _ in shapes]
+        self.blocks = [
+            build_blocks(self, self.units, self.num_blocks, activation="gelu_tanh")
+            for _ in shapes
+        ]
         self.norm = build_norm(self, self.units)
 
     def call(self, inputs, present=None, mask=None, inputs_mask=None, training=None):

@@ -7,6 +7,8 @@ import numpy as np
 from keras import ops
 
 from mbm_keras.fusion.dense import dense
+from mbm_keras.fusion.half import cast_down
+from mbm_keras.fusion.half import cast_up
 from mbm_keras.fusion.power import power_normalize
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.fusion.shapes import check_size
@@ -67,7 +69,7 @@ class CompactBilinearFusion(keras.layers.Layer):
             signs = rng.choice([-1.0, 1.0], shape[-1]).astype("float32")
             self.indices.append(self._add_constant(f"indices_{i}", indices))
             self.signs.append(self._add_constant(f"signs_{i}", signs))
-        self.mix = dense(self, self.inner, self.units)
+        self.mix = dense(self, self.inner, self.units, multiplies=True)
 
     def _add_constant(self, name, values):
         # Not cast in half precision, where 2,049 cannot be represented.
@@ -81,6 +83,7 @@ class CompactBilinearFusion(keras.layers.Layer):
         )
 
     def call(self, embeddings, present=None):
+        embeddings = cast_up(self, embeddings)
         real, imaginary = 1.0, 0.0
         for i, x in enumerate(embeddings):
             one_hot = ops.one_hot(self.indices[i], self.inner, dtype="float32")
@@ -94,7 +97,7 @@ class CompactBilinearFusion(keras.layers.Layer):
                 im = ops.where(present_i, im, ops.zeros_like(im))
             real, imaginary = real * re - imaginary * im, real * im + imaginary * re
         z = ops.irfft((real, imaginary), fft_length=self.inner)  # (batch, inner)
-        return self.mix(ops.cast(power_normalize(z), self.compute_dtype))
+        return cast_down(self, self.mix(power_normalize(z)))
 
     def get_config(self):
         return {

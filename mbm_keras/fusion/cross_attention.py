@@ -15,6 +15,8 @@ from mbm_keras.layers import masked_mean
 from mbm_keras.layers import repeat_for
 from mbm_keras.layers import zero_absent
 
+EPSILON = 1e-12  # of the normalizations, as in BERT
+
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.cross_attention")
 class CrossAttentionFusion(keras.layers.Layer):
@@ -80,10 +82,12 @@ class CrossAttentionFusion(keras.layers.Layer):
             (1, self.units), keras.initializers.RandomNormal(0.02), name="null"
         )
         self.blocks = [
-            build_blocks(self, self.units, self.num_blocks, crosses=True)
+            build_blocks(
+                self, self.units, self.num_blocks, crosses=True, epsilon=EPSILON
+            )
             for _ in shapes
         ]
-        self.norm = build_norm(self, self.units)
+        self.norm = build_norm(self, self.units, EPSILON)
 
     def call(self, inputs, present=None, mask=None, inputs_mask=None, training=None):
         masks = mask or inputs_mask

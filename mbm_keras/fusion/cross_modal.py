@@ -16,6 +16,8 @@ from mbm_keras.layers import masked_mean
 from mbm_keras.layers import repeat_for
 from mbm_keras.layers import zero_absent
 
+STYLE: Any = dict(activation="relu", epsilon=1e-5)  # of the blocks, as the authors'
+
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.cross_modal")
 class CrossModalFusion(keras.layers.Layer):
@@ -32,7 +34,9 @@ class CrossModalFusion(keras.layers.Layer):
 
     Source: Tsai et al. 2019, "Multimodal Transformer for Unaligned Multimodal Language
     Sequences", https://arxiv.org/abs/1906.00295, section 3. Deviations: the mean over
-    time instead of the last step; any number of inputs; the null token.
+    time instead of the last step; any number of inputs; the null token; no position
+    codes, which towers may add; a normalization of its own for the context of a block.
+    `mbm_keras.models.mult` is the model of the paper.
 
     Args:
         units: int > 0, width of the fused embedding.
@@ -93,12 +97,16 @@ class CrossModalFusion(keras.layers.Layer):
         for _ in range(n):
             self.pairs.append(
                 [
-                    build_blocks(self, self.inner, self.num_blocks, crosses=True)
+                    build_blocks(
+                        self, self.inner, self.num_blocks, crosses=True, **STYLE
+                    )
                     for _ in range(max(1, n - 1))
                 ]
             )
-            self.memories.append(build_blocks(self, width, self.num_memory_blocks))
-            self.norms.append(build_norm(self, width))
+            self.memories.append(
+                build_blocks(self, width, self.num_memory_blocks, **STYLE)
+            )
+            self.norms.append(build_norm(self, width, STYLE["epsilon"]))
         self.mix = dense(self, n * width, self.units)
 
     def call(self, inputs, present=None, mask=None, inputs_mask=None, training=None):

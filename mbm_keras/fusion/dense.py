@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from mbm_keras.fusion.half import policy_of_products
+
 
 def dense(
     layer: keras.layers.Layer,
@@ -12,6 +14,7 @@ def dense(
     units: int,
     activation: str | None = None,
     use_bias: bool = True,
+    multiplies: bool = False,
 ) -> keras.layers.Dense:
     """A built dense layer with the dtype policy of a fusion.
 
@@ -21,13 +24,13 @@ def dense(
         units: int > 0, size of the last axis of the output.
         activation: As for `keras.layers.Dense`.
         use_bias: As for `keras.layers.Dense`.
+        multiplies: True for the policy of products, see `policy_of_products`.
 
     Returns:
         The layer, from `(..., width)` to `(..., units)`.
     """
-    built = keras.layers.Dense(
-        units, activation, use_bias=use_bias, dtype=layer.dtype_policy
-    )
+    policy = policy_of_products(layer) if multiplies else layer.dtype_policy
+    built = keras.layers.Dense(units, activation, use_bias=use_bias, dtype=policy)
     built.build((None, width))
     return built
 
@@ -38,6 +41,7 @@ def dense_each(
     units: int,
     activation: str | None = None,
     use_bias: bool = True,
+    multiplies: bool = False,
 ) -> list[keras.layers.Dense]:
     """A dense layer for each input of a fusion, see `dense`.
 
@@ -47,8 +51,12 @@ def dense_each(
         units: int > 0, size of the last axis of all outputs.
         activation: As for `keras.layers.Dense`.
         use_bias: As for `keras.layers.Dense`.
+        multiplies: As for `dense`.
 
     Returns:
         List of `n` layers.
     """
-    return [dense(layer, shape[-1], units, activation, use_bias) for shape in shapes]
+    return [
+        dense(layer, shape[-1], units, activation, use_bias, multiplies)
+        for shape in shapes
+    ]

@@ -61,7 +61,7 @@ class FiLMFusion(keras.layers.Layer):
         check_sequences(self, shapes)
         self.mean = MaskedMean(dtype=self.dtype_policy)
         self.normalize = keras.layers.LayerNormalization(
-            center=False, scale=False, dtype=self.dtype_policy
+            epsilon=1e-5, center=False, scale=False, dtype=self.dtype_policy
         )
         self.values = dense_each(self, shapes, self.units, use_bias=False)
         self.modulators = [dense(self, self.units, 2 * self.units) for _ in shapes]

@@ -6,6 +6,8 @@ from typing import Any
 import keras
 
 from mbm_keras.fusion.dense import dense
+from mbm_keras.fusion.half import cast_down
+from mbm_keras.fusion.half import cast_up
 from mbm_keras.fusion.outer import outer
 from mbm_keras.fusion.outer import prepend_one
 from mbm_keras.fusion.shapes import check_embeddings
@@ -60,19 +62,22 @@ class MatrixInteraction(keras.layers.Layer):
         self.values, widths = [], []
         for *_, width in shapes:
             is_wide = self.inner is not None and width > self.inner
-            self.values.append(dense(self, width, self.inner) if is_wide else None)
+            self.values.append(
+                dense(self, width, self.inner, multiplies=True) if is_wide else None
+            )
             widths.append(self.inner if is_wide else width)
         size = math.prod(width + 1 for width in widths)
         check_size(self, size * self.units, f"inner={self.inner}, widths={widths}")
         # No bias: the product of no input is 1, and its row is the bias.
-        self.map = dense(self, size, self.units, use_bias=False)
+        self.map = dense(self, size, self.units, use_bias=False, multiplies=True)
 
     def call(self, embeddings, present=None):
+        embeddings = cast_up(self, embeddings)
         x = [
             x_i if value is None else value(x_i)
             for value, x_i in zip(self.values, embeddings, strict=True)
         ]
-        return self.map(outer(prepend_one(zero_absent(x, present))))
+        return cast_down(self, self.map(outer(prepend_one(zero_absent(x, present)))))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "inner": self.inner}

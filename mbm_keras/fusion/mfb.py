@@ -8,6 +8,9 @@ from keras import ops
 
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.half import cast_down
+from mbm_keras.fusion.half import cast_up
+from mbm_keras.fusion.half import policy_of_products
 from mbm_keras.fusion.power import power_normalize
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import ones_for_absent
@@ -64,17 +67,20 @@ class MFBFusion(keras.layers.Layer):
 
     def build(self, shapes):
         check_embeddings(self, shapes)
-        self.values = dense_each(self, shapes, self.inner * self.num_factors)
-        self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
-        self.mix = dense(self, self.inner, self.units)
+        self.values = dense_each(
+            self, shapes, self.inner * self.num_factors, multiplies=True
+        )
+        self.drop = keras.layers.Dropout(self.dropout, dtype=policy_of_products(self))
+        self.mix = dense(self, self.inner, self.units, multiplies=True)
 
     def call(self, embeddings, present=None, training=None):
+        embeddings = cast_up(self, embeddings)
         values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
         z = math.prod(ones_for_absent(values, present))  # (batch, inner * num_factors)
         z = self.drop(z, training=training)
         z = ops.reshape(z, (-1, self.inner, self.num_factors))
         s = ops.sum(z, axis=2)  # (batch, inner)
-        return self.mix(power_normalize(s))  # (batch, units)
+        return cast_down(self, self.mix(power_normalize(s)))  # (batch, units)
 
     def get_config(self):
         return {

@@ -8,6 +8,9 @@ from keras import ops
 
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.half import cast_down
+from mbm_keras.fusion.half import cast_up
+from mbm_keras.fusion.half import policy_of_products
 from mbm_keras.fusion.power import power_normalize
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import ones_for_absent
@@ -67,11 +70,14 @@ class MFHFusion(keras.layers.Layer):
     def build(self, shapes):
         check_embeddings(self, shapes)
         width = self.inner * self.num_factors
-        self.values = [dense_each(self, shapes, width) for _ in range(self.order)]
-        self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
-        self.mix = dense(self, self.order * self.inner, self.units)
+        self.values = [
+            dense_each(self, shapes, width, multiplies=True) for _ in range(self.order)
+        ]
+        self.drop = keras.layers.Dropout(self.dropout, dtype=policy_of_products(self))
+        self.mix = dense(self, self.order * self.inner, self.units, multiplies=True)
 
     def call(self, embeddings, present=None, training=None):
+        embeddings = cast_up(self, embeddings)
         z, blocks = 1.0, []
         for values in self.values:
             values = [v(x) for v, x in zip(values, embeddings, strict=True)]
@@ -80,7 +86,8 @@ class MFHFusion(keras.layers.Layer):
             groups = ops.reshape(z, (-1, self.inner, self.num_factors))
             s = ops.sum(groups, axis=2)  # (batch, inner)
             blocks.append(power_normalize(s))
-        return self.mix(ops.concatenate(blocks, axis=-1))  # (batch, units)
+        x = self.mix(ops.concatenate(blocks, axis=-1))  # (batch, units)
+        return cast_down(self, x)
 
     def get_config(self):
         return {

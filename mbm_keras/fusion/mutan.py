@@ -8,6 +8,8 @@ from keras import ops
 
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.half import cast_down
+from mbm_keras.fusion.half import cast_up
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import ones_for_absent
 
@@ -51,17 +53,20 @@ class MUTANFusion(keras.layers.Layer):
 
     def build(self, shapes):
         check_embeddings(self, shapes)
-        self.values = dense_each(self, shapes, self.inner)
+        self.values = dense_each(self, shapes, self.inner, multiplies=True)
         inner_shapes = [(None, self.inner)] * len(shapes)
-        self.factors = dense_each(self, inner_shapes, self.inner * self.rank)
-        self.mix = dense(self, self.inner, self.units)
+        self.factors = dense_each(
+            self, inner_shapes, self.inner * self.rank, multiplies=True
+        )
+        self.mix = dense(self, self.inner, self.units, multiplies=True)
 
     def call(self, embeddings, present=None):
+        embeddings = cast_up(self, embeddings)
         layers = zip(self.values, self.factors, embeddings, strict=True)
         z = [f(v(x)) for v, f, x in layers]  # (batch, rank * inner) each
         z = math.prod(ones_for_absent(z, present))
         z = ops.sum(ops.reshape(z, (-1, self.rank, self.inner)), axis=1)
-        return self.mix(z)  # (batch, units)
+        return cast_down(self, self.mix(z))  # (batch, units)
 
     def get_config(self):
         return {

@@ -74,10 +74,12 @@ class NonLocalFusion(keras.layers.Layer):
         y = q  # (batch, steps_1, units)
         for k_j, v_j, valid_j in zip(k, v, valid, strict=True):
             # (batch, steps_1, steps_j)
-            score = ops.matmul(q, ops.swapaxes(k_j, 1, 2)) / self.units**0.5
-            lowest = ops.full_like(score, -1e4)  # finite in float16
+            score = ops.matmul(q / self.units**0.5, ops.swapaxes(k_j, 1, 2))
+            score = ops.cast(score, "float32")
+            lowest = ops.full_like(score, -1e30)
             score = ops.where(ops.expand_dims(valid_j, 1), score, lowest)
-            attended = ops.matmul(ops.softmax(score, axis=-1), v_j)
+            share = ops.cast(ops.softmax(score, axis=-1), v_j.dtype)
+            attended = ops.matmul(share, v_j)
             any_valid = ops.reshape(ops.any(valid_j, axis=1), (-1, 1, 1))
             y = y + ops.where(any_valid, attended, ops.zeros_like(attended))
         return masked_mean(y, q_valid)  # (batch, units)

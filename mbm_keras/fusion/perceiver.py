@@ -13,6 +13,8 @@ from mbm_keras.fusion.tokens import build_norm
 from mbm_keras.fusion.tokens import project_tokens
 from mbm_keras.layers import repeat_for
 
+EPSILON = 1e-5  # of the normalizations, as in the authors' code
+
 
 @keras.saving.register_keras_serializable(package="mbm_keras.fusion.perceiver")
 class PerceiverFusion(keras.layers.Layer):
@@ -85,10 +87,15 @@ class PerceiverFusion(keras.layers.Layer):
         self.null = self.add_weight((1, self.units), normal, name="null")
         self.z = self.add_weight((self.num_latents, self.units), normal, name="z")
         self.cross_blocks = build_blocks(
-            self, self.units, self.num_blocks, crosses=True, num_heads=1
+            self,
+            self.units,
+            self.num_blocks,
+            crosses=True,
+            num_heads=1,
+            epsilon=EPSILON,
         )
-        self.blocks = build_blocks(self, self.units, self.num_blocks)
-        self.norm = build_norm(self, self.units)
+        self.blocks = build_blocks(self, self.units, self.num_blocks, epsilon=EPSILON)
+        self.norm = build_norm(self, self.units, EPSILON)
 
     def call(self, inputs, present=None, mask=None, inputs_mask=None, training=None):
         masks = mask or inputs_mask

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from mbm_keras.fusion.perceiver import EPSILON
 from mbm_keras.fusion.perceiver import PerceiverFusion
 from mbm_keras.fusion.tokens import build_blocks
 from mbm_keras.layers import repeat_for
@@ -36,7 +37,9 @@ class PerceiverIOFusion(PerceiverFusion):
         super().build(shapes)
         normal = keras.initializers.RandomNormal(0.02)
         self.query = self.add_weight((1, self.units), normal, name="q")
-        (self.decoder,) = build_blocks(self, self.units, 1, crosses=True, num_heads=1)
+        (self.decoder,) = build_blocks(
+            self, self.units, 1, crosses=True, num_heads=1, epsilon=EPSILON
+        )
 
     def decode(self, z: Any, training: bool | None = None) -> Any:
         """Makes one embedding of the latents: the query attends to them.

@@ -6,6 +6,8 @@ import keras
 from keras import ops
 
 from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.half import cast_down
+from mbm_keras.fusion.half import cast_up
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import zero_absent
 
@@ -23,7 +25,8 @@ class ProductOfExperts(keras.layers.Layer):
 
     Source: Wu and Goodman 2018, "Multimodal Generative Models for Scalable
     Weakly-Supervised Learning", https://arxiv.org/abs/1802.05335, section 2.2.
-    Deviation: the mean is the fused embedding, without sampling.
+    Deviations: the mean is the fused embedding, without sampling; log variances are
+    limited to -20 and 20.
 
     Args:
         units: int > 0, width of the latent space.
@@ -45,25 +48,27 @@ class ProductOfExperts(keras.layers.Layer):
 
     takes_sequences = False
 
-    def __init__(self, units: int, epsilon: float = 1e-3, **kwargs: Any):
+    def __init__(self, units: int, epsilon: float = 1e-8, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
         self.epsilon = epsilon
 
     def build(self, shapes):
         check_embeddings(self, shapes)
-        self.experts = dense_each(self, shapes, 2 * self.units)
+        self.experts = dense_each(self, shapes, 2 * self.units, multiplies=True)
 
     def call(self, embeddings, present=None, return_variance=False):
+        embeddings = cast_up(self, embeddings)
         y = [e(x) for e, x in zip(self.experts, embeddings, strict=True)]
         # (batch, units) each
         mu, log_var = zip(*(ops.split(y_i, 2, axis=-1) for y_i in y), strict=True)
-        # The limits keep variances and their inverses finite in float16.
-        t = [1 / (ops.exp(ops.clip(x, -10, 10)) + self.epsilon) for x in log_var]
+        # The limits keep variances and their inverses finite.
+        t = [1 / (ops.exp(ops.clip(x, -20, 20)) + self.epsilon) for x in log_var]
         t, mu = zero_absent(t, present), zero_absent(mu, present)
         total = 1 + sum(t)
         mean = sum(t_i * mu_i for t_i, mu_i in zip(t, mu, strict=True)) / total
-        return (mean, 1 / total) if return_variance else mean
+        mean, variance = cast_down(self, mean), cast_down(self, 1 / total)
+        return (mean, variance) if return_variance else mean
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "epsilon": self.epsilon}

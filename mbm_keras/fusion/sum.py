@@ -15,6 +15,7 @@ class SumFusion(keras.layers.Layer):
     """Sums the embeddings, after a dense layer for each.
 
         out = sum_i p_i (W_i x_i + b_i)
+        out = sum_i p_i x_i                     if `project` is False
 
     with `p_i` 1 if input `i` is present, else 0.
 
@@ -24,6 +25,7 @@ class SumFusion(keras.layers.Layer):
 
     Args:
         units: int > 0, width of the fused embedding.
+        project: bool. False to sum the embeddings as they are, `units` wide each.
 
     Call arguments:
         embeddings: List of `n` tensors `(batch, width_i)`, float.
@@ -34,23 +36,33 @@ class SumFusion(keras.layers.Layer):
         `(batch, units)`, float.
 
     Raises:
-        ValueError: If called with anything but a list of embeddings.
+        ValueError: If called with anything but a list of embeddings, or one has another
+            width than `units` and is not projected.
     """
 
     takes_sequences = False
 
-    def __init__(self, units: int, **kwargs: Any):
+    def __init__(self, units: int, project: bool = True, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
+        self.project = project
 
     def build(self, shapes):
         check_embeddings(self, shapes)
-        self.values = dense_each(self, shapes, self.units)
+        widths = [shape[-1] for shape in shapes]
+        if not self.project and set(widths) != {self.units}:
+            raise ValueError(
+                "Expected embeddings as wide as `units`, or project=True. "
+                f"Received: units={self.units}, widths={widths}."
+            )
+        self.values = dense_each(self, shapes, self.units) if self.project else None
 
     def call(self, embeddings, present=None):
-        values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
+        values = embeddings
+        if self.values is not None:
+            values = [v(x) for v, x in zip(self.values, values, strict=True)]
         values = ops.stack(zero_absent(values, present), axis=1)  # (batch, n, units)
         return ops.sum(values, axis=1)  # (batch, units)
 
     def get_config(self):
-        return {**super().get_config(), "units": self.units}
+        return {**super().get_config(), "units": self.units, "project": self.project}

@@ -7,6 +7,8 @@ import keras
 
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.half import cast_down
+from mbm_keras.fusion.half import cast_up
 from mbm_keras.fusion.outer import outer
 from mbm_keras.fusion.outer import prepend_one
 from mbm_keras.fusion.shapes import check_embeddings
@@ -59,14 +61,15 @@ class TensorFusion(keras.layers.Layer):
         check_size(self, size * self.units, f"inner={self.inner}, widths={widths}")
         self.values = None
         if self.inner is not None:
-            self.values = dense_each(self, shapes, self.inner, "relu")
-        self.mix = dense(self, size, self.units, "relu")
+            self.values = dense_each(self, shapes, self.inner, "relu", multiplies=True)
+        self.mix = dense(self, size, self.units, "relu", multiplies=True)
 
     def call(self, embeddings, present=None):
+        embeddings = cast_up(self, embeddings)
         z = embeddings
         if self.values is not None:
             z = [v(x) for v, x in zip(self.values, z, strict=True)]
-        return self.mix(outer(prepend_one(zero_absent(z, present))))
+        return cast_down(self, self.mix(outer(prepend_one(zero_absent(z, present)))))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "inner": self.inner}

@@ -17,6 +17,8 @@ def build_blocks(
     *,
     crosses: bool = False,
     num_heads: int | None = None,
+    activation: str = "gelu",
+    epsilon: float = 1e-6,
 ) -> list[AttentionBlock]:
     """Built transformer blocks with the dtype policy, heads and dropout of a fusion.
 
@@ -26,6 +28,8 @@ def build_blocks(
         num_blocks: int >= 0, number of blocks.
         crosses: bool, as for `mbm_keras.layers.AttentionBlock`.
         num_heads: int > 0, attention heads; None for those of the fusion.
+        activation: str, as for `mbm_keras.layers.AttentionBlock`.
+        epsilon: float > 0, likewise.
 
     Returns:
         List of `num_blocks` blocks.
@@ -36,6 +40,8 @@ def build_blocks(
             num_heads or layer.num_heads,
             crosses,
             dropout=layer.dropout,
+            activation=activation,
+            epsilon=epsilon,
             dtype=layer.dtype_policy,
         )
         block.build((None, None, width))
@@ -44,15 +50,16 @@ def build_blocks(
 
 
 def build_norm(
-    layer: keras.layers.Layer, width: int
+    layer: keras.layers.Layer, width: int, epsilon: float = 1e-6
 ) -> keras.layers.LayerNormalization:
     """A built layer normalization of tokens with the dtype policy of a fusion.
 
     Args:
         layer: The fusion.
         width: int > 0, width of the tokens.
+        epsilon: float > 0, added to the variance.
     """
-    norm = keras.layers.LayerNormalization(dtype=layer.dtype_policy)
+    norm = keras.layers.LayerNormalization(epsilon=epsilon, dtype=layer.dtype_policy)
     norm.build((None, None, width))
     return norm
 

@@ -6,6 +6,8 @@ import keras
 
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.half import cast_down
+from mbm_keras.fusion.half import cast_up
 from mbm_keras.fusion.outer import outer
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.fusion.shapes import check_size
@@ -54,13 +56,15 @@ class TuckerFusion(keras.layers.Layer):
         check_embeddings(self, shapes)
         size = self.inner ** (len(shapes) + 1)
         check_size(self, size, f"inner={self.inner}, num_inputs={len(shapes)}")
-        self.values = dense_each(self, shapes, self.inner)
-        self.core = dense(self, self.inner ** len(shapes), self.inner)
-        self.mix = dense(self, self.inner, self.units)
+        self.values = dense_each(self, shapes, self.inner, multiplies=True)
+        self.core = dense(self, self.inner ** len(shapes), self.inner, multiplies=True)
+        self.mix = dense(self, self.inner, self.units, multiplies=True)
 
     def call(self, embeddings, present=None):
+        embeddings = cast_up(self, embeddings)
         values = [v(x) for v, x in zip(self.values, embeddings, strict=True)]
-        return self.mix(self.core(outer(ones_for_absent(values, present))))
+        z = self.core(outer(ones_for_absent(values, present)))  # (batch, inner)
+        return cast_down(self, self.mix(z))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "inner": self.inner}

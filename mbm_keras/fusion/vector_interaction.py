@@ -6,6 +6,8 @@ import keras
 
 from mbm_keras.fusion.dense import dense
 from mbm_keras.fusion.dense import dense_each
+from mbm_keras.fusion.half import cast_down
+from mbm_keras.fusion.half import cast_up
 from mbm_keras.fusion.modulate import modulate
 from mbm_keras.fusion.shapes import check_embeddings
 from mbm_keras.layers import zero_absent
@@ -49,15 +51,17 @@ class VectorInteraction(keras.layers.Layer):
 
     def build(self, shapes):
         check_embeddings(self, shapes)
-        self.first = dense(self, shapes[0][-1], self.units)
-        self.scales = dense_each(self, shapes[1:], self.units)
-        self.shifts = dense_each(self, shapes[1:], self.units)
+        self.first = dense(self, shapes[0][-1], self.units, multiplies=True)
+        self.scales = dense_each(self, shapes[1:], self.units, multiplies=True)
+        self.shifts = dense_each(self, shapes[1:], self.units, multiplies=True)
 
     def call(self, embeddings, present=None):
+        embeddings = cast_up(self, embeddings)
         first, *rest = embeddings
         (h,) = zero_absent([self.first(first)], present)
         others = None if present is None else present[:, 1:]
-        return modulate(h, rest, self.scales, self.shifts, others)
+        h = modulate(h, rest, self.scales, self.shifts, others)
+        return cast_down(self, h)
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}

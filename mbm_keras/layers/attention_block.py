@@ -20,6 +20,7 @@ class AttentionBlock(keras.layers.Layer):
     https://arxiv.org/abs/1706.03762, section 3.1. Deviation: the normalization comes
     before each half, as in Xiong et al. 2020, "On Layer Normalization in the
     Transformer Architecture", https://arxiv.org/abs/2002.04745; GELU instead of ReLU.
+    The epsilon of its normalizations is that of the authors' code.
 
     Args:
         num_heads: int > 0, number of attention heads, `width / num_heads` wide each.
@@ -27,7 +28,9 @@ class AttentionBlock(keras.layers.Layer):
             normalization of its own; False to normalize the context like `x`.
         expansion: int > 0, width of the hidden layer of the MLP, in widths of `x`.
         dropout: float in [0, 1), dropout rate after each half.
-        activation: str, name of the activation of the MLP in Keras.
+        activation: str, name of the activation of the MLP in Keras, or `"gelu_tanh"`
+            for GELU by its approximation with tanh, as in Flax.
+        epsilon: float > 0, added to the variance by the normalizations.
 
     Call arguments:
         x: `(batch, steps, width)`, float.
@@ -51,6 +54,7 @@ class AttentionBlock(keras.layers.Layer):
         expansion: int = 4,
         dropout: float = 0.0,
         activation: str = "gelu",
+        epsilon: float = 1e-6,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -59,6 +63,7 @@ class AttentionBlock(keras.layers.Layer):
         self.expansion = expansion
         self.dropout = dropout
         self.activation = activation
+        self.epsilon = epsilon
         self.supports_masking = True  # the output has the steps of `x`
 
     def build(self, x_shape, context_shape=None):
@@ -70,20 +75,23 @@ class AttentionBlock(keras.layers.Layer):
             )
         shape = (None, None, width)
         policy = dict(dtype=self.dtype_policy)
-        self.norm_x = keras.layers.LayerNormalization(**policy)
-        self.norm_y = keras.layers.LayerNormalization(**policy)
+        self.norm_x = keras.layers.LayerNormalization(epsilon=self.epsilon, **policy)
+        self.norm_y = keras.layers.LayerNormalization(epsilon=self.epsilon, **policy)
         self.norm_x.build(shape)
         self.norm_y.build(shape)
         self.norm_context = self.norm_x
         if self.crosses:
-            self.norm_context = keras.layers.LayerNormalization(**policy)
+            self.norm_context = keras.layers.LayerNormalization(
+                epsilon=self.epsilon, **policy
+            )
             self.norm_context.build(shape)
         self.attention = keras.layers.MultiHeadAttention(
             self.num_heads, width // self.num_heads, **policy
         )
         self.attention.build(shape, shape)
         hidden_width = self.expansion * width
-        self.wide = keras.layers.Dense(hidden_width, self.activation, **policy)
+        activation = _gelu_tanh if self.activation == "gelu_tanh" else self.activation
+        self.wide = keras.layers.Dense(hidden_width, activation, **policy)
         self.wide.build(shape)
         self.narrow = keras.layers.Dense(width, **policy)
         self.narrow.build((None, None, hidden_width))
@@ -110,4 +118,9 @@ class AttentionBlock(keras.layers.Layer):
             "expansion": self.expansion,
             "dropout": self.dropout,
             "activation": self.activation,
+            "epsilon": self.epsilon,
         }
+
+
+def _gelu_tanh(x):
+    return ops.gelu(x, approximate=True)

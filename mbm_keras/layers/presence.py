@@ -88,10 +88,11 @@ def present_softmax(scores: Any, present: Any) -> Any:
         The shape of `scores`: weights that sum to 1 over axis 1, and are 0 for absent
         inputs. In a row without any input all weights are equal.
     """
+    dtype, scores = scores.dtype, ops.cast(scores, "float32")
     if present is not None:
-        lowest = ops.full_like(scores, -1e4)  # finite in float16
+        lowest = ops.full_like(scores, -1e30)
         scores = ops.where(_expand_like(present, scores), scores, lowest)
-    return ops.softmax(scores, axis=1)
+    return ops.cast(ops.softmax(scores, axis=1), dtype)
 
 
 def present_mean(tensors: Sequence[Any], present: Any) -> Any:

@@ -13,15 +13,17 @@ def caption_scores(
     """BLEU, ROUGE-L and CIDEr-D of a set of captions.
 
     Words are separated by spaces. BLEU is computed over the whole set, with brevity
-    penalty; ROUGE-L is the mean over the captions of the best score over their
+    penalty by the reference that is nearest in length; a caption of fewer than n words
+    has no n-gram. ROUGE-L is the mean over the captions of the best score over their
     references; both are in [0, 1]. CIDEr-D is in [0, 10].
 
     Source: Papineni et al. 2002, "BLEU: a Method for Automatic Evaluation of Machine
     Translation", https://doi.org/10.3115/1073083.1073135; Lin 2004, "ROUGE: A Package
     for Automatic Evaluation of Summaries", https://aclanthology.org/W04-1013; Vedantam
     et al. 2015, "CIDEr: Consensus-based Image Description Evaluation",
-    https://arxiv.org/abs/1411.5726, section 6. Deviation: ROUGE-L is the harmonic mean
-    of precision and recall.
+    https://arxiv.org/abs/1411.5726, section 6; BLEU with the small constants of the
+    code that evaluates COCO captions. Deviation: ROUGE-L is the harmonic mean of
+    precision and recall, in that code recall has more weight.
 
     Args:
         captions: One caption per image.
@@ -47,8 +49,6 @@ def caption_scores(
             f"captions {empty[:10]}."
         )
     try:
-        from nltk.translate.bleu_score import SmoothingFunction
-        from nltk.translate.bleu_score import corpus_bleu
         from rouge_score.rouge_scorer import RougeScorer
     except ImportError as error:
         raise ImportError(
@@ -58,15 +58,7 @@ def caption_scores(
 
     words = [caption.split() for caption in captions]
     reference_words = [[text.split() for text in several] for several in references]
-    scores = {}
-    for n in range(1, _MAX_N + 1):
-        # Smoothing avoids a warning where no n-gram matches; the score is about 0.
-        scores[f"bleu_{n}"] = corpus_bleu(
-            reference_words,
-            words,
-            weights=[1 / n] * n,
-            smoothing_function=SmoothingFunction(epsilon=1e-12).method1,
-        )
+    scores = {f"bleu_{n}": x for n, x in enumerate(bleu(words, reference_words), 1)}
     rouge = RougeScorer(["rougeL"], tokenizer=_SpaceTokenizer())
     best = [
         rouge.score_multi(several, caption)["rougeL"].fmeasure
@@ -75,6 +67,45 @@ def caption_scores(
     scores["rouge_l"] = sum(best) / len(best)
     scores["cider"] = cider(words, reference_words)
     return scores
+
+
+def bleu(
+    captions: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]
+) -> list[float]:
+    """BLEU-1 to BLEU-4, see `caption_scores`.
+
+        BLEU-n = min(1, exp(1 - r / c)) (prod_k p_k)^(1 / n),       k = 1 ... n
+
+    with p_k the share of the captions' k-grams that a reference has, each as often as
+    in the reference where it is most frequent; c the number of words of the captions,
+    and r that of the references nearest in length.
+
+    Args:
+        captions: A list of words per image.
+        references: A list of lists of words per image.
+
+    Returns:
+        Four numbers in [0, 1]; about 0 where no k-gram is right.
+    """
+    right, made = [0] * _MAX_N, [0] * _MAX_N
+    length = reference_length = 0
+    for words, several in zip(captions, references, strict=True):
+        most: collections.Counter = collections.Counter()
+        for reference in several:
+            most |= _count_ngrams(reference)
+        counts = _count_ngrams(words)
+        for gram, count in counts.items():
+            made[len(gram) - 1] += count
+            right[len(gram) - 1] += min(count, most[gram])
+        length += len(words)
+        # Of two that are as near, the shorter.
+        reference_length += min((abs(len(x) - len(words)), len(x)) for x in several)[1]
+    scores, product = [], 1.0
+    for n in range(1, _MAX_N + 1):
+        product *= max(right[n - 1], 1e-15) / max(made[n - 1], 1e-9)
+        scores.append(product ** (1 / n))
+    penalty = math.exp(min(0.0, 1 - reference_length / max(length, 1e-15)))
+    return [score * penalty for score in scores]
 
 
 def cider(

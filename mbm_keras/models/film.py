@@ -28,6 +28,7 @@ from mbm_keras.layers import ZeroAbsent
 from mbm_keras.preset import Preset
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers.encode import DEFAULTS
 from mbm_keras.towers.encode import Builder
@@ -81,6 +82,7 @@ def grid_tower(rows, columns, channels, *, width, pool=False, name="grid"):
     return keras.Model([grid], x, name=tower_name(name))
 
 
+EPSILON = 1e-5  # of the normalizations, as in PyTorch
 TOWERS: dict[str, Builder] = {**DEFAULTS, "grid": grid_tower, "text": question_tower}
 
 PRESETS = {
@@ -243,12 +245,12 @@ def build(
 
     # === Stem and modulated blocks ===
     x = layers.Conv2D(channels, 3, padding="same")(WithCoordinates()(grid))
-    x = layers.ReLU()(MaskedBatchNormalization()(x, mask=grid_present))
+    x = layers.ReLU()(MaskedBatchNormalization(epsilon=EPSILON)(x, mask=grid_present))
     for block in range(num_blocks):  # (batch, rows, columns, channels)
         gamma, beta = film[:, block, 0], film[:, block, 1]  # (batch, 1, 1, channels)
         x = layers.Conv2D(channels, 1, activation="relu")(WithCoordinates()(x))
         y = layers.Conv2D(channels, 3, padding="same")(x)
-        norm = MaskedBatchNormalization(center=False, scale=False)
+        norm = MaskedBatchNormalization(epsilon=EPSILON, center=False, scale=False)
         y = norm(y, mask=grid_present)
         y = layers.ReLU()((1 + gamma) * y + beta)
         x = layers.Add()([x, y])
@@ -256,12 +258,12 @@ def build(
     # === Classifier ===
     convolution_units, dense_units = units
     x = layers.Conv2D(convolution_units, 1)(WithCoordinates()(x))
-    x = layers.ReLU()(MaskedBatchNormalization()(x, mask=grid_present))
+    x = layers.ReLU()(MaskedBatchNormalization(epsilon=EPSILON)(x, mask=grid_present))
     x = layers.GlobalMaxPooling2D()(x)  # (batch, convolution units)
     x = layers.Dense(dense_units)(x)  # (batch, dense units)
-    x = layers.ReLU()(MaskedBatchNormalization()(x, mask=grid_present))
+    x = layers.ReLU()(MaskedBatchNormalization(epsilon=EPSILON)(x, mask=grid_present))
     x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
-    return keras.Model(tensors, {task.name: x}, name=name)
+    return TaskModel(tensors, {task.name: x}, name=name)
 
 
 def _find_modulated(inputs, modulated):

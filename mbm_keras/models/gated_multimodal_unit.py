@@ -23,6 +23,7 @@ from mbm_keras.inputs import output_name
 from mbm_keras.preset import Preset
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers import audio_cnn
 from mbm_keras.towers import image_cnn
@@ -138,4 +139,4 @@ def build(
     x = GatedFusion(width, name="fusion")(embedded, present=present)  # (batch, width)
     x = layers.Dropout(dropout)(x)
     x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
-    return keras.Model(tensors, {task.name: x}, name=name)
+    return TaskModel(tensors, {task.name: x}, name=name)

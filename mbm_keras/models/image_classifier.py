@@ -15,6 +15,7 @@ from mbm_keras.inputs import output_name
 from mbm_keras.preset import Preset
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers.encode import list_inputs
 
@@ -112,4 +113,4 @@ def build(
     x = layers.Dense(units, activation="relu")(x)  # (batch, units)
     x = layers.Dropout(dropout)(x)
     x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
-    return keras.Model([image], {task.name: x}, name=name)
+    return TaskModel([image], {task.name: x}, name=name)

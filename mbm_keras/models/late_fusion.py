@@ -35,6 +35,7 @@ from mbm_keras.preset import Preset
 from mbm_keras.preset import options_from
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers.encode import Builder
 from mbm_keras.towers.encode import check_inputs
@@ -114,6 +115,7 @@ def build(
     towers: Mapping[str, Builder] | None = None,
     fusion: keras.layers.Layer | None = None,
     width: int = 128,
+    hidden_units: int | None = None,
     dropout: float = 0.1,
     pool: bool | None = None,
     presence: bool = True,
@@ -130,7 +132,9 @@ def build(
         towers: Builder by input name, instead of the default of the modality:
             `{"photo": functools.partial(image_resnet.build, num_blocks=3)}`.
         fusion: A fusion layer; None for concatenation.
-        width: Size of the embeddings and of the hidden layer.
+        width: Size of the embeddings.
+        hidden_units: Size of the layer between fusion and head; None for `width`, 0 for
+            no such layer.
         dropout: Rate of dropout on the fused embedding and before the head.
         pool: True to fuse one embedding per input, False to fuse sequences; None for
             what the fusion takes.
@@ -218,10 +222,11 @@ def build(
     # === Fusion and head ===
     x = fusion(encoded, present=kept)  # (batch, fusion units)
     x = layers.Dropout(dropout)(x)
-    x = layers.Dense(width, activation="relu", name="hidden")(x)  # (batch, width)
-    x = layers.Dropout(dropout)(x)
+    if hidden_units != 0:
+        hidden = layers.Dense(hidden_units or width, activation="relu", name="hidden")
+        x = layers.Dropout(dropout)(hidden(x))  # (batch, hidden units)
     x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
 
     if presence:
         tensors.append(present)
-    return keras.Model(tensors, {task.name: x, **unimodal}, name=name)
+    return TaskModel(tensors, {task.name: x, **unimodal}, name=name)

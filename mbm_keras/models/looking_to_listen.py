@@ -32,6 +32,7 @@ from mbm_keras.layers.spectrogram import Waves
 from mbm_keras.preset import Preset
 from mbm_keras.tasks import Separation
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import TaskModel
 from mbm_keras.towers import image_cnn
 from mbm_keras.towers.encode import Builder
 
@@ -245,7 +246,7 @@ def build(
     # (batch, frames, dense_units) to (batch, num_sounds, frames, bins, 2)
     x = task.head(x, output_name(task.name, inputs))
     x = ComplexMasks()(x, spectrogram)
-    return keras.Model(list(tensors.values()), {task.name: x}, name=name)
+    return TaskModel(list(tensors.values()), {task.name: x}, name=name)
 
 
 def separator(model: keras.Model, task: Separation) -> keras.Model:

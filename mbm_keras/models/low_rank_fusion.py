@@ -23,6 +23,7 @@ from mbm_keras.preset import Preset
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Regression
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers.encode import DEFAULTS
@@ -149,4 +150,4 @@ def build(
     fusion = LowRankFusion(task.size, rank, dtype="float32", name="fusion")
     x = fusion(embedded, present=present)  # (batch, task.size)
     x = task.output(x, output_name(task.name, inputs))
-    return keras.Model(tensors, {task.name: x}, name=name)
+    return TaskModel(tensors, {task.name: x}, name=name)

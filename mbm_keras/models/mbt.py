@@ -1,13 +1,14 @@
 """MBT: transformers of single modalities that exchange a few bottleneck tokens.
 
 Nagrani et al. 2021, "Attention Bottlenecks for Multimodal Fusion",
-https://arxiv.org/abs/2107.00135. Deviations: any of text, image, video and audio;
+https://arxiv.org/abs/2107.00135, with the pooling of the authors' configurations (the
+paper has a class token per modality). Deviations: any of text, image, video and audio;
 dropout for stochastic depth; no pretraining. The preset "audioset" is the authors' base
 model, whose spectrogram has three equal channels.
 
     input i --> <key>_tower: patches + positions --> blocks of its own --> tokens t_i
     every fusion block, for every i:  [b_i, t_i] = block_i([b, t_i]);  b = mean_i b_i
-    mean over the tokens of norm(t_i), mean over i --> head
+    mean over all tokens of norm([t_1, ..., t_n]) --> head
 """
 
 import functools
@@ -33,6 +34,7 @@ from mbm_keras.preset import Preset
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers.encode import Builder
 from mbm_keras.towers.encode import check_inputs
@@ -40,6 +42,7 @@ from mbm_keras.towers.encode import encode_all
 from mbm_keras.towers.encode import list_inputs
 from mbm_keras.towers.encode import valid_masks
 
+EPSILON = 1e-6  # of the normalizations
 PRESETS = {
     "tiny": Preset(
         dict(
@@ -247,11 +250,18 @@ def audio_tower(
     return keras.Model([audio], x, name=tower_name(name))
 
 
+def _block(num_heads, dropout):
+    """A block with the activation and the epsilon that Flax has by default."""
+    return AttentionBlock(
+        num_heads, dropout=dropout, activation="gelu_tanh", epsilon=EPSILON
+    )
+
+
 def _blocks(x, num_blocks, num_heads, dropout, pool):
     """The blocks of one modality, with the padding left out."""
     valid = ValidMask()(x)  # (batch, n)
     for _ in range(num_blocks):
-        x = AttentionBlock(num_heads, dropout=dropout)(x, context_mask=valid)
+        x = _block(num_heads, dropout)(x, context_mask=valid)
     return MaskedMean()(x) if pool else AttachMask()([x, valid])
 
 
@@ -365,17 +375,15 @@ def build(
         for i, t_valid in enumerate(valid):
             x = layers.Concatenate(axis=1)([b, t[i]])
             mask = ops.concatenate([b_valid, t_valid], axis=1)
-            x = AttentionBlock(num_heads, dropout=dropout)(x, context_mask=mask)
+            x = _block(num_heads, dropout)(x, context_mask=mask)
             written.append(x[:, :num_bottleneck_tokens])
             t[i] = x[:, num_bottleneck_tokens:]  # (batch, n_i, width)
         b = present_mean(written, present)  # (batch, num_bottleneck_tokens, width)
 
     # === Head ===
-    norm = layers.LayerNormalization(name="norm")
-    pooled = [
-        MaskedMean()(AttachMask()([norm(x), t_valid]))
-        for x, t_valid in zip(t, valid, strict=True)
-    ]  # (batch, width) each
-    x = present_mean(pooled, present)  # (batch, width)
+    x = layers.Concatenate(axis=1)(t)  # (batch, all tokens, width)
+    x = layers.LayerNormalization(epsilon=EPSILON, name="norm")(x)
+    x = AttachMask()([x, ops.concatenate(valid, axis=1)])
+    x = MaskedMean()(x)  # (batch, width)
     x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
-    return keras.Model(tensors, {task.name: x}, name=name)
+    return TaskModel(tensors, {task.name: x}, name=name)

@@ -3,8 +3,8 @@
 Yu et al. 2019, "Deep Modular Co-Attention Networks for Visual Question Answering",
 https://arxiv.org/abs/1906.10770. Deviations: any input may be guided, such as an image
 with the tower of this library or a sound, where the paper has the regions of an object
-detector; no dropout on the attention weights; the word vectors are learned, those of
-the paper are GloVe's. The presets "small" and "large" are the paper's.
+detector; the word vectors are learned, those of the paper are GloVe's. The presets
+"small" and "large" are the paper's.
 
     question --> <key>_tower --> blocks of (self-attention, MLP) -----> pooled --.
                                                    |                             + norm
@@ -28,6 +28,7 @@ from mbm_keras.preset import Preset
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers import sequence_linear
 from mbm_keras.towers import text_rnn
@@ -88,6 +89,48 @@ PRESETS = {
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.models.mcan")
+class UnbiasedNorm(keras.layers.Layer):
+    """Layer normalization by the unbiased standard deviation.
+
+        out = a (x - mean) / (std + epsilon) + b,   std^2 = sum (x - mean)^2 / (n - 1)
+
+    over the last axis, with its size n.
+
+    Source: the authors' code. Deviation: the gradient of std is 0 where std is below
+    1e-6, where theirs is not a number.
+
+    Args:
+        epsilon: float > 0.
+
+    Call arguments:
+        x: `(..., width)`, float, with `width` > 1.
+
+    Returns:
+        The shape and dtype of `x`, with its mask.
+    """
+
+    def __init__(self, epsilon=1e-6, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+        self.supports_masking = True
+
+    def build(self, shape):
+        self.a = self.add_weight((shape[-1],), "ones", name="a")
+        self.b = self.add_weight((shape[-1],), "zeros", name="b")
+
+    def call(self, x):
+        x = ops.cast(x, "float32")
+        x = x - ops.mean(x, axis=-1, keepdims=True)
+        square = ops.sum(ops.square(x), axis=-1, keepdims=True)
+        std = ops.sqrt(ops.maximum(square / (x.shape[-1] - 1), 1e-12))
+        x = ops.cast(self.a, "float32") * x / (std + self.epsilon)
+        return ops.cast(x + ops.cast(self.b, "float32"), self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.models.mcan")
 class CoAttention(keras.layers.Layer):
     """A block of self-attention, guided attention and MLP, each followed by a norm.
 
@@ -95,12 +138,14 @@ class CoAttention(keras.layers.Layer):
         x = norm(x + attention(x, guide))       only if `guided`
         x = norm(x + W_2 relu(W_1 x))
 
-    Source: equations 3 to 6 of the paper. Deviation: none.
+    Source: equations 3 to 6 of the paper, and the authors' code for the norm.
+    Deviation: none.
 
     Args:
         num_heads: Attention heads, `width / num_heads` wide each.
         guided: True for the attention to a guide.
-        dropout: Rate of dropout after each part.
+        dropout: Rate of dropout of attention weights, of the hidden layer, and after
+            each part.
 
     Call arguments:
         x: `(batch, steps, width)`.
@@ -126,12 +171,12 @@ class CoAttention(keras.layers.Layer):
         sequence = (None, None, width)
         num_attentions = 2 if self.guided else 1
         self.attentions = [
-            layers.MultiHeadAttention(self.num_heads, width // self.num_heads, **policy)
+            layers.MultiHeadAttention(
+                self.num_heads, width // self.num_heads, dropout=self.dropout, **policy
+            )
             for _ in range(num_attentions)
         ]
-        self.norms = [
-            layers.LayerNormalization(**policy) for _ in range(num_attentions + 1)
-        ]
+        self.norms = [UnbiasedNorm(**policy) for _ in range(num_attentions + 1)]
         self.wide = layers.Dense(4 * width, "relu", **policy)
         self.narrow = layers.Dense(width, **policy)
         for attention in self.attentions:
@@ -270,9 +315,9 @@ def build(
     # === Fusion and head ===
     embedded = [pooled[i] for i in range(len(inputs))]
     x = SumFusion(units, name="fusion")(embedded, present=present)  # (batch, units)
-    x = layers.LayerNormalization()(x)
+    x = UnbiasedNorm()(x)
     x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
-    return keras.Model(tensors, {task.name: x}, name=name)
+    return TaskModel(tensors, {task.name: x}, name=name)
 
 
 def _question(inputs, question):

@@ -1,15 +1,17 @@
 """MulT: a transformer for every direction between two modalities.
 
 Tsai et al. 2019, "Multimodal Transformer for Unaligned Multimodal Language Sequences",
-https://arxiv.org/abs/1906.00295. Deviations: any inputs, with the towers of this
-library where the paper maps precomputed features; the state of the last step that is
-not padding, where the paper takes the last step of a sequence that was cut to length;
-the positions are those of "Attention Is All You Need", the paper's code has sines and
-cosines in two halves. The presets "mosi" and "mosei" take the paper's features.
+https://arxiv.org/abs/1906.00295, as in the authors' code. Deviations: any inputs, with
+the towers of this library where the paper maps precomputed features; padding is left
+out, and the state of the last step before it is used, where the authors have sequences
+that were cut to length; every step attends to all steps, while theirs, unless told
+otherwise, attends to none after it; one rate of dropout, without dropout of attention
+weights. The presets "mosi" and "mosei" take the paper's features.
 
-    input i --> <key>_tower --> tokens t_i + positions
-    t_i, t_j --> cross-modal blocks from j to i -------------.  for every j != i
-    the results for i, concatenated --> blocks --> last step --.
+    input i --> <key>_tower --> tokens t_i * sqrt(width) + positions
+    t_i, t_j --> cross-modal blocks from j to i ---------------.  for every j != i
+    the results for i, concatenated, * sqrt(their width)       |
+    + positions --> blocks --> last step ----------------------+
     all last steps, concatenated --> dense, dense, + --> head
 """
 
@@ -18,18 +20,19 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import layers
 from keras import ops
 
 from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import output_name
 from mbm_keras.layers import AttentionBlock
-from mbm_keras.layers import Sinusoids
 from mbm_keras.layers import ZeroAbsent
 from mbm_keras.preset import Preset
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Regression
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers import sequence_linear
 from mbm_keras.towers import text_rnn
@@ -45,6 +48,7 @@ TOWERS: dict[str, Builder] = {
     "sequence": functools.partial(sequence_linear.build, use_bias=False),
     "text": text_rnn.build,
 }
+EPSILON = 1e-5  # of the normalizations, as in PyTorch
 SINGLE_STEP = ("table", "vector")  # modalities whose sequence has one step
 
 CODE = "https://github.com/yaohungt/Multimodal-Transformer"
@@ -97,6 +101,41 @@ PRESETS = {
         source=CODE,
     ),
 }
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.models.mult")
+class ScaleAndPosition(keras.layers.Layer):
+    """Scales a sequence and adds a code of its position to each step.
+
+        out      = sqrt(width) x + [sin(t f), cos(t f)]
+        f_k      = 10000^(-k / (width // 2 - 1)),       k = 0 ... width // 2 - 1
+
+    with t the position of a step, from 1. If the width is odd, the last number of the
+    code is 0.
+
+    Source: the authors' code. Deviation: there, a step whose first number is 0 is taken
+    for padding and gets no code.
+
+    Call arguments:
+        sequence: `(batch, steps, width)`, float, with its Keras mask or none.
+
+    Returns:
+        `(batch, steps, width)`, float, with the same mask.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, sequence):
+        steps, width = ops.shape(sequence)[1], sequence.shape[-1]
+        half = width // 2
+        rate = 10_000.0 ** (-np.arange(half) / max(half - 1, 1))  # (half,)
+        step = ops.expand_dims(1.0 + ops.arange(steps, dtype="float32"), -1)
+        angle = step * rate.astype("float32")  # (steps, half)
+        zeros = ops.zeros_like(angle[:, : width % 2])
+        code = ops.concatenate([ops.sin(angle), ops.cos(angle), zeros], axis=-1)
+        return width**0.5 * sequence + ops.cast(code, sequence.dtype)
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.models.mult")
@@ -202,7 +241,15 @@ def build(
     check_fit(inputs, task, towers)
 
     def block():
-        return AttentionBlock(num_heads, dropout=dropout, activation="relu")
+        return AttentionBlock(
+            num_heads, dropout=dropout, activation="relu", epsilon=EPSILON
+        )
+
+    def norm(x):
+        return layers.LayerNormalization(epsilon=EPSILON)(x)
+
+    def place(x):
+        return layers.Dropout(dropout)(ScaleAndPosition()(x))
 
     # === Inputs, towers and positions ===
     tensors, tokens, present = encode_all(
@@ -214,9 +261,7 @@ def build(
         defaults=TOWERS,
     )  # (batch, steps_i, width) each
     valid = valid_masks(tokens, present)  # (batch, steps_i) each
-    for i, x in enumerate(tokens):
-        x = Sinusoids()(layers.Rescaling(width**0.5)(x))
-        tokens[i] = layers.Dropout(dropout)(x)
+    tokens = [place(x) for x in tokens]
 
     # === Cross-modal transformers ===
     last = []
@@ -228,12 +273,13 @@ def build(
             x = target
             for _ in range(num_cross_modal_blocks):
                 x = block()(x, source, valid[j])
-            received.append(layers.LayerNormalization()(x))
+            received.append(norm(x))
         # (batch, steps_i, width * (n - 1))
         x = layers.Concatenate()(received) if len(received) > 1 else received[0]
+        x = place(x)
         for _ in range(num_self_blocks):
             x = block()(x, context_mask=valid[i])
-        x = LastStep()(layers.LayerNormalization()(x), valid[i])
+        x = LastStep()(norm(x), valid[i])
         # (batch, width * (n - 1))
         last.append(x if present is None else ZeroAbsent()(x, present[:, i]))
 
@@ -243,4 +289,4 @@ def build(
     y = layers.Dropout(dropout)(y)
     x = layers.Add()([x, layers.Dense(x.shape[-1])(y)])
     x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
-    return keras.Model(tensors, {task.name: x}, name=name)
+    return TaskModel(tensors, {task.name: x}, name=name)

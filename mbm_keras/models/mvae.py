@@ -40,6 +40,7 @@ from mbm_keras.preset import Preset
 from mbm_keras.preset import options_from
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers.encode import Builder
 from mbm_keras.towers.encode import check_inputs
@@ -381,7 +382,7 @@ def build(
     keep = KeepLosses(name="posterior_mean")
     x = keep(means[0], [*means[1:], *reconstructed])  # (batch, latent_size)
     x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
-    return keras.Model(tensors, {task.name: x}, name=name)
+    return TaskModel(tensors, {task.name: x}, name=name)
 
 
 def generator(model: keras.Model) -> keras.Model:

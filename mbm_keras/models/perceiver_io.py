@@ -2,8 +2,8 @@
 
 Jaegle et al. 2022, "Perceiver IO: A General Architecture for Structured Inputs &
 Outputs", https://arxiv.org/abs/2107.14795. Deviations: the towers of this library come
-first, where the paper has pixels and samples; one learned query per output. The preset
-"readme" is that of the public PyTorch port.
+first, where the paper has pixels and samples; one learned query per output; an MLP is
+gated and four times as wide, as in the public PyTorch port, whose preset is "readme".
 
     input i --> <key>_tower --> [steps, Fourier positions, modality vector] --.
     latents --> attention to all steps, MLP --> blocks of (self-attention, MLP)
@@ -30,6 +30,7 @@ from mbm_keras.preset import Preset
 from mbm_keras.preset import options_from
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers.encode import DEFAULTS
 from mbm_keras.towers.encode import Builder
@@ -75,6 +76,7 @@ def array_tower(size, *, width=None, pool=False, name="array"):
     return keras.Model([array], x, name=tower_name(name))
 
 
+EPSILON = 1e-5  # of the normalizations, as in the authors' code and in the port
 TOWERS: dict[str, Builder] = {**DEFAULTS, "array": array_tower}
 
 PRESETS = {
@@ -118,11 +120,12 @@ class PositionAndModality(keras.layers.Layer):
 
         [x, sin(pi f_k p), cos(pi f_k p), p, e]     f_k = 1 ... num_bands
 
-    where the position p goes from -1 to 1, and e is learned, the same for all steps.
+    where the position p goes from -1 to 1 over the steps of a row, its padding
+    excluded, and e is learned, the same for all steps.
 
     Source: Jaegle et al. 2021, "Perceiver", https://arxiv.org/abs/2103.03206, section
-    3.2, in one dimension, and section 3.2 of the paper for e. Deviation: the highest
-    frequency is `num_bands`, whatever the length is.
+    3.2, in one dimension, and section 3.2 of the paper for e. Deviations: the highest
+    frequency is `num_bands`, whatever the length is; the length is that of a row.
 
     Args:
         num_bands: Number of frequencies; 0 for no positions.
@@ -147,23 +150,28 @@ class PositionAndModality(keras.layers.Layer):
             normal = keras.initializers.RandomNormal(stddev=0.02)
             self.modality = self.add_weight((self.modality_width,), normal, name="e")
 
-    def call(self, x):
-        parts, num_steps = [], ops.shape(x)[1]
+    def call(self, x, mask=None):
+        parts = [x]
         if self.num_bands:
-            step = ops.arange(num_steps, dtype="float32")
-            last = ops.maximum(ops.cast(num_steps, "float32") - 1, 1.0)
-            p = ops.expand_dims(2 * step / last - 1, -1)  # (steps, 1)
+            p = self._place(x, mask)  # (batch, steps, 1)
             frequencies = ops.arange(1, self.num_bands + 1, dtype="float32")
-            angle = math.pi * p * frequencies  # (steps, num_bands)
+            angle = math.pi * p * frequencies  # (batch, steps, num_bands)
             parts += [ops.sin(angle), ops.cos(angle), p]
         if self.modality is not None:
-            e = ops.expand_dims(self.modality, 0)
-            parts.append(ops.repeat(e, num_steps, axis=0))  # (steps, modality_width)
-        if not parts:
-            return x
-        parts = ops.concatenate([ops.cast(t, x.dtype) for t in parts], axis=-1)
-        parts = ops.repeat(ops.expand_dims(parts, 0), ops.shape(x)[0], axis=0)
-        return ops.concatenate([x, parts], axis=-1)
+            # (batch, steps, modality_width)
+            parts.append(ops.zeros_like(x[:, :, :1]) + self.modality)
+        return ops.concatenate([ops.cast(t, x.dtype) for t in parts], axis=-1)
+
+    def _place(self, x, mask):
+        """Positions `(batch, steps, 1)`: -1 for the first, 1 for the last valid step.
+
+        Padding has the position of the last valid step, and is not attended to.
+        """
+        step = ops.arange(ops.shape(x)[1], dtype="float32")
+        valid = ops.ones_like(x[:, :, 0], "bool") if mask is None else mask
+        last = ops.max(ops.where(valid, step, 0.0), axis=1, keepdims=True)  # (batch, 1)
+        p = 2 * ops.minimum(step / ops.maximum(last, 1.0), 1.0) - 1
+        return ops.expand_dims(p, -1)
 
     def compute_output_shape(self, shape):
         more = 2 * self.num_bands + 1 if self.num_bands else 0
@@ -183,8 +191,8 @@ class Attention(keras.layers.Layer):
 
         out = W_o attention(W_q norm(x), W_k norm(c), W_v norm(c)) + b
 
-    Source: appendix E of the paper. Deviation: none; W_q, W_k, W_v without bias as in
-    the public port.
+    Source: appendix E of the paper. Deviation: W_q, W_k, W_v without bias, as in the
+    public port.
 
     Args:
         num_heads: Attention heads.
@@ -210,11 +218,11 @@ class Attention(keras.layers.Layer):
     def build(self, x_shape, context_shape=None, valid_shape=None):
         policy, inner = dict(dtype=self.dtype_policy), self.num_heads * self.head_width
         context = context_shape or x_shape
-        self.norm = layers.LayerNormalization(**policy)
+        self.norm = layers.LayerNormalization(epsilon=EPSILON, **policy)
         self.norm.build(x_shape)
         self.norm_context = None
         if self.crosses:
-            self.norm_context = layers.LayerNormalization(**policy)
+            self.norm_context = layers.LayerNormalization(epsilon=EPSILON, **policy)
             self.norm_context.build(context)
         self.query = layers.Dense(inner, use_bias=False, **policy)
         self.query.build(x_shape)
@@ -231,11 +239,13 @@ class Attention(keras.layers.Layer):
             ops.reshape(t, (-1, ops.shape(t)[1], self.num_heads, self.head_width))
             for t in (query, key, value)
         )  # (batch, steps, num_heads, head_width) each
-        score = ops.einsum("bqhd,bkhd->bhqk", query, key) / self.head_width**0.5
+        query = query / self.head_width**0.5
+        score = ops.cast(ops.einsum("bqhd,bkhd->bhqk", query, key), "float32")
         if valid is not None:
             mask = ops.expand_dims(ops.expand_dims(valid, 1), 1)
-            score = ops.where(mask, score, ops.full_like(score, -1e4))
-        y = ops.einsum("bhqk,bkhd->bqhd", ops.softmax(score), value)
+            score = ops.where(mask, score, ops.full_like(score, -1e30))
+        share = ops.cast(ops.softmax(score), value.dtype)
+        y = ops.einsum("bhqk,bkhd->bqhd", share, value)
         y = ops.reshape(y, (-1, ops.shape(y)[1], self.num_heads * self.head_width))
         return self.out(y)
 
@@ -348,11 +358,11 @@ def build(
     x = Attention(1, sizes.head_width, crosses=True, name="decode")(query, z)
     x = layers.Flatten()(x)  # (batch, query width)
     x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
-    return keras.Model(tensors, {task.name: x}, name=name)
+    return TaskModel(tensors, {task.name: x}, name=name)
 
 
 def _mlp(x):
     """Two layers, the first gated: W_2 (a * gelu(b)), [a, b] = W_1 norm(x)."""
-    y = layers.Dense(8 * x.shape[-1])(layers.LayerNormalization()(x))
+    y = layers.Dense(8 * x.shape[-1])(layers.LayerNormalization(epsilon=EPSILON)(x))
     a, b = ops.split(y, 2, axis=-1)  # (batch, steps, 4 * width) each
     return layers.Dense(x.shape[-1])(a * ops.gelu(b, approximate=False))

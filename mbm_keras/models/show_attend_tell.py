@@ -37,6 +37,7 @@ from mbm_keras.preset import Preset
 from mbm_keras.preset import options_from
 from mbm_keras.tasks import Captioning
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.captioning import word_losses
 from mbm_keras.towers.encode import DEFAULTS
 from mbm_keras.towers.encode import Builder
@@ -181,7 +182,8 @@ def build(
         units: Units of the LSTM.
         state_depth: Layers between the mean of the regions and the first state.
         attention: An `Attention`, or its fields by name, as a plan has them.
-        dropout: Rate of dropout before the logits and before the first state.
+        dropout: Rate of dropout of the LSTM's output, before the logits and before the
+            first state.
         word_dropout: Share of the earlier words that are hidden in training.
         seed: int or None, of dropout and of hard attention.
         towers: Builder by input name, instead of the default of its modality.
@@ -228,7 +230,7 @@ def build(
         seed=seed,
     )(regions, caption)  # (batch, length, vocabulary_size)
     words = task.output(logits, output_name(task.name, inputs))
-    return keras.Model([image, caption], {task.name: words}, name=name)
+    return TaskModel([image, caption], {task.name: words}, name=name)
 
 
 def captioner(
@@ -294,17 +296,22 @@ class CaptionDecoder(keras.layers.Layer):
         beta_t = sigmoid(w_b h_{t-1} + b_b)
         soft   z_t = beta_t sum_i alpha_ti a_i
                loss + penalty * sum_i (1 - sum_t alpha_ti)^2
-        hard   z_t = beta_t sum_i s_ti a_i, where s_t is sampled from alpha_t for half
-               of the words, and is alpha_t for the others
-               gradient of alpha = (cost - b) / 10 * s / alpha + entropy (log alpha + 1)
+        hard   z_t = beta_t sum_i s_ti a_i, where s_t is sampled from alpha_t in half of
+               the batches, and is alpha_t in the others
+               gradient of alpha: that of z_t, where s_t is alpha_t, and
+               + (cost - b) / 10 * s_t / alpha_t + entropy (log alpha_t + 1)
                b <- 0.9 b + 0.1 mean cost
 
-    where `cost` is minus the log probability of the caption. In inference, hard
-    attention uses the expectation, as soft attention does.
+    where `cost` is minus the log probability of a word: its mean over the words of a
+    caption in the gradient, which is a sum over the captions of a batch, and its mean
+    over all words of a batch in the baseline b. In inference, hard attention uses the
+    expectation, as soft attention does.
 
     Source: Xu et al. 2015, "Show, Attend and Tell", https://arxiv.org/abs/1502.03044,
-    sections 3.1 to 4.2. Deviation: none from the authors' code; there, too, the penalty
-    has no effect on the weights of hard attention.
+    sections 3.1 to 4.2, and the authors' code, where the penalty has no effect on the
+    weights of hard attention either. Deviations: padding does not count, the authors
+    have captions of one length in a batch; dropout scales what it keeps, theirs halves
+    all in inference; no 1e-8 within the logarithm of a word's probability.
 
     Args:
         vocabulary_size: Number of ids. 0 is padding and is not predicted.
@@ -312,7 +319,7 @@ class CaptionDecoder(keras.layers.Layer):
         units: Units of the LSTM, size of h.
         state_depth: Layers between the mean of the regions and the first state.
         attention: An `Attention`; None for the default.
-        dropout: Rate of dropout before the logits and before the first state.
+        dropout: Rate of dropout of h, before the logits and before the first state.
         word_dropout: Share of the earlier words that training replaces by the unknown
             word, so that the model looks at the image for the next. Bowman et al. 2016,
             https://arxiv.org/abs/1511.06349, section 3.1; the paper has 0.
@@ -462,14 +469,14 @@ class CaptionDecoder(keras.layers.Layer):
         """Random numbers of hard attention, `(length, batch, 2)`.
 
         The first is a uniform number for each row, which chooses its region. The second
-        is 1 for soft and 0 for hard attention, the same for all rows. `(length, batch,
-        0)` where attention is soft.
+        is 1 for soft and 0 for hard attention, the same for the whole batch. `(length,
+        batch, 0)` where attention is soft.
         """
         batch, length = ops.shape(caption)[0], ops.shape(caption)[1]
         if not (training and self.attention.hard):
             return ops.zeros((length, batch, 0))
         uniform = keras.random.uniform((length, batch), seed=self.seed_generator)
-        half = keras.random.uniform((length, 1), seed=self.seed_generator)
+        half = keras.random.uniform((1, 1), seed=self.seed_generator)
         soft = ops.cast(half < 0.5, "float32") + ops.zeros_like(uniform)
         return ops.stack([uniform, soft], axis=-1)
 
@@ -482,8 +489,9 @@ class CaptionDecoder(keras.layers.Layer):
         uniform, soft = sample[:, 0], sample[:, 1:]
         index = inverse_cdf(ops.cast(alpha, "float32"), uniform)  # (batch,)
         one_hot = ops.one_hot(index, keys.shape[1] or ops.shape(keys)[1])
+        # The gradient passes through the expectation, and not through the sample.
         used = soft * ops.cast(alpha, "float32") + (1 - soft) * one_hot
-        return alpha, ops.cast(ops.stop_gradient(used), alpha.dtype)
+        return alpha, ops.cast(used, alpha.dtype)
 
     def _advance(self, word, h, c, regions, keys, sample=None):
         """The next h and c, z, alpha, and the attention that was used."""
@@ -495,6 +503,7 @@ class CaptionDecoder(keras.layers.Layer):
         return ops.sigmoid(o) * ops.tanh(c), c, z, alpha, used
 
     def _logits(self, h, vectors, z, training):
+        h = self.dropout_layer(h, training=training)
         x = ops.tanh(self.output_state(h) + vectors + self.output_context(z))
         return self.output_words(self.dropout_layer(x, training=training))
 
@@ -508,14 +517,16 @@ class CaptionDecoder(keras.layers.Layer):
             used: s where attention was hard, alpha where it was soft; the same shape.
             valid: `(batch, length, 1)` float32, 0 for padding.
         """
-        cost = ops.stop_gradient(ops.sum(word_losses(caption, logits), axis=1))
+        cost = ops.stop_gradient(word_losses(caption, logits))  # (batch, length)
+        num_words = ops.maximum(ops.sum(valid, axis=(1, 2)), 1.0)  # (batch,)
         log_alpha = ops.log(alpha + 1e-8)
         # Where alpha itself was used, s / alpha is 1 everywhere: no change of softmax.
         log_p = ops.sum(ops.stop_gradient(used) * valid * log_alpha, axis=(1, 2))
-        gain = (cost - self.baseline) / 10.0 * log_p
+        gain = (ops.sum(cost, axis=1) / num_words - self.baseline) / 10.0 * log_p
         entropy = self.attention.entropy * ops.sum(valid * alpha * log_alpha, (1, 2))
-        self.add_loss(ops.mean(gain + entropy))
-        self.baseline.assign(0.9 * self.baseline + 0.1 * ops.mean(cost))
+        self.add_loss(ops.sum(gain + entropy))
+        mean_cost = ops.sum(cost) / ops.sum(num_words)
+        self.baseline.assign(0.9 * self.baseline + 0.1 * mean_cost)
 
     def compute_output_spec(self, regions, caption, training=False):
         batch, length = caption.shape

@@ -26,6 +26,7 @@ from mbm_keras.preset import Preset
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Regression
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers.encode import DEFAULTS
@@ -156,4 +157,4 @@ def build(
     x = layers.Dropout(dropout)(x)  # (batch, units)
     x = layers.Dense(units, activation="relu", name="hidden")(x)
     x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
-    return keras.Model(tensors, {task.name: x}, name=name)
+    return TaskModel(tensors, {task.name: x}, name=name)

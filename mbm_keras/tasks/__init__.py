@@ -8,6 +8,7 @@ import dataclasses
 from typing import Any
 
 import mbm_keras.tasks.task as contract
+from mbm_keras.tasks import model
 from mbm_keras.tasks.captioning import Captioning
 from mbm_keras.tasks.classification import Classification
 from mbm_keras.tasks.multi_label import MultiLabel
@@ -15,10 +16,13 @@ from mbm_keras.tasks.regression import Regression
 from mbm_keras.tasks.separation import Separation
 
 Task = contract.Task
+TaskModel = model.TaskModel
 TASKS = {
     x.__module__.rpartition(".")[2]: x
     for x in dict(vars()).values()
-    if isinstance(x, type) and x is not Task and x.__module__.startswith(__name__)
+    if isinstance(x, type)
+    and x not in (Task, TaskModel)
+    and x.__module__.startswith(__name__)
 }
 
 

@@ -1,4 +1,4 @@
-"""One label of several: logits, cross-entropy, accuracy."""
+"""One label of several: logits or probabilities, cross-entropy, accuracy."""
 
 import dataclasses
 from typing import ClassVar
@@ -7,6 +7,8 @@ import keras
 import numpy as np
 
 from mbm_keras.inputs import output_name
+from mbm_keras.tasks.task import activate
+from mbm_keras.tasks.task import check_activation
 from mbm_keras.tasks.weighted_losses import WeightedCrossentropy
 from mbm_keras.tasks.weighted_losses import balanced_weights
 from mbm_keras.tasks.weighted_losses import constant_loss
@@ -23,34 +25,46 @@ class Classification:
             `balance`.
         gamma: Focus of the loss on rows that are predicted badly, 2 in the paper; 0 for
             cross-entropy, see `WeightedCrossentropy`.
+        activation: None for logits, or `"softmax"` for probabilities, which a loss by name
+            takes.
+
+    Raises:
+        ValueError: If there is another activation.
     """
 
     num_classes: int
     name: str = "label"
     class_weights: tuple[float, ...] = ()
     gamma: float = 0.0
+    activation: str | None = None
 
     per_step: ClassVar[bool] = False
+
+    def __post_init__(self):
+        check_activation(self, "softmax")
 
     @property
     def size(self):
         return self.num_classes
 
     def head(self, x, name=None):
-        """Maps `(batch, width)` to logits `(batch, num_classes)` in float32."""
+        """Maps `(batch, width)` to `(batch, num_classes)` in float32."""
         name = output_name(name or self.name)
-        return keras.layers.Dense(self.num_classes, dtype="float32", name=name)(x)
+        return keras.layers.Dense(
+            self.num_classes, self.activation, dtype="float32", name=name
+        )(x)
 
     def output(self, x, name=None):
-        """Logits `(batch, num_classes)` as they are, in float32."""
-        name = output_name(name or self.name)
-        return keras.layers.Identity(dtype="float32", name=name)(x)
+        """Logits `(batch, num_classes)`, or their probabilities, in float32."""
+        return activate(x, self.activation, output_name(name or self.name))
 
     def loss(self):
         """Cross-entropy; the target is an integer id `(batch,)`."""
         if self.class_weights or self.gamma:
             return WeightedCrossentropy(self.class_weights, self.gamma)
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return keras.losses.SparseCategoricalCrossentropy(
+            from_logits=self.activation is None
+        )
 
     def balance(self, truth):
         """The same task with class weights by which classes count alike.

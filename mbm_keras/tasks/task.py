@@ -101,3 +101,55 @@ def check_one_output(task: Task) -> None:
     """
     if task.per_step:
         raise ValueError(f"Expected a task with one output per row. Received: {task}.")
+
+
+def check_logits(task: Task) -> None:
+    """Raises for a task whose model returns probabilities.
+
+    Raises:
+        ValueError: If the outputs have an activation.
+    """
+    if getattr(task, "activation", None) is not None:
+        raise ValueError(
+            f"Expected a task of logits, with activation=None. Received: {task}."
+        )
+
+
+def check_activation(task: Any, name: str) -> None:
+    """Raises for an activation that does not give the probabilities of a task.
+
+    Args:
+        task: A task with an attribute `activation`.
+        name: The one that it may have.
+
+    Raises:
+        ValueError: If it has another one, or weights of classes or a focus with it,
+            whose losses take logits.
+    """
+    if task.activation not in (None, name):
+        raise ValueError(
+            f"Expected activation=None or activation={name!r}. Received: "
+            f"activation={task.activation!r}."
+        )
+    if task.activation is not None and (task.class_weights or task.gamma):
+        raise ValueError(
+            "Expected activation=None with `class_weights` or `gamma`. Received: "
+            f"activation={task.activation!r}, class_weights={task.class_weights}, "
+            f"gamma={task.gamma}."
+        )
+
+
+def activate(x: Any, activation: str | None, name: str) -> Any:
+    """The last layer of an output whose logits another layer gave.
+
+    Args:
+        x: Logits, `(batch, size)`.
+        activation: Name of an activation; None for the logits as they are.
+        name: Name of the layer.
+
+    Returns:
+        `(batch, size)` float32.
+    """
+    if activation is None:
+        return keras.layers.Identity(dtype="float32", name=name)(x)
+    return keras.layers.Activation(activation, dtype="float32", name=name)(x)

@@ -15,6 +15,7 @@ from mbm_keras.inputs import tower_name
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import nonzero_rows
 
+EPSILON = 1e-5  # of the normalizations, as in the authors' code
 PRESETS = {
     "tiny": dict(size=16, filters=(4, 8), num_blocks=1, width=8),
     "resnet_20": dict(size=32, filters=(16, 32, 64), num_blocks=3, width=64),
@@ -65,14 +66,14 @@ def build(
     for channels in filters:
         for block in range(num_blocks):
             stride = 2 if block == 0 else 1  # the first block of a stage halves
-            y = layers.ReLU()(MaskedBatchNormalization()(x, mask=valid))
+            y = layers.ReLU()(MaskedBatchNormalization(epsilon=EPSILON)(x, mask=valid))
             if block == 0:
                 x = layers.Conv2D(channels, 1, stride, use_bias=False)(y)
             y = layers.Conv2D(channels, 3, stride, padding="same", use_bias=False)(y)
-            y = layers.ReLU()(MaskedBatchNormalization()(y, mask=valid))
+            y = layers.ReLU()(MaskedBatchNormalization(epsilon=EPSILON)(y, mask=valid))
             y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(y)
             x = layers.Add()([x, y])
-    x = layers.ReLU()(MaskedBatchNormalization()(x, mask=valid))
+    x = layers.ReLU()(MaskedBatchNormalization(epsilon=EPSILON)(x, mask=valid))
     if pool:
         x = layers.GlobalAveragePooling2D()(x)  # (batch, filters[-1])
     else:

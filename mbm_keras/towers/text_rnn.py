@@ -1,4 +1,4 @@
-"""Text tower: word embeddings, one recurrent layer, mean over the words.
+"""Text tower: word embeddings, recurrent layers, mean over the words.
 
 Source: Elman 1990, "Finding Structure in Time",
 https://doi.org/10.1207/s15516709cog1402_1, for the simple network; Hochreiter and
@@ -29,6 +29,7 @@ def build(
     vocabulary_size: int,
     *,
     rnn: type[layers.Layer] = layers.GRU,
+    num_layers: int = 1,
     bidirectional: bool = True,
     width: int = 128,
     word_width: int | None = None,
@@ -40,10 +41,12 @@ def build(
 
     Args:
         vocabulary_size: int > 0, number of word ids, padding id 0 included.
-        rnn: Class of the recurrent layer: `keras.layers.SimpleRNN`, `LSTM` or `GRU`.
+        rnn: Class of the recurrent layers: `keras.layers.SimpleRNN`, `LSTM` or `GRU`.
+        num_layers: int > 0, number of recurrent layers, one on the other.
         bidirectional: bool. True to read in both directions, with `width / 2` units
             each.
-        width: int > 0, width of the output; even if `bidirectional`.
+        width: int > 0, width of the recurrent layers and of the output; even if
+            `bidirectional`.
         word_width: int > 0, width of a word embedding; None for `width`.
         dropout: float in [0, 1), dropout rate of the word embeddings.
         pool: bool. True for the mean over the words, False for one vector per word.
@@ -56,8 +59,13 @@ def build(
         else `(batch, steps, width)` with the Keras mask `(batch, steps)`.
 
     Raises:
-        ValueError: If the tower is bidirectional and `width` is odd.
+        ValueError: If the tower is bidirectional and `width` is odd, or `num_layers` is
+            below 1.
     """
+    if num_layers < 1:
+        raise ValueError(
+            f"Expected num_layers >= 1. Received: num_layers={num_layers}."
+        )
     if bidirectional and width % 2:
         raise ValueError(
             "Expected an even `width`, half of it for each direction. "
@@ -67,10 +75,11 @@ def build(
     # (batch, steps, word_width)
     x = layers.Embedding(vocabulary_size, word_width or width, mask_zero=True)(text)
     x = layers.Dropout(dropout)(x)
-    if bidirectional:
-        x = layers.Bidirectional(rnn(width // 2, return_sequences=True))(x)
-    else:
-        x = rnn(width, return_sequences=True)(x)  # (batch, steps, width)
+    for _ in range(num_layers):  # (batch, steps, width)
+        if bidirectional:
+            x = layers.Bidirectional(rnn(width // 2, return_sequences=True))(x)
+        else:
+            x = rnn(width, return_sequences=True)(x)
     if pool:
         x = MaskedMean()(x)  # (batch, width)
     return keras.Model([text], x, name=tower_name(name))

@@ -14,6 +14,7 @@ from mbm_keras.inputs import tower_name
 from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import Sinusoids
 
+EPSILON = 1e-6  # of the normalizations, as in the authors' code
 PRESETS = {
     "tiny": dict(vocabulary_size=20, width=8, num_heads=2, num_blocks=1),
     "small": dict(vocabulary_size=20_000, width=256, num_heads=4, num_blocks=4),
@@ -62,14 +63,14 @@ def build(
     x = layers.Embedding(vocabulary_size, width, mask_zero=True)(text)
     x = Sinusoids()(x)
     for _ in range(num_blocks):
-        y = layers.LayerNormalization()(x)
+        y = layers.LayerNormalization(epsilon=EPSILON)(x)
         y = layers.MultiHeadAttention(num_heads, width // num_heads)(y, y)
         x = layers.Add()([x, layers.Dropout(dropout)(y)])
-        y = layers.LayerNormalization()(x)
+        y = layers.LayerNormalization(epsilon=EPSILON)(x)
         y = layers.Dense(4 * width, activation="gelu")(y)  # (batch, steps, 4 width)
         y = layers.Dense(width)(y)  # (batch, steps, width)
         x = layers.Add()([x, layers.Dropout(dropout)(y)])
-    x = layers.LayerNormalization()(x)
+    x = layers.LayerNormalization(epsilon=EPSILON)(x)
     if pool:
         x = MaskedMean()(x)  # (batch, width)
     return keras.Model([text], x, name=tower_name(name))

@@ -41,7 +41,7 @@ def build(
         Output: `(batch, width)` float32 if `pool`, else `(batch, 1, width)`.
     """
     vector = keras.Input((size,), name=name)
-    x = MaskedBatchNormalization()(vector, mask=nonzero_rows(vector))
+    x = MaskedBatchNormalization(epsilon=1e-5)(vector, mask=nonzero_rows(vector))
     x = layers.Dropout(dropout)(x)
     for _ in range(num_layers):
         x = layers.Dense(width, activation="relu")(x)  # (batch, width)

@@ -13,6 +13,7 @@ import numpy as np
 from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import input_keys
 from mbm_keras.tasks import Task
+from mbm_keras.tasks.task import check_logits
 from mbm_keras.training.gradient_scales import GradientScales
 
 
@@ -43,8 +44,8 @@ class AdaptiveGradientModulation(keras.callbacks.Callback):
         every: Steps between two computations.
 
     Raises:
-        ValueError: When training begins, if the model was not built with
-            `balance=Balance()`, or has no input `present`.
+        ValueError: If the task has an activation; when training begins, if the model
+            was not built with `balance=Balance()`, or has no input `present`.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class AdaptiveGradientModulation(keras.callbacks.Callback):
         every: int = 20,
     ):
         super().__init__()
+        check_logits(task)
         self.dataset = dataset
         self.task = task
         self.alpha = alpha

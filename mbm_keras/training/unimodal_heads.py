@@ -12,6 +12,7 @@ from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import input_keys
 from mbm_keras.inputs import unimodal_output_name
 from mbm_keras.tasks import Task
+from mbm_keras.tasks.task import check_logits
 from mbm_keras.training.gradient_scales import GradientScales
 
 
@@ -88,13 +89,14 @@ class GradientModulation(keras.callbacks.Callback):
         metric: Name of the `TrueClassProbability` that every head is compiled with.
 
     Raises:
-        ValueError: When training begins, if the model was not built with
-            `Balance(unimodal_heads=True)`; after the first step, if a head has no such
-            metric.
+        ValueError: If the task has an activation; when training begins, if the model
+            was not built with `Balance(unimodal_heads=True)`; after the first step, if
+            a head has no such metric.
     """
 
     def __init__(self, *, task: Task, alpha: float = 0.5, metric: str = "probability"):
         super().__init__()
+        check_logits(task)
         self.task = task
         self.alpha = alpha
         self.metric = metric

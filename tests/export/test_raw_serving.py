@@ -13,6 +13,7 @@ from mbm_keras.preprocessing import Category
 from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import Frames
 from mbm_keras.preprocessing import Label
+from mbm_keras.preprocessing import Labels
 from mbm_keras.preprocessing import LogMel
 from mbm_keras.preprocessing import Number
 from mbm_keras.preprocessing import Pixels
@@ -21,9 +22,11 @@ from mbm_keras.preprocessing import Quantity
 from mbm_keras.preprocessing import TableRow
 from mbm_keras.preprocessing import WordIds
 from mbm_keras.tasks import Classification
+from mbm_keras.tasks import MultiLabel
 from tests.helpers import assert_same
 from tests.helpers import image_bytes
 from tests.helpers import npy_bytes
+from tests.helpers import numpy
 from tests.helpers import wav_bytes
 
 CLIP = np.random.default_rng(0).integers(0, 256, (3, 20, 20, 3)).astype("uint8")
@@ -238,3 +241,35 @@ def test_the_saved_model_has_its_variables(served, loaded):
         mine, theirs = getattr(model, name), getattr(loaded, name)
         for one, two in zip(mine, theirs, strict=True):
             np.testing.assert_array_equal(one.value.numpy(), two.numpy())
+
+
+@pytest.mark.parametrize(
+    "task, target",
+    [
+        (Classification(2, activation="softmax"), Label(["a", "b"])),
+        (MultiLabel(2, "label", activation="sigmoid"), Labels(["a", "b"])),
+    ],
+)
+def test_probabilities_of_a_model_are_served_as_they_are(task, target, tmp_path):
+    features = Features(text=WordIds(1, ["one"]))
+    x = keras.Input((1,), dtype="int32", name="text")
+    present = keras.Input((1,), dtype="bool", name="present")
+    y = task.head(keras.ops.cast(x, "float32"))
+    model = keras.Model([x, present], {"label": y})
+    head = model.get_layer(y._keras_history.operation.name)
+    head.set_weights([[[-2.0, 1.5]], [3.0, -1.0]])
+    save(model, features, tmp_path, targets={"label": target})
+    served = tf.saved_model.load(str(tmp_path)).serve(
+        {"text": tf.constant(["", "one"])}
+    )
+    ids, _ = features.decode_batch({"text": tf.constant(["", "one"])})
+    right = numpy(model([ids["text"], ids["present"]])["label"])
+    assert "label_logits" not in served
+    assert_same(served["label_probabilities"], right)
+    labels = {b"a": 0, b"b": 1}
+    for row, answer in zip(right, served["label"].numpy(), strict=True):
+        chosen = {labels[word] for word in answer.split(b"|") if word}
+        if isinstance(task, Classification):
+            assert chosen == {row.argmax()}
+        else:
+            assert chosen == set(np.flatnonzero(row > 0.5))

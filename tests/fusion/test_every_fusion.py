@@ -7,6 +7,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mbm_keras.fusion import FUSIONS
 from tests.fusion.inputs import OF_EMBEDDINGS
@@ -99,6 +100,21 @@ def test_mixed_precision_is_finite(name):
     fusion = FUSIONS[name](UNITS, dtype="mixed_float16")
     out = numpy(fusion(embeddings(), present=np.array([[True, False, True]] * 3)))
     assert out.dtype == "float16" and np.isfinite(out).all()
+
+
+@every_fusion
+@pytest.mark.parametrize("scale", [30.0, 1_000.0])
+def test_mixed_precision_is_finite_for_large_inputs_and_so_is_its_gradient(name, scale):
+    keras.utils.set_random_seed(0)
+    fusion = FUSIONS[name](UNITS, dtype="mixed_float16")
+    x = [tf.Variable(scale * a) for a in embeddings(*[16] * 3)]
+    with tf.GradientTape() as tape:
+        out = fusion(x)
+        loss = tf.reduce_mean(tf.cast(out, "float32"))
+    assert np.isfinite(numpy(out)).all()
+    sources = [*fusion.trainable_variables, *(x if scale < 100 else ())]
+    for source, gradient in zip(sources, tape.gradient(loss, sources), strict=True):
+        assert np.isfinite(numpy(gradient)).all(), source.path
 
 
 @every_fusion

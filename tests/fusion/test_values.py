@@ -1,6 +1,7 @@
 """The simple fusions against their equations in NumPy."""
 
 import numpy as np
+import pytest
 
 from mbm_keras.fusion import AttentionFusion
 from mbm_keras.fusion import ConcatenationFusion
@@ -18,7 +19,7 @@ def softmax(z, axis):
 
 
 def normalize(h):
-    return (h - h.mean(-1, keepdims=True)) / np.sqrt(h.var(-1, keepdims=True) + 1e-3)
+    return (h - h.mean(-1, keepdims=True)) / np.sqrt(h.var(-1, keepdims=True) + 1e-5)
 
 
 def test_sum():
@@ -27,6 +28,19 @@ def test_sum():
     w = [numpy(v) for v in fusion.weights]
     expected = sum(a @ w[2 * i] + w[2 * i + 1] for i, a in enumerate(x))
     assert_same(out, expected)
+
+
+def test_sum_without_projection():
+    x, fusion = embeddings(7, 7), SumFusion(7, project=False)
+    present = np.array([[True, False], [True, True], [False, True]])
+    expected = [x[0][0], x[0][1] + x[1][1], x[1][2]]
+    assert_same(fusion(x, present=present), np.stack(expected))
+    assert fusion.weights == []
+
+
+def test_a_sum_without_projection_needs_embeddings_of_its_width():
+    with pytest.raises(ValueError, match=r"project=True.*units=7, widths=\[7, 6\]"):
+        SumFusion(7, project=False)(embeddings(7, 6))
 
 
 def test_concatenation():

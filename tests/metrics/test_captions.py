@@ -25,6 +25,18 @@ def test_bleu_by_hand():
     assert short["bleu_1"] == pytest.approx(math.exp(1 - 3))  # too short by two
 
 
+def test_a_caption_has_no_longer_n_gram_than_itself():
+    said = ["a dog", "a red ring left of a dot", "cat"]
+    scores = caption_scores(said, [["a dog"], ["a red ring left of a dot"], ["cat"]])
+    # Words, pairs and so on of all captions together: all are right.
+    assert [scores[f"bleu_{n}"] for n in (1, 2, 3, 4)] == pytest.approx([1.0] * 4)
+    said[0] = "the dog"  # of 10 words 9 are right; of 7 pairs 6; of 5 and 4 all
+    scores = caption_scores(said, [["a dog"], ["a red ring left of a dot"], ["cat"]])
+    expected = [(9 / 10 * right) ** (1 / n) for n, right in ((1, 1), (2, 6 / 7))]
+    expected += [(9 / 10 * 6 / 7) ** (1 / n) for n in (3, 4)]
+    assert [scores[f"bleu_{n}"] for n in (1, 2, 3, 4)] == pytest.approx(expected)
+
+
 def test_rouge_uses_the_best_reference():
     scores = caption_scores(["a b c d"], [["x", "a c d e f"]])
     precision, recall = 3 / 4, 3 / 5

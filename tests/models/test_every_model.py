@@ -15,6 +15,8 @@ from mbm_keras.inputs import teacher_name
 from mbm_keras.inputs import tower_name
 from mbm_keras.models import ZOO
 from mbm_keras.preset import Preset
+from mbm_keras.tasks import Captioning
+from mbm_keras.tasks import Classification
 from tests.helpers import assert_same
 from tests.helpers import numpy
 from tests.helpers import random_inputs
@@ -42,7 +44,7 @@ def model_with_presence(module):
 def test_is_built_from_inputs_and_a_task(module):
     parameters = inspect.signature(module.build).parameters
     assert list(parameters)[:2] == ["inputs", "task"]
-    assert list(parameters)[-1] == "name" and len(parameters) <= 3 + 9
+    assert list(parameters)[-1] == "name" and len(parameters) <= 3 + 10
     assert {p.kind for p in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
     arguments = module.PRESETS["tiny"].arguments
     module.check_fit(arguments["inputs"], arguments["task"])
@@ -121,6 +123,29 @@ def test_saves_and_loads(module, tmp_path):
     x = random_inputs(model)
     model.save(tmp_path / "model.keras")
     assert_same(model(x), keras.models.load_model(tmp_path / "model.keras")(x))
+
+
+@every_model
+def test_a_loss_of_probabilities_is_refused_for_logits(module):
+    model, task = shared_tiny(module), module.PRESETS["tiny"].arguments["task"]
+    if not isinstance(task, Classification | Captioning):
+        pytest.skip("outputs that are no logits")
+    for loss in ("sparse_categorical_crossentropy", {task.name: "kl_divergence"}):
+        with pytest.raises(ValueError, match="loss of logits.*which takes probabil"):
+            model.compile("adam", loss)
+
+
+@every_model
+def test_gives_probabilities_when_told(module):
+    task = module.PRESETS["tiny"].arguments["task"]
+    if not isinstance(task, Classification):
+        pytest.skip("another task")
+    model = tiny(module, task=dataclasses.replace(task, activation="softmax"))
+    x = random_inputs(model)
+    logits = numpy(shared_tiny(module)(x))[task.name]
+    right = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    assert_same(model(x)[task.name], right)
+    model.compile("adam", "sparse_categorical_crossentropy")  # is not refused
 
 
 @pytest.mark.slow

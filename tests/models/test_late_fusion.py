@@ -8,11 +8,13 @@ import pytest
 
 from mbm_keras.fusion import FUSIONS
 from mbm_keras.fusion import FiLMFusion
+from mbm_keras.fusion import SumFusion
 from mbm_keras.inputs import InputSpec
 from mbm_keras.layers import MeanPlaceholder
 from mbm_keras.models import late_fusion
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Regression
+from mbm_keras.towers import sequence_rnn
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers import text_transformer
 from tests.helpers import assert_same
@@ -57,6 +59,33 @@ def test_a_number_in_its_own_unit():
     model = late_fusion.build(**{**TINY, "task": task})
     prices = keras.ops.convert_to_numpy(model(random_inputs(model))["price"])
     assert prices.shape == (2, 1) and (abs(prices - 1_000) < 500).all()
+
+
+def test_a_dense_layer_over_the_sum_of_two_towers_and_nothing_else():
+    model = late_fusion.build(
+        inputs=[
+            InputSpec("text", "sequence", dict(size=5)),
+            InputSpec("image", "image", dict(size=16)),
+        ],
+        task=Classification(4, activation="softmax"),
+        towers={"text": functools.partial(sequence_rnn.build, units=None)},
+        fusion=SumFusion(8, project=False),
+        width=8,
+        hidden_units=0,
+        presence=False,
+    )
+    x = random_inputs(model)
+    f1, f2 = (model.get_layer(f"{name}_tower")(x[name]) for name in ("text", "image"))
+    kernel, bias = model.get_layer("label").get_weights()
+    assert_same(model(x)["label"], keras.ops.softmax((f1 + f2) @ kernel + bias))
+    trained = [w for layer in model.layers[-3:] for w in layer.weights]
+    assert len(trained) == 2  # of the head
+
+
+def test_hidden_units_have_the_width_unless_told_otherwise():
+    for units, expected in ((None, 8), (5, 5)):
+        model = late_fusion.build(**TINY, hidden_units=units)
+        assert model.get_layer("hidden").units == expected
 
 
 def test_without_presence():

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 
 from mbm_keras.inputs import InputSpec
@@ -31,7 +32,7 @@ def test_most_weights_of_film_make_gamma_and_beta():
     keras.utils.clear_session()
 
 
-@pytest.mark.parametrize("module", [mult, mbt, mcan, film])
+@fusing
 def test_padding_of_a_text_does_not_matter(module):
     model = shared_tiny(module)
     x = random_inputs(model)
@@ -70,25 +71,86 @@ def test_mult_takes_sequences_of_unequal_length():
     assert_same(model(x), model(longer))
 
 
+@pytest.mark.parametrize("width", [6, 7])
+def test_positions_of_mult_are_sines_then_cosines_from_one(width):
+    x = np.ones((1, 3, width), "float32")
+    angle = np.arange(1, 4)[:, None] * 10_000.0 ** -np.array([0, 0.5, 1])
+    code = np.concatenate([np.sin(angle), np.cos(angle)], axis=1)
+    code = np.pad(code, [[0, 0], [0, width - 6]])
+    assert_same(mult.ScaleAndPosition()(x)[0], width**0.5 + code)
+
+
+def test_the_memory_of_mult_is_scaled_and_has_positions_too():
+    model = shared_tiny(mult)
+    places = [x for x in model.layers if isinstance(x, mult.ScaleAndPosition)]
+    widths = [layer.output.shape[-1] for layer in places]
+    assert sorted(widths) == [8, 8, 8, 16, 16, 16]
+
+
+def test_the_norm_of_mcan_has_an_unbiased_deviation():
+    x = np.array([[1.0, 2.0, 6.0], [4.0, 4.0, 4.0]], "float32")
+    expected = (x - x.mean(1, keepdims=True)) / (x.std(1, ddof=1, keepdims=True) + 1e-6)
+    assert_same(mcan.UnbiasedNorm()(x), expected)
+
+
+def test_the_norm_of_mcan_has_a_finite_gradient_for_equal_numbers():
+    x = tf.ones((1, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = mcan.UnbiasedNorm()(x)[0, 0]
+    assert np.isfinite(numpy(tape.gradient(y, x))).all()
+
+
+def test_small_latents_of_the_perceiver_are_normalized():
+    model = tiny(perceiver_io)
+    latents = model.get_layer("latents").kernel
+    normalized = numpy(model.get_layer("read").norm(latents))
+    assert numpy(latents).std() < 0.05 and 0.9 < normalized.std() < 1.1
+
+
+def test_positions_of_the_perceiver_end_with_a_row():
+    layer = perceiver_io.PositionAndModality(1, 0)
+    x = np.zeros((2, 5, 1), "float32")
+    mask = np.array([[True] * 5, [True, True, True, False, False]])
+    p = numpy(layer(x, mask=mask))[:, :, -1]
+    assert_same(p, np.array([[-1, -0.5, 0, 0.5, 1], [-1, 0, 1, 1, 1]]))
+
+
 def test_the_last_step_is_the_last_valid_one():
     x = np.arange(12.0).reshape(2, 3, 2)
     valid = np.array([[True, True, False], [False, False, False]])
     assert_same(mult.LastStep()(x, valid), np.array([[2.0, 3.0], [6.0, 7.0]]))
 
 
+def tokens_of_the_image(model, x):
+    """What `mbt` pools, of the image: after five words, before the sound."""
+    inner = keras.Model(model.inputs, model.get_layer("norm").output)
+    num_tokens = (16 // 8) ** 2
+    return numpy(inner(x))[:, 5 : 5 + num_tokens]
+
+
 def test_inputs_of_mbt_exchange_the_bottleneck_only():
     model = shared_tiny(mbt)
     x, other = random_inputs(model, seed=0), random_inputs(model, seed=1)
-    pooled = [layer.output for layer in model.layers if "masked_mean" in layer.name]
-    inner = keras.Model(model.inputs, pooled)
     changed = {**x, "text": other["text"]}
     # The text reaches the image in the second fusion block, not in the first.
-    image, other_text = (numpy(inner(v))[1] for v in (x, changed))
+    image, other_text = (tokens_of_the_image(model, v) for v in (x, changed))
     assert np.abs(image - other_text).max() > 1e-6
     first = tiny(mbt, num_fusion_blocks=1)
-    pooled = [layer.output for layer in first.layers if "masked_mean" in layer.name]
-    inner = keras.Model(first.inputs, pooled)
-    assert_same(inner(x)[1], inner(changed)[1])
+    assert_same(*(tokens_of_the_image(first, v) for v in (x, changed)))
+
+
+def test_mbt_averages_over_all_tokens_that_are_present():
+    model = shared_tiny(mbt)
+    x = random_inputs(model)
+    x["text"] = np.array([[3, 4, 5, 6, 7], [6, 7, 0, 0, 0]])
+    x["present"][1, 2] = False  # no sound
+    norm, head = model.get_layer("norm").output, model.get_layer("label")
+    tokens = numpy(keras.Model(model.inputs, norm)(x))
+    kernel, bias = head.get_weights()
+    second = tokens[1, [0, 1, 5, 6, 7, 8]]  # two words, four squares
+    expected = np.stack([tokens[0].mean(0), second.mean(0)]) @ kernel + bias
+    assert_same(model(x)["label"], expected)
 
 
 def test_film_without_modulation_ignores_the_question():
@@ -133,7 +195,7 @@ def test_attention_of_the_perceiver_against_numpy():
 
     def norm(t):
         return (t - t.mean(-1, keepdims=True)) / np.sqrt(
-            t.var(-1, keepdims=True) + 1e-3
+            t.var(-1, keepdims=True) + 1e-5
         )
 
     q = norm(x) @ numpy(layer.query.kernel)

@@ -47,14 +47,14 @@ def regions_and_caption(length=5):
     return regions, caption
 
 
-def caption_decoder(word_dropout=0.0, **attention):
+def caption_decoder(word_dropout=0.0, dropout=0.0, **attention):
     keras.utils.set_random_seed(1)
     return CaptionDecoder(
         10,
         6,
         7,
         attention=Attention(**attention),
-        dropout=0.0,
+        dropout=dropout,
         word_dropout=word_dropout,
         seed=2,
     )
@@ -152,33 +152,83 @@ def test_hard_attention_has_the_gradient_of_the_paper():
         tape.watch(a)
         layer._add_hard_loss(caption, logits, a, used, valid)
         loss = layer.losses[-1]
-    cost = numpy(word_losses(caption, logits)).sum(axis=1)
-    wanted = (cost - 4.0)[:, None, None] / 10 * used / alpha
-    wanted = valid * (wanted + 0.01 * (np.log(alpha) + 1)) / 2  # a mean of two rows
+    cost, num_words = numpy(word_losses(caption, logits)), valid.sum(axis=(1, 2))
+    mean_cost = cost.sum(axis=1) / num_words  # of the words of each caption
+    wanted = (mean_cost - 4.0)[:, None, None] / 10 * used / alpha
+    wanted = valid * (wanted + 0.01 * (np.log(alpha) + 1))  # a sum of two rows
     assert_same(tape.gradient(loss, a), wanted, atol=1e-4)
-    assert float(layer.baseline) == pytest.approx(0.9 * 4.0 + 0.1 * cost.mean())
+    mean_of_words = cost.sum() / num_words.sum()
+    assert float(layer.baseline) == pytest.approx(0.9 * 4.0 + 0.1 * mean_of_words)
 
 
-def test_hard_attention_samples_regions_for_some_words_and_is_soft_for_others():
+def sample_as(soft):
+    """Random numbers in place of `_sample`, for hard or for soft attention."""
+
+    def sample(caption, training):
+        batch, length = caption.shape
+        uniform = np.random.default_rng(0).random((length, batch))
+        return np.stack([uniform, np.full_like(uniform, soft)], -1).astype("float32")
+
+    return sample
+
+
+def gradient_of_attention(hard, soft=None):
+    """The gradient of the cross-entropy for the weights that score regions."""
+    layer = caption_decoder(hard=hard, entropy=0.0, penalty=0.0)
+    regions, caption = regions_and_caption()
+    layer(regions, caption)
+    if soft is not None:
+        layer._sample = sample_as(soft)
+    with tf.GradientTape() as tape:
+        logits, _ = layer(regions, caption, training=True)
+        loss = tf.reduce_sum(word_losses(caption, logits))  # without the reward
+    return numpy(tape.gradient(loss, layer.score.kernel))
+
+
+def test_hard_attention_learns_from_the_expectation_as_soft_attention_does():
+    soft = gradient_of_attention(hard=False)
+    assert np.abs(soft).max() > 1e-4
+    assert_same(gradient_of_attention(hard=True, soft=1.0), soft, atol=1e-7)
+
+
+def test_hard_attention_has_no_gradient_through_a_sample():
+    layer = caption_decoder(hard=True)
+    layer(*regions_and_caption())
+    keys = tf.constant(np.random.default_rng(0).standard_normal((2, 3, 4)), "float32")
+    sample = sample_as(0.0)(np.ones((2, 1)), True)[0]
+    with tf.GradientTape() as tape:
+        tape.watch(keys)
+        _, used = layer._attend(tf.zeros((2, 7)), keys, sample)
+        loss = tf.reduce_sum(used[:, 0])
+    assert not numpy(tape.gradient(loss, keys)).any()
+
+
+def test_hard_attention_samples_in_some_batches_and_is_soft_in_others():
     layer = caption_decoder(hard=True)
     rng = np.random.default_rng(0)
     layer(*regions_and_caption())
-    caption = np.ones((400, 9), "int32")
-    samples = numpy(layer._sample(caption, True))
-    is_soft = samples[:, :, 1]
-    soft = is_soft[:, 0] == 1
-    assert samples.shape == (9, 400, 2) and set(is_soft.ravel()) == {0, 1}
-    assert (is_soft == is_soft[:, :1]).all()
+    caption = np.ones((400, 2), "int32")
     keys = np.tile(rng.standard_normal((1, 3, 4)), (400, 1, 1)).astype("float32")
-    h = np.zeros((400, 7), "float32")
-    for t in range(9):
-        alpha, used = layer._attend(h, keys, samples[t])
-        alpha, used = numpy(alpha), numpy(used)
-        if soft[t]:
+    h, seen = np.zeros((400, 7), "float32"), set()
+    for _ in range(9):
+        samples = numpy(layer._sample(caption, True))
+        assert samples.shape == (2, 400, 2)
+        (soft,) = set(samples[:, :, 1].ravel().tolist())  # one for the batch
+        seen.add(soft)
+        alpha, used = (numpy(x) for x in layer._attend(h, keys, samples[0]))
+        if soft:
             assert_same(used, alpha)
         else:
             assert set(used.ravel().tolist()) == {0.0, 1.0}
             np.testing.assert_allclose(used.mean(axis=0), alpha[0], atol=0.1)
+    assert seen == {0.0, 1.0}
+
+
+def test_dropout_hides_the_output_of_the_lstm_from_the_words():
+    layer = caption_decoder(dropout=1.0 - 1e-6)
+    regions, caption = regions_and_caption()
+    logits, _ = layer(regions, caption, training=True)
+    assert_same(logits, np.broadcast_to(numpy(layer.output_words.bias), logits.shape))
 
 
 @pytest.mark.parametrize("hard", [False, True])

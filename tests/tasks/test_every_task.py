@@ -47,6 +47,10 @@ class Case:
 CASES = [
     Case(Classification(3), IDS, np.log(np.bincount(IDS) / 4)),
     Case(MultiLabel(2), TAGS, np.log(SHARE / (1 - SHARE))),
+    Case(
+        Classification(3, activation="softmax"), IDS, np.bincount(IDS, minlength=3) / 4
+    ),
+    Case(MultiLabel(2, activation="sigmoid"), TAGS, SHARE),
     Case(Regression(mean=5.0, scale=3.0), NUMBERS, NUMBERS.mean(keepdims=True)),
     Case(
         Captioning(5, 3),
@@ -56,7 +60,11 @@ CASES = [
     ),
     Case(SEPARATION, SOUNDS, SPECTROGRAM, (9, 4)),
 ]
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.task.name)
+every_case = pytest.mark.parametrize(
+    "case",
+    CASES,
+    ids=lambda case: f"{case.task.name}-{getattr(case.task, 'activation', None)}",
+)
 
 
 def test_every_task_is_listed():
@@ -88,6 +96,37 @@ def test_a_number_is_given_back_with_its_mean_and_scale():
     model = keras.Model(x, task.head(x))
     model.set_weights([np.zeros(w.shape) for w in model.weights])
     assert_same(model(np.ones((2, 3))), np.full((2, 2), 5.0))
+
+
+@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("task", [Classification, MultiLabel])
+def test_probabilities_have_the_loss_and_the_metrics_of_their_logits(task, size):
+    activation = "softmax" if task is Classification else "sigmoid"
+    rng = np.random.default_rng(0)
+    logits = rng.standard_normal((9, size)).astype("float32")
+    truth = rng.integers(0, 2, 9 if task is Classification else (9, size))
+    figures = []
+    for chosen in (task(size), task(size, activation=activation)):
+        y = logits
+        if chosen.activation is not None:
+            y = numpy(chosen.output(keras.ops.convert_to_tensor(logits)))
+        values = [float(chosen.loss()(truth, y))]
+        for metric in chosen.metrics():
+            metric.update_state(truth, y)
+            values.append(float(metric.result()))
+        figures.append(values)
+    assert figures[0] == pytest.approx(figures[1], abs=1e-5)
+
+
+@pytest.mark.parametrize("task", [Classification, MultiLabel])
+def test_another_activation_is_an_error(task):
+    with pytest.raises(ValueError, match="activation=None or.*activation='tanh'"):
+        task(3, activation="tanh")
+
+
+def test_probabilities_and_class_weights_are_an_error():
+    with pytest.raises(ValueError, match="activation=None with.*gamma=2.0"):
+        Classification(3, activation="softmax", gamma=2.0)
 
 
 @every_case

@@ -7,6 +7,7 @@ from keras import layers
 
 from mbm_keras.towers import image_application
 from mbm_keras.towers import image_cnn
+from mbm_keras.towers import sequence_rnn
 from mbm_keras.towers import table_mlp
 from mbm_keras.towers import text_cnn
 from mbm_keras.towers import text_rnn
@@ -44,6 +45,31 @@ def test_table_mlp_depends_on_every_column():
 def test_text_rnn_takes_every_recurrent_layer(rnn, bidirectional):
     tower = text_rnn.build(20, width=8, rnn=rnn, bidirectional=bidirectional)
     assert tower({"text": np.array([[3, 4, 0]])}).shape == (1, 8)
+
+
+def test_text_rnn_has_as_many_layers_as_told():
+    tower = text_rnn.build(20, width=8, rnn=layers.SimpleRNN, num_layers=2)
+    one = 8 * 4 + 4 * 4 + 4  # a direction of 4 units over 8 numbers
+    assert tower.count_params() == 20 * 8 + 2 * 2 * one
+
+
+def test_two_recurrent_layers_of_50_read_vectors_of_100():
+    tower = sequence_rnn.build(
+        100, rnn=layers.SimpleRNN, num_layers=2, units=None, width=50
+    )
+    x = np.random.default_rng(0).standard_normal((2, 7, 100)).astype("float32")
+    w = tower.get_weights()
+    h = [np.zeros((2, 50)), np.zeros((2, 50))]
+    for t in range(7):
+        h[0] = np.tanh(x[:, t] @ w[0] + h[0] @ w[1] + w[2])
+        h[1] = np.tanh(h[0] @ w[3] + h[1] @ w[4] + w[5])
+    np.testing.assert_allclose(tower({"sequence": x}), h[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("module", [text_rnn, sequence_rnn])
+def test_a_recurrent_tower_has_a_layer_at_least(module):
+    with pytest.raises(ValueError, match="num_layers >= 1. Received: num_layers=0"):
+        module.build(20, num_layers=0)
 
 
 def test_a_stride_of_one_increases_the_part_of_the_image_that_a_region_sees():
