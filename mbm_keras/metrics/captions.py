@@ -100,7 +100,8 @@ def bleu(
         length += len(words)
         # Of two that are as near, the shorter.
         reference_length += min((abs(len(x) - len(words)), len(x)) for x in several)[1]
-    scores, product = [], 1.0
+    scores: list[float] = []
+    product = 1.0
     for n in range(1, _MAX_N + 1):
         product *= max(right[n - 1], 1e-15) / max(made[n - 1], 1e-9)
         scores.append(product ** (1 / n))

@@ -4,8 +4,8 @@ Tsai et al. 2019, "Multimodal Transformer for Unaligned Multimodal Language Sequ
 https://arxiv.org/abs/1906.00295, as in the authors' code. Deviations: any inputs, with
 the towers of this library where the paper maps precomputed features; padding is left
 out, and the state of the last step before it is used, where the authors have sequences
-that were cut to length; every step attends to all steps, while theirs, unless told
-otherwise, attends to none after it; one rate of dropout, without dropout of attention
+that were cut to length; every step attends to all steps, while theirs, by default,
+attends to none after it; one rate of dropout, without dropout of attention
 weights. The presets "mosi" and "mosei" take the paper's features.
 
     input i --> <key>_tower --> tokens t_i * sqrt(width) + positions

@@ -129,14 +129,14 @@ def test_saves_and_loads(module, tmp_path):
 def test_a_loss_of_probabilities_is_refused_for_logits(module):
     model, task = shared_tiny(module), module.PRESETS["tiny"].arguments["task"]
     if not isinstance(task, Classification | Captioning):
-        pytest.skip("outputs that are no logits")
+        pytest.skip("its outputs have other units")
     for loss in ("sparse_categorical_crossentropy", {task.name: "kl_divergence"}):
         with pytest.raises(ValueError, match="loss of logits.*which takes probabil"):
             model.compile("adam", loss)
 
 
 @every_model
-def test_gives_probabilities_when_told(module):
+def test_gives_probabilities_with_an_activation(module):
     task = module.PRESETS["tiny"].arguments["task"]
     if not isinstance(task, Classification):
         pytest.skip("another task")

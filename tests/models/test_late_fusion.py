@@ -82,7 +82,7 @@ def test_a_dense_layer_over_the_sum_of_two_towers_and_nothing_else():
     assert len(trained) == 2  # of the head
 
 
-def test_hidden_units_have_the_width_unless_told_otherwise():
+def test_hidden_units_have_the_width_by_default():
     for units, expected in ((None, 8), (5, 5)):
         model = late_fusion.build(**TINY, hidden_units=units)
         assert model.get_layer("hidden").units == expected

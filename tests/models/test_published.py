@@ -82,8 +82,8 @@ def test_positions_of_mult_are_sines_then_cosines_from_one(width):
 
 def test_the_memory_of_mult_is_scaled_and_has_positions_too():
     model = shared_tiny(mult)
-    places = [x for x in model.layers if isinstance(x, mult.ScaleAndPosition)]
-    widths = [layer.output.shape[-1] for layer in places]
+    layers = [x for x in model.layers if isinstance(x, mult.ScaleAndPosition)]
+    widths = [layer.output.shape[-1] for layer in layers]
     assert sorted(widths) == [8, 8, 8, 16, 16, 16]
 
 

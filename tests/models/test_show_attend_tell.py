@@ -262,7 +262,7 @@ def overfitted(request):
     caption[::2, 3:] = [2, 0]
     caption, image = caption.astype("int32"), image.astype("uint8")
     model.compile(
-        keras.optimizers.Adam(0.02),
+        keras.optimizers.Adam(0.01),
         {"words": TASK.loss()},
         metrics={"words": TASK.metrics()},
         jit_compile=False,

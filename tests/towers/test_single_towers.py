@@ -47,7 +47,7 @@ def test_text_rnn_takes_every_recurrent_layer(rnn, bidirectional):
     assert tower({"text": np.array([[3, 4, 0]])}).shape == (1, 8)
 
 
-def test_text_rnn_has_as_many_layers_as_told():
+def test_text_rnn_has_the_given_number_of_layers():
     tower = text_rnn.build(20, width=8, rnn=layers.SimpleRNN, num_layers=2)
     one = 8 * 4 + 4 * 4 + 4  # a direction of 4 units over 8 numbers
     assert tower.count_params() == 20 * 8 + 2 * 2 * one
