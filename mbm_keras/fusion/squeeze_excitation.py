@@ -22,8 +22,9 @@ class SqueezeExcitationFusion(keras.layers.Layer):
     with `x_i` zeros and `p_i` 0 if modality `i` is absent, else `p_i` 1.
 
     Source: Joze et al. 2020, "MMTM: Multimodal Transfer Module for CNN Fusion",
-    https://arxiv.org/abs/1911.08670, section 3. Deviation: on embeddings, followed by
-    a sum, instead of between feature maps inside the networks.
+    https://arxiv.org/abs/1911.08670, section 3. Deviations: on embeddings, followed by
+    a sum, instead of between feature maps inside the networks. The authors' code has
+    gates without the factor 2, and a `z` of twice the width.
 
     Args:
         units: int > 0, width of the fused embedding.
