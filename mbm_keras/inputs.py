@@ -41,11 +41,11 @@ _AUTOMATIC = frozenset({
     "matrix_interaction", "max_pooling2d", "maximum", "mean", "mixture_of_experts",
     "multiply", "nearest_frames", "permute", "position_and_modality",
     "product_of_experts", "re_lu", "rescaling", "reshape", "sample",
-    "scalar_interaction", "scale_and_position", "sequence_generator", "sinusoids", "softmax", "spectrogram",
-    "split", "stack", "subtract", "sum", "take", "time_distributed", "true_divide",
-    "unbiased_norm",
-    "valid_mask", "vector_interaction", "waves", "where", "with_coordinates",
-    "zero_absent", "zeros_like",
+    "scalar_interaction", "scale_and_position", "sequence_generator", "sinusoids",
+    "softmax", "spectrogram", "split", "stack", "subtract", "sum", "take",
+    "time_distributed", "true_divide", "unbiased_norm", "valid_mask",
+    "vector_interaction", "waves", "where", "with_coordinates", "zero_absent",
+    "zeros_like",
 })  # fmt: skip
 _MAX_KEY = 64  # characters; TensorFlow and file systems limit the length of names
 _TEACHER = "_teacher"  # no key ends with it
