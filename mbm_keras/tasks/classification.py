@@ -25,8 +25,8 @@ class Classification:
             `balance`.
         gamma: Focus of the loss on rows that are predicted badly, 2 in the paper; 0 for
             cross-entropy, see `WeightedCrossentropy`.
-        activation: None for logits, or `"softmax"` for probabilities, which a loss by name
-            takes.
+        activation: None for logits, or `"softmax"` for probabilities, which a loss by
+            name takes.
 
     Raises:
         ValueError: If there is another activation.

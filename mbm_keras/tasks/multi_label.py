@@ -24,8 +24,8 @@ class MultiLabel:
         class_weights: By label, the weights of its absence and of its presence in the
             loss; empty for equal weights, see `balance`.
         gamma: Focus of the loss on decisions that are predicted badly; 0 for none.
-        activation: None for logits, or `"sigmoid"` for probabilities, which a loss by name
-            takes.
+        activation: None for logits, or `"sigmoid"` for probabilities, which a loss by
+            name takes.
 
     Raises:
         ValueError: If there is another activation.
