@@ -224,6 +224,50 @@ def test_hard_attention_samples_in_some_batches_and_is_soft_in_others():
     assert seen == {0.0, 1.0}
 
 
+def pick_in_order(rows, rng):
+    """Four regions in any order, each with its number and a word, and their words.
+
+    The caption has the word of region 0, then that of region 1, and so on: every word
+    needs another region.
+    """
+    words = rng.integers(3, 9, (rows, 4))
+    regions = np.zeros((rows, 4, 4 + 9), "float32")
+    order = np.argsort(rng.random((rows, 4)), axis=1)
+    for number in range(4):
+        here = np.arange(rows), order[:, number]
+        regions[*here, number] = 1
+        regions[*here, 4 + words[:, number]] = 1
+    caption = np.pad(words, [[0, 0], [0, 1]], constant_values=2)
+    return {"regions": regions}, {"words": caption.astype("int32")}
+
+
+@pytest.mark.slow
+def test_hard_attention_learns_which_region_every_word_needs():
+    keras.utils.set_random_seed(0)
+    task = Captioning(9, 5)
+    model = tiny(
+        inputs=[InputSpec("regions", "sequence", dict(size=13))],
+        task=task,
+        width=13,
+        word_width=16,
+        units=32,
+        dropout=0.0,
+        seed=0,
+        attention=Attention(hard=True),
+    )
+    model.compile(
+        keras.optimizers.Adam(0.01, global_clipnorm=5.0),
+        {"words": task.loss()},
+        metrics={"words": task.metrics()},
+        jit_compile=False,
+    )
+    x, y = task.feed(*pick_in_order(64 * 300, np.random.default_rng(0)))
+    model.fit(x, y, batch_size=64, verbose=0)
+    batch = task.feed(*pick_in_order(256, np.random.default_rng(1)))
+    figures = model.evaluate(*batch, verbose=0, return_dict=True)
+    assert figures["accuracy"] > 0.99
+
+
 def test_dropout_hides_the_output_of_the_lstm_from_the_words():
     layer = caption_decoder(dropout=1.0 - 1e-6)
     regions, caption = regions_and_caption()
