@@ -234,9 +234,9 @@ def pick_in_order(rows, rng):
     regions = np.zeros((rows, 4, 4 + 9), "float32")
     order = np.argsort(rng.random((rows, 4)), axis=1)
     for number in range(4):
-        here = np.arange(rows), order[:, number]
-        regions[*here, number] = 1
-        regions[*here, 4 + words[:, number]] = 1
+        cells = np.arange(rows), order[:, number]
+        regions[*cells, number] = 1
+        regions[*cells, 4 + words[:, number]] = 1
     caption = np.pad(words, [[0, 0], [0, 1]], constant_values=2)
     return {"regions": regions}, {"words": caption.astype("int32")}
 
