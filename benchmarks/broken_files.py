@@ -39,7 +39,7 @@ def broken_kinds(folder):
     bomb = bytearray(png)
     bomb[16:24] = struct.pack(">II", 60_000, 60_000)
     nan = encode("WAV", wave=np.full(800, np.nan), how={"subtype": "FLOAT"})
-    law = encode("WAV", how={"subtype": "ULAW"})
+    odd = wav[:20] + b"\x34\x12" + wav[22:]  # the number of the format
     outside = os.path.join(os.path.dirname(folder), "outside.png")
     pathlib.Path(outside).write_bytes(png)
     link = ("link", outside)
@@ -53,7 +53,7 @@ def broken_kinds(folder):
         "symlink out of the folder": ("photo", link, "leaves the table's folder"),
         "WAV without its header": ("voice", wav[44:], "not a WAV file"),
         "truncated WAV": ("voice", wav[:-60], "WAV file ends early"),
-        "WAV in mu-law": ("voice", law, "coding is not read"),
+        "WAV of an unknown coding": ("voice", odd, "WAV cannot be decoded"),
         "WAV with NaN": ("voice", nan, "not finite"),
         "invalid UTF-8": ("text", b"caf\xe9 au lait", "not valid UTF-8"),
     }

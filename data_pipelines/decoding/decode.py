@@ -10,6 +10,7 @@ from data_pipelines.decoding.cut import find_cut
 from data_pipelines.decoding.inputs import explain
 from data_pipelines.decoding.inputs import find_distinct
 from data_pipelines.decoding.inputs import find_inputs
+from data_pipelines.decoding.inputs import read_batches
 from data_pipelines.decoding.inputs import row_cell
 from data_pipelines.decoding.samples import Samples
 from data_pipelines.decoding.status import CORRUPT
@@ -112,21 +113,18 @@ def _decode_distinct(table, features, source):
     unreadable, cut = {}, np.zeros(len(distinct), bool)
     if source.is_file:
 
-        def read(index):
-            def mark(i):
-                cut[index[i]] = True
+        def mark(i):
+            cut[i] = True
 
-            data, reasons = table.read_cells(
-                column,
-                distinct.gather(index),
-                source.preprocessor,
-                file_inspector(source, mark),
-            )
-            unreadable.update({int(index[i]): why for i, why in reasons.items()})
-            return np.array(data, object)
+        def read():
+            cells, inspect = range(len(distinct)), file_inspector(source, mark)
+            batches = read_batches(table, source, distinct, cells, inspect)
+            for _, data, reasons in batches:
+                unreadable.update(reasons)
+                yield np.array(data, object)
 
-        batches = tf.data.Dataset.range(len(distinct)).batch(_BATCH)
-        raw = batches.map(lambda x: _read_strings(read, x)).prefetch(2)
+        spec = tf.TensorSpec((None,), tf.string)
+        raw = tf.data.Dataset.from_generator(read, output_signature=spec).prefetch(1)
     else:
         raw = tf.data.Dataset.from_tensor_slices(list(distinct)).batch(_BATCH)
         cut = find_cut(source, distinct)
@@ -137,10 +135,6 @@ def _decode_distinct(table, features, source):
         for i in np.flatnonzero(status == CORRUPT)
     }
     return values, index, status, cut, reasons
-
-
-def _read_strings(read, index):
-    return tf.ensure_shape(tf.numpy_function(read, [index], tf.string), (None,))
 
 
 def _decode_rows(table, features, source):

@@ -1,7 +1,10 @@
 """The inputs of a model, and the columns of a table that each is decoded from."""
 
 import dataclasses
+from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,10 @@ from data_pipelines.protocols import Features
 from data_pipelines.protocols import Preprocessor
 from data_pipelines.tables.modality import FILES
 from data_pipelines.tables.table import Table
+
+_FILES = 256  # read at once
+_BYTES = 64_000_000  # of files that are read at once, as a rule
+_STEP = 16  # files after which their bytes are counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +74,48 @@ def find_inputs(table: Table, features: Features) -> dict[str, TableInput]:
         is_file = not is_row and table.columns[names[0]] in FILES
         inputs[key] = TableInput(key, names, by_key[key], is_file)
     return inputs
+
+
+def read_batches(
+    table: Table,
+    source: TableInput,
+    cells: pl.Series,
+    index: Sequence[int],
+    inspect: Callable[[int, bytes], None] | None = None,
+) -> Iterator[tuple[Sequence[int], list[bytes], dict[int, str]]]:
+    """Reads files of one input, as many at once as memory allows.
+
+    A small file may hold a long sound, so the bytes are counted and not only the files.
+
+    Args:
+        table: A `Table`.
+        source: An input whose cells name files.
+        cells: Cells of its column.
+        index: Which of them to read.
+        inspect: Called with the index of a cell and the bytes of its file, as for
+            `Table.read_cells`.
+
+    Yields:
+        Some of `index`, the bytes of each, and reasons by the index of the cell, as
+        `Table.read_cells` returns them.
+    """
+    (column,) = source.columns
+    first, data, reasons = 0, [], {}
+    for start in range(0, len(index), _STEP):
+        part = index[start : start + _STEP]
+        more, why = table.read_cells(
+            column,
+            cells.gather(part),
+            source.preprocessor,
+            None if inspect is None else lambda i, x, part=part: inspect(part[i], x),
+        )
+        data += more
+        reasons.update({int(part[i]): reason for i, reason in why.items()})
+        end = start + len(part)
+        enough = len(data) >= _FILES or sum(map(len, data)) >= _BYTES
+        if enough or end == len(index):
+            yield index[first:end], data, reasons
+            first, data, reasons = end, [], {}
 
 
 def explain(table: Table, features: Features, source: TableInput, cell: Any) -> str:

@@ -14,13 +14,12 @@ from data_pipelines import stores
 from data_pipelines.decoding.inputs import explain
 from data_pipelines.decoding.inputs import find_distinct
 from data_pipelines.decoding.inputs import find_inputs
+from data_pipelines.decoding.inputs import read_batches
 from data_pipelines.decoding.status import CORRUPT
 from data_pipelines.formats import parquet
 from data_pipelines.protocols import Features
 from data_pipelines.quarantine import Broken
 from data_pipelines.tables.table import Table
-
-_BATCH = 256  # files read and decoded at once, in parallel
 
 
 def scan(
@@ -85,15 +84,11 @@ def _check_files(table, features, source, cells, deep, known, found):
         [tf.TensorSpec((None,), tf.string)],
         autograph=False,
     )
-    for start in range(0, len(unknown), _BATCH):
-        chunk = unknown[start : start + _BATCH]
-        data, unreadable = table.read_cells(
-            column, cells.gather(chunk), source.preprocessor
-        )
+    for chunk, data, unreadable in read_batches(table, source, cells, unknown):
         status = find_status(tf.constant(data)).numpy()
         for position, i in enumerate(chunk):
-            if position in unreadable:
-                reasons[i] = unreadable[position]
+            if i in unreadable:
+                reasons[i] = unreadable[i]
             elif status[position] == CORRUPT:
                 reasons[i] = explain(table, features, source, cells[i])
             if stamps[i] is not None:

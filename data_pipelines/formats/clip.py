@@ -7,16 +7,24 @@ from typing import Any
 
 from data_pipelines.formats import kinds
 
-_WITHOUT_LENGTH = ("mpeg", "mpegts", "mpegvideo")  # containers with no length in them
+_WITHOUT_LENGTH = (
+    "aac",
+    "amr",
+    "mpeg",
+    "mpegts",
+    "mpegvideo",
+)  # containers with no length in them
 _MICROSECONDS = 1_000_000  # FFmpeg's unit of time for a whole clip
 
 
 @contextlib.contextmanager
-def open_clip(data: bytes) -> Iterator[Any]:
+def open_clip(data: bytes, container: str | None = None) -> Iterator[Any]:
     """Opens a clip; FFmpeg's errors become a `ValueError`.
 
     Args:
         data: The bytes of the clip.
+        container: FFmpeg's name of the container; None to find it from the bytes. It
+            must not be one that names other files.
 
     Yields:
         An `av.container.InputContainer`.
@@ -26,11 +34,13 @@ def open_clip(data: bytes) -> Iterator[Any]:
         ValueError: If the bytes are not a clip, or FFmpeg cannot decode them.
     """
     av = import_av()
-    container = kinds.container_of(data[: kinds.HEAD])
+    container = container or kinds.container_of(data[: kinds.HEAD])
     if container is None:
         raise ValueError("not a clip in a known format")
     try:
-        with av.open(io.BytesIO(data), format=container) as clip:
+        # Titles may be in any encoding.
+        file = io.BytesIO(data)
+        with av.open(file, format=container, metadata_errors="replace") as clip:
             yield clip
     except av.FFmpegError as error:
         raise ValueError(f"cannot be decoded: {error.strerror}") from None
@@ -47,7 +57,8 @@ def import_av() -> Any:
         import av.video.reformatter
     except ImportError:
         raise ImportError(
-            "Clips are read by PyAV. Install it with `pip install 'mbm-keras[video]'`."
+            "Clips, M4A and rare codings of sound are read by PyAV. Install it with "
+            "`pip install 'mbm-keras[video]'`."
         ) from None
     return av
 

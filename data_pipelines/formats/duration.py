@@ -1,8 +1,7 @@
 """How long a sound or a clip is, from its header alone."""
 
-import io
-
 from data_pipelines.formats import kinds
+from data_pipelines.formats import sound
 from data_pipelines.formats import video
 
 
@@ -12,19 +11,13 @@ def seconds_of(data: bytes) -> float | None:
     Args:
         data: The bytes of a file.
     """
-    import soundfile
-
-    head = data[: kinds.HEAD]
-    kind = kinds.kind_of(head)
+    kind = kinds.kind_of(data[: kinds.HEAD])
     if kind == "audio":
-        try:
-            info = soundfile.info(io.BytesIO(data))
-            return info.frames / info.samplerate
-        except (soundfile.LibsndfileError, ZeroDivisionError):
-            pass  # the decoder says what is wrong with it
-    if kind in ("audio", "video"):
+        found = sound.probe(data)
+        return None if found is None else found[1]
+    if kind == "video":
         try:
             return video.probe(data)["seconds"]
         except (ValueError, ImportError):
-            pass
+            pass  # the decoder says what is wrong with it
     return None

@@ -2,10 +2,12 @@
 
 import os
 
+from data_pipelines.formats import sound_kinds
+
 # Suffixes by kind. The kind of a file is found from its bytes where these can be read.
 SUFFIXES: dict[str, frozenset[str]] = {
     "image": frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}),
-    "audio": frozenset({".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"}),
+    "audio": frozenset(sound_kinds.SUFFIXES),
     "video": frozenset(
         {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"}
     ),
@@ -24,10 +26,7 @@ _CONTAINERS = {
     b"FLV\x01": "flv",
 }
 _VIDEO_SUFFIXES = {"mov": "mp4", "matroska": "mkv", "mpegts": "ts"}
-_OTHER_SUFFIXES = {
-    b"\xff\xd8": "jpg", b"\x89P": "png", b"GI": "gif", b"BM": "bmp",
-    b"fL": "flac", b"Og": "ogg", b"ID": "mp3",
-}  # fmt: skip
+_IMAGE_SUFFIXES = {b"\xff\xd8": "jpg", b"\x89P": "png", b"GI": "gif", b"BM": "bmp"}
 
 
 def kind_of(head: bytes) -> str | None:
@@ -45,12 +44,12 @@ def kind_of(head: bytes) -> str | None:
         return riff.get(head[8:12])
     if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM")):
         return "image"
-    # An MP3 without tags starts with eleven set bits, whatever its version and layer.
-    is_mp3 = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
-    if is_mp3 or head.startswith((b"fLaC", b"OggS", b"ID3")):
+    if sound_kinds.format_of(head) is not None:
         return "audio"
-    if container_of(head) is not None:
-        return "audio" if head[8:12] == b"M4A " else "video"
+    container = container_of(head)
+    if container is not None:
+        is_sound = sound_kinds.container_of(head) or head[8:12] in (b"M4A ", b"M4B ")
+        return "audio" if is_sound else "video"
     return "points" if is_pcd(head) else None
 
 
@@ -72,7 +71,7 @@ def container_of(head: bytes) -> str | None:
         return None
     if head[:1] == b"G" and head[188:189] == b"G":
         return "mpegts"
-    return _CONTAINERS.get(head[:4])
+    return sound_kinds.container_of(head) or _CONTAINERS.get(head[:4])
 
 
 def is_pcd(head: bytes) -> bool:
@@ -82,14 +81,19 @@ def is_pcd(head: bytes) -> bool:
 
 def suffix_of(data: bytes) -> str:
     """The usual suffix of a file with these bytes, without the dot."""
+    sound = sound_kinds.format_of(data[:HEAD])
+    if sound is not None:
+        return sound[2]
     if data[:4] == b"RIFF":
-        return {b"WEBP": "webp", b"WAVE": "wav"}.get(data[8:12], "avi")
-    kind = kind_of(data[:HEAD])
+        return {b"WEBP": "webp"}.get(data[8:12], "avi")
+    kind, container = kind_of(data[:HEAD]), container_of(data[:HEAD]) or ""
+    if kind == "audio":
+        return {"mov": "m4a"}.get(container, container)
     if kind == "points":
         return "pcd"
     if kind == "video":
-        return _VIDEO_SUFFIXES.get(container_of(data[:HEAD]) or "", "mpg")
-    return "bin" if kind is None else _OTHER_SUFFIXES.get(data[:2], "mp3")
+        return _VIDEO_SUFFIXES.get(container, "mpg")
+    return _IMAGE_SUFFIXES.get(data[:2], "bin")
 
 
 def kind_of_suffix(suffix: str) -> str | None:
@@ -102,15 +106,18 @@ def read_kind(path: str | os.PathLike) -> str | None:
     """Reads the first bytes of a file and finds its kind.
 
     Returns:
-        A key of `SUFFIXES`; None if the kind is unknown or `path` is not a file.
+        A key of `SUFFIXES`; None if the kind is unknown or `path` is not a file. A
+        container that holds clips or sounds holds a sound where the suffix says so.
     """
     try:
         if not os.path.isfile(path):  # a pipe or a device would block
             return None
         with open(path, "rb", opener=_open_at_once) as file:
-            return kind_of(file.read(HEAD))
+            kind = kind_of(file.read(HEAD))
     except OSError:
         return None
+    named = kind_of_suffix(os.path.splitext(os.fspath(path))[1])
+    return named if (kind, named) == ("video", "audio") else kind
 
 
 def _open_at_once(path, flags):

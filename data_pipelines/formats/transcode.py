@@ -18,7 +18,8 @@ def transcode(data: bytes, modality: str, preprocessor: Any = None) -> bytes:
         data: The bytes of a file.
         modality: What the column holds: `"image"`, `"audio"`, `"video"` or `"points"`.
         preprocessor: The preprocessor that takes the bytes. It has the number and size
-            of frames, or the fields of points. None leaves clips and points unchanged.
+            of frames, or the fields of points; and where its `config` has `seconds`, no
+            more of a sound is decoded. None leaves clips and points unchanged.
 
     Returns:
         Bytes of a file in another format, or `data`.
@@ -28,7 +29,8 @@ def transcode(data: bytes, modality: str, preprocessor: Any = None) -> bytes:
     """
     wanted = None if preprocessor is None else preprocessor.modality
     if "audio" in (modality, wanted):
-        return sound.to_wav(data)
+        seconds = None if preprocessor is None else preprocessor.config().get("seconds")
+        return sound.to_wav(data, seconds)
     if wanted == "video":
         return video.frames(data, preprocessor)
     if wanted == "points":

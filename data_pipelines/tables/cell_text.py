@@ -23,6 +23,12 @@ _IS_VECTOR = rf"^\s*[\[(]\s*{_NUMBER}(?:{_SEPARATOR}{_NUMBER})*\s*[,;]?\s*[\])]\
 _UUID = r"(?i)^\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$"
 _MOST = 0.9  # of the cells of a column decide what it is
 
+# Of scripts without spaces, two ideographs or syllables are about one word, and four
+# letters; of the others, what spaces separate.
+_IDEOGRAPHS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\x{30FC}"
+_LETTERS = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Javanese}\p{Balinese}\p{Tai_Tham}"
+_WORD = rf"[{_IDEOGRAPHS}]{{1,2}}|[{_LETTERS}]{{1,4}}|[^\s{_IDEOGRAPHS}{_LETTERS}]+"
+
 
 def are_dates(texts: pl.Series) -> bool:
     """Whether most texts are dates or times, in a way that `preprocessing.Date` reads.
@@ -55,3 +61,8 @@ def count_numbers(texts: pl.Series) -> pl.Series:
 
 def _share(texts, pattern):
     return texts.str.contains(pattern).mean() or 0.0 if len(texts) else 0.0
+
+
+def count_words(cells: pl.Series) -> pl.Series:
+    """How many words each text has, about; in scripts without spaces too."""
+    return cells.str.count_matches(_WORD)

@@ -80,7 +80,7 @@ def _guess_words(values, known):
         return Guess("date")
     if cell_text.are_lists(sample) or cell_text.are_vectors(sample):
         return _guess_written_lists(sample)
-    words = sample.str.count_matches(r"\S+").mean()
+    words = cell_text.count_words(sample).mean()
     if values.name.lower() in _TEXT_NAMES or words >= 3:
         return Guess("text")
     if known.n_unique() > max(20, len(values) / 2):

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import statistics
 
 _NUM_FILES = 200  # files of a column that are looked at
@@ -105,28 +106,19 @@ def audio_size(files):
     The most frequent rate, at most 16 kHz. 95 % of the sounds fit without being cut, up
     to ten seconds.
     """
-    import soundfile
-
-    from data_pipelines.formats import video
+    from data_pipelines.formats import sound
 
     rates, seconds = [], []
     for file in files:
-        try:
-            info = soundfile.info(file)
-            rate, duration = info.samplerate, info.frames / info.samplerate
-        except soundfile.LibsndfileError:
-            try:
-                header = video.probe(file.getvalue())
-            except ValueError:
-                continue  # decoding reports what is wrong with it
-            rate, duration = header["rate"], header["seconds"]
-        if rate and duration:
+        rate, duration = sound.probe(file.getvalue()) or (0, 0.0)
+        if 0 < rate <= sound.MAX_RATE and duration > 0:  # else decoding says why
             rates.append(rate)
             seconds.append(duration)
     if not rates:
         return 16_000, 1.0
     longest = sorted(seconds)[int(0.95 * (len(seconds) - 1))]
-    return min(16_000, statistics.mode(rates)), round(min(10.0, max(0.1, longest)), 2)
+    hundredths = math.ceil(round(100 * min(10.0, max(0.1, longest)), 3))
+    return min(16_000, statistics.mode(rates)), hundredths / 100
 
 
 def clip_size(files):

@@ -15,7 +15,8 @@ _CHUNK = 32
 class Waveform(tf.Module):
     """Decodes WAV bytes to samples of one channel and one rate.
 
-    Channels are mixed to one, and another rate is resampled without aliases.
+    Reads what `mbm_keras.preprocessing.wav.decode_wav` does. Channels are mixed to one,
+    their mean, and another rate is resampled without aliases.
 
     Args:
         sample_rate: Rate of the samples, in hertz.
@@ -75,7 +76,8 @@ class Waveform(tf.Module):
 class LogMel(tf.Module):
     """Decodes WAV bytes and computes the log of mel-band energy.
 
-    Channels are mixed to one, and another rate is resampled without aliases.
+    Reads what `mbm_keras.preprocessing.wav.decode_wav` does. Channels are mixed to one,
+    their mean, and another rate is resampled without aliases.
 
     Args:
         sample_rate: Rate at which the energy is computed, in hertz.

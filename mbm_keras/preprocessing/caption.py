@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from mbm_keras.preprocessing.text import WordIds
 from mbm_keras.preprocessing.text import is_utf_8
-from mbm_keras.preprocessing.text import standardize
+from mbm_keras.preprocessing.words import join
+from mbm_keras.preprocessing.words import standardize
 
 END = "[end]"  # no text contains it: `standardize` removes the brackets
 
@@ -122,8 +123,7 @@ class Caption:
         """Ids `(batch, length)` to sentences `(batch,)`, in a graph."""
         words = tf.constant(["", "[unknown]", "", *self.ids.vocabulary])
         words = tf.gather(words, outputs)
-        sentences = tf.strings.reduce_join(words, axis=-1, separator=" ")
-        return {name: tf.strings.strip(sentences)}
+        return {name: join(words)}
 
     def restore(self, answers) -> list:
         """Sentences as `decode` returns them, as strings."""

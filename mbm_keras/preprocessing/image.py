@@ -7,7 +7,7 @@ import tensorflow as tf
 from mbm_keras.preprocessing.guard import decode_each
 from mbm_keras.preprocessing.guard import explain
 from mbm_keras.preprocessing.image_header import count_pixels
-from mbm_keras.preprocessing.wav import riff_form
+from mbm_keras.preprocessing.riff import form as riff_form
 
 
 class Pixels(tf.Module):

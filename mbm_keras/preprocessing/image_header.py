@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from mbm_keras.preprocessing.wav import riff_form
+from mbm_keras.preprocessing.riff import form as riff_form
 
 _BYTES = 32  # as far as the sizes go
 

@@ -6,11 +6,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mbm_keras.preprocessing.words import standardize
+
 
 class WordIds(tf.Module):
     """Splits a string into lower-case words and looks each one up.
 
-    Punctuation and symbols separate words, in any alphabet.
+    `mbm_keras.preprocessing.words.split` says what a word is: also an emoji, and a
+    character of a script without spaces.
 
     Args:
         sequence_length: Length of the output; longer text is cut, shorter is padded.
@@ -124,9 +127,3 @@ def lookup_table(vocabulary):
 def is_utf_8(texts):
     """Which strings of a batch are valid UTF-8, `(batch,)` bool."""
     return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8") == texts
-
-
-def standardize(text):
-    """Lower case, and spaces for punctuation and symbols."""
-    text = tf.strings.lower(text, encoding="utf-8")
-    return tf.strings.regex_replace(text, r"[\p{P}\p{S}]", " ")

@@ -157,7 +157,7 @@ def _read_sound(data, sample_rate):
     from data_pipelines.formats import kinds
     from data_pipelines.formats import video
     from data_pipelines.formats.sound import soundtrack
-    from mbm_keras.preprocessing.wav import resample
+    from mbm_keras.preprocessing.resampling import resample
 
     video_seconds = 0.0
     if kinds.container_of(data[: kinds.HEAD]) is not None:

@@ -14,7 +14,6 @@ from mbm_keras.preprocessing import LogMel
 from mbm_keras.preprocessing import Waveform
 from mbm_keras.preprocessing.wav import decode_wav
 from mbm_keras.preprocessing.wav import decode_wavs
-from mbm_keras.preprocessing.wav import resample
 from tests.helpers import assert_corrupt
 from tests.helpers import decode_one
 from tests.helpers import wav_bytes
@@ -28,7 +27,8 @@ def encode(wave, rate=8_000, **kind):
 
 @pytest.mark.parametrize("container", ["WAV", "WAVEX"])
 @pytest.mark.parametrize(
-    "width", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"]
+    "width",
+    ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"],
 )
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_reads_what_soundfile_reads(container, width, channels):
@@ -62,32 +62,13 @@ def test_a_streamed_file_ends_where_it_ends():
         (b"RIFF\0\0\0\0WAVE", "not in the WAV file"),
         (wav_bytes()[:500], "ends early"),
         (wav_bytes().replace(b"fmt ", b"fnt "), "not in the WAV file"),
-        (encode(np.zeros(80), subtype="ULAW"), "coding is not read"),
+        (encode(np.zeros(80), subtype="GSM610"), "coding is not read"),
         (encode(np.full(80, np.nan), subtype="FLOAT"), "not finite"),
     ],
 )
 def test_an_incomplete_wav_is_an_error(data, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         decode_wav(tf.constant(data))
-
-
-@pytest.mark.parametrize(
-    "rate, new", [(44_100, 8_000), (8_000, 16_000), (11_025, 8_000)]
-)
-def test_resampling_keeps_a_tone(rate, new):
-    time = np.arange(rate) / rate
-    tone = np.sin(2 * np.pi * 440 * time).astype("float32")
-    out = resample(tf.constant(tone), tf.constant(rate), new).numpy()
-    right = np.sin(2 * np.pi * 440 * np.arange(new) / new)
-    assert len(out) == new
-    np.testing.assert_allclose(out[50:-50], right[50:-50], atol=1e-3)
-
-
-def test_resampling_lets_no_alias_through():
-    time = np.arange(44_100) / 44_100
-    tone = np.sin(2 * np.pi * 6_000 * time).astype("float32")
-    out = resample(tf.constant(tone), tf.constant(44_100), 8_000).numpy()
-    assert np.abs(out[100:-100]).max() < 1e-3
 
 
 def test_log_mel_hears_the_right_band_at_any_rate():

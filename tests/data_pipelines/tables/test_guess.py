@@ -123,3 +123,28 @@ def test_a_column_that_is_left_out_has_its_reason(name, values, reason):
     found = look_at(pl.Series(name, values), "")
     assert found.modality == "ignore"
     assert pl.Series([found.reason]).str.contains(reason).all(), found.reason
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "这家店的菜非常好吃第{}次",
+        "ร้านนี้อร่อยมากครับ{}",
+        "この店のラーメンはとても美味しい{}",
+        "ອາຫານແຊບຫຼາຍ{}",
+    ],
+)
+def test_a_sentence_in_a_script_without_spaces_is_text(cell):
+    values = [cell.format(i) for i in range(60)]
+    assert guess(pl.Series("x", values), None) == "text"
+
+
+def test_short_words_in_a_script_without_spaces_are_categories():
+    assert guess(pl.Series("x", ["北京", "上海", "北京", "东京都"]), None) == "category"
+
+
+def test_names_of_files_in_any_script_are_files(tmp_path):
+    for i in range(3):
+        (tmp_path / f"这是一张很好看的照片{i}.png").write_bytes(IMAGES[i])
+    names = [f"这是一张很好看的照片{i}.png" for i in range(3)]
+    assert guess(pl.Series("x", names), tmp_path) == "image"

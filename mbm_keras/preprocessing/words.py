@@ -1,0 +1,102 @@
+"""Text to words, in any script, in TensorFlow operations alone.
+
+A word is what spaces and punctuation separate. Scripts without spaces have a word per
+character, and every emoji or other symbol is a word.
+"""
+
+import tensorflow as tf
+
+from mbm_keras.preprocessing.normal_form import compose
+
+# Scripts that do not write spaces between words, and the long vowel of Japanese.
+_NO_SPACES = (
+    r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\x{30FC}\x{FF70}\p{Thai}\p{Lao}"
+    r"\p{Khmer}\p{Myanmar}\p{Tai_Tham}\p{Tai_Le}\p{New_Tai_Lue}\p{Javanese}\p{Balinese}"
+)
+_FLAG = r"[\x{1F1E6}-\x{1F1FF}]{2}"  # a country: two letters of its own alphabet
+_KEYCAP = r"[0-9]\x{20E3}"
+# The last range is for emoji that are younger than the tables of the library. After a
+# symbol follow its marks, the tone of its skin, and the letters of a region.
+_SYMBOL = (
+    r"[\p{So}\p{Sc}\p{Sm}\x{1F000}-\x{1FAFF}]\p{M}*[\x{1F3FB}-\x{1F3FF}]?"
+    r"[\x{E0020}-\x{E007F}]*"
+)
+_JOINER = r"\x{200D}"  # makes one emoji of several: a family, a profession
+_ALONE = rf"{_FLAG}|{_KEYCAP}|{_SYMBOL}(?:{_JOINER}{_SYMBOL})*|[{_NO_SPACES}]\p{{M}}*"
+# What is not seen, or only changes how a character looks: soft hyphen, direction,
+# the non-joiner of Persian, the lengthening of Arabic, forms of emoji and ideographs.
+_INVISIBLE = (
+    r"[\x{AD}\x{34F}\x{61C}\x{640}\x{180B}-\x{180E}\x{200C}\x{200E}\x{200F}"
+    r"\x{202A}-\x{202E}\x{2060}-\x{206F}\x{FE00}-\x{FE0F}\x{FEFF}\x{E0100}-\x{E01EF}]"
+)
+# Punctuation and spaces; of the symbols, those of ASCII except `$`, accents without a
+# letter, frames of boxes, and the sign of a lost character.
+_BETWEEN = (
+    r"[\p{P}\p{Z}\p{Cc}\p{Cs}\p{Co}+<=>|~^`\x{A8}\x{AF}\x{B4}\x{B8}\x{200B}"
+    r"\x{2C2}-\x{2C5}\x{2D2}-\x{2DF}\x{384}\x{385}\x{2500}-\x{257F}\x{309B}\x{309C}"
+    r"\x{FF1C}-\x{FF1E}\x{FF3E}\x{FF40}\x{FF5C}\x{FF5E}\x{FFE3}\x{FFFC}\x{FFFD}]+"
+)
+_APOSTROPHE = "\u02bc"  # the one that is a letter to the library
+
+
+def split(texts: tf.Tensor) -> tf.RaggedTensor:
+    """Splits texts into words, in lower case.
+
+    Punctuation, spaces and what is not seen separate words; an apostrophe between two
+    letters does not. In Chinese, Japanese, Thai, Lao, Khmer and other scripts without
+    spaces, a character with its marks is a word. So is an emoji, a flag, a symbol of a
+    currency. Marks stay with their letter, and the two encodings of a letter with a
+    mark are one word.
+
+    Args:
+        texts: `(batch,)` strings.
+
+    Returns:
+        `(batch, words)` strings, ragged.
+    """
+    return tf.strings.split(standardize(texts))
+
+
+def standardize(texts: tf.Tensor) -> tf.Tensor:
+    """Texts as their words, see `split`, with spaces between them: `(batch,)`."""
+    ascii_only = tf.reduce_all(tf.strings.regex_full_match(texts, r"[\x00-\x7f]*"))
+    return tf.cond(ascii_only, lambda: _ascii(texts), lambda: _any_script(texts))
+
+
+def join(words: tf.Tensor) -> tf.Tensor:
+    """Writes words as a sentence: no space in scripts that have none.
+
+    Args:
+        words: `(batch, words)` strings, empty ones are left out.
+
+    Returns:
+        `(batch,)` strings.
+    """
+    texts = tf.strings.reduce_join(words, axis=-1, separator=" ")
+    texts = tf.strings.strip(tf.strings.regex_replace(texts, " +", " "))
+    gap = rf"([{_NO_SPACES}]\p{{M}}*) ([{_NO_SPACES}])"
+    for _ in range(2):  # a word between two gaps is in one match only
+        texts = tf.strings.regex_replace(texts, gap, r"\1\2")
+    return texts
+
+
+def _ascii(texts):
+    # The same words as `_any_script` finds, in a third of the time.
+    texts = tf.strings.regex_replace(tf.strings.lower(texts), r"[^a-z0-9$']+", " ")
+    texts = tf.strings.regex_replace(texts, r"'\B|\B'", " ")
+    return tf.strings.regex_replace(texts, r"\$", " $ ")
+
+
+def _any_script(texts):
+    replace = tf.strings.regex_replace
+    texts = replace(texts, r"\x00", " ")  # `lower` takes it for the end of the text
+    texts = compose(tf.strings.lower(texts, encoding="utf-8"))
+    texts = replace(texts, _INVISIBLE, "")
+    quotes = r"['\x{B4}\x{2019}\x{FF07}]"
+    texts = replace(texts, rf"{quotes}([\p{{L}}\p{{N}}])", rf"{_APOSTROPHE}\1")
+    texts = replace(texts, _BETWEEN, " ")
+    texts = replace(texts, _ALONE, r" \0 ")
+    # A joiner that joined no emoji, and an apostrophe that begins a word.
+    texts = replace(texts, rf"(^|[\p{{L}}\p{{M}}\p{{N}} ]){_JOINER}+", r"\1")
+    texts = replace(texts, rf"(^| ){_APOSTROPHE}+", " ")
+    return replace(texts, _APOSTROPHE, "'")
