@@ -23,7 +23,7 @@ _MAX_CLAIMED = 1 << 35
 _BLOCK = 1 << 18  # samples decoded at once
 # Of libsndfile: it knows neither the format, nor the coding in a known format.
 _UNKNOWN_FORMAT, _UNKNOWN_CODING = 1, 4
-_NOT_FOUND = 2  # of libsndfile: its MP3 decoder finds no frame
+_NOT_FOUND = 7  # of libsndfile: its MP3 decoder finds no frame
 
 
 def to_wav(data: bytes, seconds: float | None = None) -> bytes:
