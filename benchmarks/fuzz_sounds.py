@@ -115,7 +115,7 @@ def sound(kind):
         for _ in range(rng.choice((1, 1, 2, 4, 8))):
             if len(data) < 16:
                 break
-            # Fields are at even places, most of them in the first bytes.
+            # Fields are at even offsets, most of them in the first bytes.
             most = min(len(data) - 8, rng.choice((32, 64, 256, len(data) - 8)))
             at = rng.randrange(rng.choice((12, 4, 16)) % most, most + 1) & ~1
             how = rng.randrange(5)

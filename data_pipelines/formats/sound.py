@@ -112,7 +112,7 @@ def probe(data: bytes) -> tuple[int, float] | None:
         data: The bytes of a file.
 
     Returns:
-        Hertz, and seconds as the header has them; None if it is no sound, or damaged.
+        Hertz, and seconds as the header has them; None without a readable header.
     """
     import soundfile
 

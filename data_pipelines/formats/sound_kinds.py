@@ -63,5 +63,5 @@ def _is_mp3(head):
         return False
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
     bits, rate = head[2] >> 4, head[2] >> 2 & 3
-    # Text in UTF-16 begins with the bytes of a layer that nobody uses.
+    # Text in UTF-16 begins with the bytes of a layer that is not in use.
     return version != 1 and layer in (1, 2) and bits != 15 and rate != 3

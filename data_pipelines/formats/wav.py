@@ -43,7 +43,7 @@ def read_header(data: bytes) -> Header | None:
         data: The bytes of the file.
 
     Returns:
-        A `Header`; None without one, or where it is behind 128 other chunks.
+        A `Header`; None without one, or where it comes after 128 other chunks.
     """
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         return None

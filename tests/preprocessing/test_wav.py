@@ -107,7 +107,7 @@ def test_channels_are_mixed_to_their_mean(waveform):
 
 def test_only_the_window_is_decoded():
     sound = np.zeros(80_000)
-    sound[70_000] = np.nan  # behind the window
+    sound[70_000] = np.nan  # after the window
     file = wav(chunk(b"fmt ", layout(3, bits=64)), chunk(b"data", sound.tobytes()))
     assert not decode_one(Waveform(8_000, 1.0), file).any()
     with pytest.raises(tf.errors.InvalidArgumentError, match="not finite"):

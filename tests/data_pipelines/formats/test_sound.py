@@ -135,7 +135,7 @@ def test_a_stream_of_flac_that_says_no_length_is_read():
     np.testing.assert_allclose(wave, read(encode("FLAC"))[0], atol=1e-6)
 
 
-def test_an_mp3_behind_a_large_tag_is_read():
+def test_an_mp3_after_a_large_tag_is_read():
     tag = b"ID3\x03\0\0" + bytes([0, 2, 0, 0]) + bytes(2**15)  # seven bits a byte
     data = encode("MP3")
     np.testing.assert_array_equal(
