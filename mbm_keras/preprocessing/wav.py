@@ -148,11 +148,7 @@ def _decode(encoded, seconds):
     def decode_plain():
         frame = 2 * channels
         data = riff.substr(encoded, 44, _first(size, frame, rate, seconds))
-        return (
-            _mono(codings.read_16(data), channels),
-            rate,
-            tf.cast(size // frame, tf.int64),
-        )
+        return _mono(codings.read_16(data), channels), rate
 
     return tf.cond(plain, decode_plain, lambda: _decode_any(encoded, seconds))
 
