@@ -117,7 +117,8 @@ def _decode_distinct(table, features, source):
             cut[i] = True
 
         def read():
-            cells, inspect = range(len(distinct)), file_inspector(source, mark)
+            cells = list(range(len(distinct)))
+            inspect = file_inspector(source, mark)
             batches = read_batches(table, source, distinct, cells, inspect)
             for _, data, reasons in batches:
                 unreadable.update(reasons)

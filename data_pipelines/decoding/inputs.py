@@ -1,10 +1,10 @@
 """The inputs of a model, and the columns of a table that each is decoded from."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -80,9 +80,9 @@ def read_batches(
     table: Table,
     source: TableInput,
     cells: pl.Series,
-    index: Sequence[int],
+    index: list[int],
     inspect: Callable[[int, bytes], None] | None = None,
-) -> Iterator[tuple[Sequence[int], list[bytes], dict[int, str]]]:
+) -> Iterator[tuple[list[int], list[bytes], dict[int, str]]]:
     """Reads files of one input, as many at once as memory allows.
 
     A small file may hold a long sound, so the bytes are counted and not only the files.
@@ -100,14 +100,15 @@ def read_batches(
         `Table.read_cells` returns them.
     """
     (column,) = source.columns
-    first, data, reasons = 0, [], {}
+    first, data = 0, list[bytes]()
+    reasons: dict[int, str] = {}
     for start in range(0, len(index), _STEP):
         part = index[start : start + _STEP]
         more, why = table.read_cells(
             column,
             cells.gather(part),
             source.preprocessor,
-            None if inspect is None else lambda i, x, part=part: inspect(part[i], x),
+            inspect and functools.partial(_inspect_at, inspect, part),
         )
         data += more
         reasons.update({int(part[i]): reason for i, reason in why.items()})
@@ -116,6 +117,10 @@ def read_batches(
         if enough or end == len(index):
             yield index[first:end], data, reasons
             first, data, reasons = end, [], {}
+
+
+def _inspect_at(inspect, index, i, data):
+    inspect(index[i], data)
 
 
 def explain(table: Table, features: Features, source: TableInput, cell: Any) -> str:
