@@ -139,7 +139,14 @@ class Features(Protocol):
 
 
 class Target(Protocol):
-    """What a column to learn means, such as `mbm_keras.preprocessing.Label`."""
+    """What a column to learn means, such as `mbm_keras.preprocessing.Label`.
+
+    Attributes:
+        task: What a model does to answer; `"regression"` for a number, whose cells are
+            read as numbers.
+    """
+
+    task: str
 
     def encode(self, values: Sequence[Any]) -> np.ndarray:
         """Cells of the target column to numbers.

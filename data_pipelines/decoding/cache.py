@@ -75,11 +75,11 @@ class Cache:
 
     def _open_files(self):
         table, preprocessor = self._table, self._source.preprocessor
-        columns = [table.source_column(name) for name in self._source.columns]
+        columns = {table.source_column(n): table.cells(n) for n in self._source.columns}
         rows = range(len(table.frame))
         origin = {
             "preprocessor": [type(preprocessor).__name__, preprocessor.config()],
-            "columns": [hash_column(table.frame[name]) for name in columns],
+            "columns": [hash_column(cells) for cells in columns.values()],
             "files": hash_stamps(table, rows) if self._source.is_file else None,
         }
         origin = hashlib.sha256(json.dumps(origin).encode()).hexdigest()

@@ -93,7 +93,7 @@ def encode_targets(
     """
     encoded, known, refused = {}, np.ones(len(table.rows), bool), []
     for name, target in (targets or {}).items():
-        cells = table.targets()
+        cells = table.targets(numbers=target.task == "regression")
         encoded[name] = target.encode(cells)
         empty = np.array([cell is None or cell == "" for cell in cells], bool)
         for row in np.flatnonzero(~target.known(encoded[name]) | empty):

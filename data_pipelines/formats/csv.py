@@ -1,130 +1,258 @@
-"""CSV bytes to a frame, with every row that cannot be read accounted for."""
+"""CSV bytes to a frame of strings, with every row that cannot be read accounted for."""
 
-import contextlib
 import csv
 import io
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
+from data_pipelines.formats.dialect import any_length
+from data_pipelines.formats.dialect import find_dialect
+from data_pipelines.formats.encoding import is_utf8
+from data_pipelines.formats.header import Header
+from data_pipelines.formats.header import find_header
+from data_pipelines.formats.records import split_records
 from data_pipelines.quarantine import Broken
 
-_INFERENCE_ROWS = 10_000  # rows from which the types of columns are inferred
 _NOT_UTF_8 = "the text is not valid UTF-8"
+_ZERO = r"the row has a zero byte (\0)"
+_OPEN = "a quote is not closed"
+_END = "\ue000end\ue000"  # a last line, to see whether all quotes are closed
+_MOST_OPEN = 1_000  # rows with a quote that is not closed
 
 
-def read_csv(data: bytes) -> tuple[pl.DataFrame, np.ndarray, list[Broken]]:
-    """Reads a CSV.
+class Cells(NamedTuple):
+    """The cells of a CSV.
 
     Args:
-        data: The bytes of the file, with a header.
+        frame: The readable rows, strings; null for an empty cell.
+        rows: `(rows,)` int64, their numbers; the first row after the header is 1.
+        broken: The rows that cannot be read, each with its reason.
+        separator: Between cells.
+        header: The names of the columns.
+    """
 
-    Returns:
-        The readable rows; their numbers `(rows,)` int64, the first row after the header
-        is 1; and the rows that cannot be read, each with its reason.
+    frame: pl.DataFrame
+    rows: np.ndarray
+    broken: list[Broken]
+    separator: str
+    header: Header
+
+
+def read_csv(data: bytes, separator: str | None = None) -> Cells:
+    """Reads a CSV.
+
+    Empty lines are not rows, except in a table of one column, where they are empty
+    cells unless they end the file.
+
+    Args:
+        data: The file as UTF-8, with a header.
+        separator: Between cells; None to find it.
 
     Raises:
-        ValueError: If the header is damaged or has a name twice, or the quotes cannot
-            be read.
+        ValueError: If the header is damaged, or the quotes cannot be read.
     """
-    if _is_regular(data):
-        frame = _read_with_inference(data)
-        if len(frame) == data.count(b"\n", data.index(b"\n") + 1):
-            return frame, np.arange(1, len(frame) + 1), []
-    # Polars fills a short row with nulls and refuses a file with a long one, so Python
-    # counts the fields first. Bytes that are not UTF-8 become lone surrogates.
-    records = _parse(data)
-    header, records = records[0], [record for record in records[1:] if record]
-    _check_header(header)
-    good, broken = _check_records(header, records)
-    if not broken:
-        # Fails on empty lines, which are not rows, and on quotes that Python and polars
-        # parse differently.
-        with contextlib.suppress(pl.exceptions.PolarsError):
-            frame = pl.read_csv(data, infer_schema_length=None)
-            if len(frame) == len(good):
-                return frame, good, broken
-    lines = io.StringIO()
-    csv.writer(lines).writerows([header, *(records[row - 1] for row in good)])
+    dialect = find_dialect(data, separator)
+    data = data[dialect.start :].lstrip(b"\r\n")
+    if dialect.spaces and b'"' in data:
+        return _read_slowly(data, dialect)
+    records = split_records(data, dialect.separator)
+    literal = records is None
+    if records is None:
+        # A quote inside of a cell is a letter, if no cell has a separator or line end.
+        records = split_records(data, dialect.separator, quotes=False)
+        if records is None or not _is_even(records):
+            return _read_slowly(data, dialect)
+    names = _parse_line(records.line(0), dialect)
+    _check_names(names)
+    rows = records.after(1)
+    is_empty = rows.find_empty(len(names))
+    header = find_header(names, rows.cells[~is_empty])
+    reasons = _find_reasons(rows, header, dialect)
+    good = ~is_empty
+    good[list(reasons)] = False
+    frame = _read_rows(rows.take(good), dialect, header, literal)
+    if len(frame) != good.sum():  # polars has other rules for these quotes
+        return _read_slowly(data, dialect)
+    numbers = np.cumsum(~is_empty)
+    broken = [
+        Broken(int(numbers[index]), header.name(column), reason)
+        for index, found in reasons.items()
+        for column, reason in found
+        if not is_empty[index]
+    ]
+    return _finish(frame, numbers[good], broken, dialect, header)
+
+
+def _is_even(records):
+    """Whether all records have as many cells as the first."""
+    cells = records.cells[~records.find_empty(int(records.cells[0]))]
+    return bool((cells == cells[0]).all())
+
+
+def _read_rows(data, dialect, header, literal):
+    """Regular rows, by polars; none of them if it cannot read one."""
+    schema = dict.fromkeys(header.keys, pl.String)
+    if not data:
+        return pl.DataFrame(schema=schema)
     try:
-        frame = pl.read_csv(lines.getvalue().encode(), infer_schema_length=None)
-    except pl.exceptions.PolarsError as error:
-        raise ValueError(f"cannot be read as CSV: {error}") from None
-    return frame, good, broken
-
-
-def _is_regular(data):
-    """Whether a CSV has one line per row, equally many fields in each, valid UTF-8.
-
-    Found from commas and line ends alone, a hundred times as fast as by parsing. False
-    where there are quotes, since a quoted field may contain either.
-    """
-    if b'"' in data or b"\r" in data or not data.endswith(b"\n"):
-        return False
-    try:
-        header = data[: data.index(b"\n")].decode("utf-8-sig").split(",")
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    letters = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(letters == ord("\n"))
-    commas = np.flatnonzero(letters == ord(","))
-    num_commas = np.diff(np.searchsorted(commas, ends), prepend=0)
-    has_names = len(set(header)) == len(header) and "" not in header
-    return has_names and len(header) > 1 and bool((num_commas == len(header) - 1).all())
-
-
-def _read_with_inference(data):
-    """The frame of a regular CSV, its types inferred from the first rows if possible.
-
-    To infer them from all rows takes twice as long as to read the file.
-    """
-    try:
-        frame = pl.read_csv(data, infer_schema_length=_INFERENCE_ROWS)
-    except pl.exceptions.PolarsError:  # a later row has another type
-        return pl.read_csv(data, infer_schema_length=None)
-    first = frame.head(_INFERENCE_ROWS)
-    if any(first[name].null_count() == len(first) for name in first.columns):
-        return pl.read_csv(data, infer_schema_length=None)
+        frame = pl.read_csv(
+            data,
+            has_header=False,
+            schema=schema,
+            separator=dialect.separator,
+            quote_char=None if literal else '"',
+            infer_schema=False,
+        )
+    except pl.exceptions.PolarsError:
+        return pl.DataFrame(schema=schema)
+    if literal:
+        frame = frame.with_columns(_remove_quotes(pl.all()))
+    if dialect.spaces:
+        frame = frame.with_columns(pl.all().str.strip_chars_start(" "))
     return frame
 
 
-def _parse(data):
-    """All records as lists of strings, the header first."""
-    text = data.decode("utf-8-sig", errors="surrogateescape")
-    try:
-        return list(csv.reader(io.StringIO(text, newline="")))
-    except csv.Error as error:
-        raise ValueError(f"cannot be read as CSV: {error}") from None
+def _find_reasons(records, header, dialect):
+    """By index of a record, columns and reasons why it cannot be read."""
+    reasons: dict[int, list] = {}
+    for i in np.flatnonzero(records.cells != header.width).tolist():
+        reasons[i] = [(None, header.explain(int(records.cells[i])))]
+    if b"\0" in records.data:
+        letters = np.frombuffer(records.data, np.uint8)
+        zeros = np.flatnonzero(letters == 0)
+        for i in np.unique(np.searchsorted(records.ends, zeros)).tolist():
+            reasons.setdefault(i, [(None, _ZERO)])
+    if not is_utf8(records.data):
+        letters = np.frombuffer(records.data, np.uint8)
+        high = np.unique(np.searchsorted(records.ends, np.flatnonzero(letters > 127)))
+        for i in high.tolist():
+            if i not in reasons and not is_utf8(records.line(i)):
+                cells = _parse_line(records.line(i), dialect)
+                wrong = [k for k, cell in enumerate(cells) if not _is_text([cell])]
+                reasons[i] = [(k, _NOT_UTF_8) for k in wrong]
+    return reasons
 
 
-def _check_header(header):
-    if any(map(_has_surrogate, header)):
-        raise ValueError("the header is not valid UTF-8")
-    if len(set(header)) < len(header) or "" in header:
-        raise ValueError(
-            f"Expected a different name for each column. Received: {header}."
-        )
+def _remove_quotes(cells):
+    """`"a ""b"" c"` to `a "b" c`."""
+    has_quotes = cells.str.contains('(?s)^".*"$') & (cells.str.len_bytes() > 1)
+    inside = cells.str.slice(1, cells.str.len_chars() - 2)
+    return (
+        pl.when(has_quotes)
+        .then(inside.str.replace_all('""', '"', literal=True))
+        .otherwise(cells)
+    )
 
 
-def _check_records(header, records):
-    """Numbers of the good rows, and what is wrong with the others."""
-    good, broken = [], []
-    for row, record in enumerate(records, start=1):
-        if len(record) != len(header):
-            reason = f"the row has {len(record)} fields, the header has {len(header)}"
-            broken.append(Broken(row, "", reason))
+def _read_slowly(data, dialect):
+    """The rows of a CSV with quotes where they should not be, by the csv module."""
+    records, open_rows = _parse(data, dialect)
+    _check_names(records[0])
+    sizes = np.array([len(record) for record in records[1:] if any(record)], "int64")
+    header = find_header(records[0], sizes)
+    good, rows, broken, number = [], [], [], 0
+    if header.width == 1:
+        records = _fill_empty(records)
+    for index, record in enumerate(records[1:], start=1):
+        if len(record) < 2 < header.width + 1 and not "".join(record).strip():
             continue
-        invalid = [
-            name
-            for name, field in zip(header, record, strict=True)
-            if _has_surrogate(field)
-        ]
-        broken += [Broken(row, name, _NOT_UTF_8) for name in invalid]
-        if not invalid:
-            good.append(row)
-    return np.array(good, "int64"), broken
+        number += 1
+        reason = _reason(record, index in open_rows, header)
+        if reason is None:
+            good.append(record)
+            rows.append(number)
+        else:
+            broken.append(Broken(number, header.name(reason[0]), reason[1]))
+    cells = zip(*good, strict=True) if good else [[] for _ in header.keys]
+    frame = pl.DataFrame(
+        {key: list(x) for key, x in zip(header.keys, cells, strict=True)},
+        schema=dict.fromkeys(header.keys, pl.String),
+    )
+    return _finish(frame, np.array(rows, "int64"), broken, dialect, header)
 
 
-def _has_surrogate(text):
-    return not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text)
+def _fill_empty(records):
+    """Records of one column: an empty line is an empty cell, except at the end."""
+    filled = [index for index, record in enumerate(records) if record]
+    return [record or [""] for record in records[: filled[-1] + 1]]
+
+
+def _reason(record, is_open, header):
+    """Column and reason why a record cannot be read, None for a good one."""
+    if is_open:
+        return None, _OPEN
+    if len(record) != header.width:
+        return None, header.explain(len(record))
+    for index, cell in enumerate(record):
+        if "\0" in cell:
+            return None, _ZERO
+        if not _is_text([cell]):
+            return index, _NOT_UTF_8
+    return None
+
+
+def _parse(data, dialect):
+    """All records as lists of strings, and which of them have an open quote.
+
+    A record whose quote is not closed would hold the rest of the file: its first line
+    is one record, and the next line begins another.
+    """
+    text = data.decode("utf-8", errors="surrogateescape")
+    lines = io.StringIO(text, newline="").readlines()
+    if lines and not lines[-1].endswith(("\n", "\r")):
+        lines[-1] += "\n"
+    records, open_rows, start = [], set(), 0
+    while start < len(lines):
+        reader = _reader([*lines[start:], _END], dialect)
+        last = start
+        with any_length():
+            for record in reader:
+                first, last = last, start + reader.line_num
+                if record == [_END]:
+                    return records, open_rows
+                records.append(record)
+        open_rows.add(len(records) - 1)
+        if len(open_rows) > _MOST_OPEN:
+            raise ValueError("cannot be read as CSV: too many quotes are not closed")
+        start = first + 1
+    return records, open_rows
+
+
+def _parse_line(line, dialect):
+    text = line.decode("utf-8", errors="surrogateescape")
+    with any_length():
+        record = next(_reader([text], dialect), [])
+    return record or [""]
+
+
+def _reader(lines, dialect):
+    return csv.reader(
+        lines, delimiter=dialect.separator, skipinitialspace=dialect.spaces
+    )
+
+
+def _finish(frame, rows, broken, dialect, header):
+    if len(frame):  # `""` is an empty cell too
+        frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
+    frame, header = header.name_columns(frame)
+    return Cells(frame, rows, sorted(broken), dialect.separator, header)
+
+
+def _is_text(cells):
+    """Whether no byte of the cells was invalid: it is a lone surrogate then."""
+    return not any(
+        not cell.isascii() and any("\udc80" <= x <= "\udcff" for x in cell)
+        for cell in cells
+    )
+
+
+def _check_names(names):
+    if not _is_text(names):
+        shown = [name.encode("utf-8", "replace").decode() for name in names]
+        raise ValueError(f"the header is not valid UTF-8: {shown}")
+    if any("\0" in name for name in names):
+        raise ValueError(
+            "the header has a zero byte. Give the encoding, such as `--encoding utf-16`"
+        )

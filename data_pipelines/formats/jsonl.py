@@ -1,41 +1,258 @@
-"""JSON lines to a frame, with every line that cannot be read accounted for."""
+"""JSON lines, or a list of objects, to a frame, with every row accounted for."""
 
+import itertools
 import json
+import math
+from collections import Counter
+from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from data_pipelines.quarantine import Broken
 
+_MOST_BYTES = 2**26  # of a line; lists of small numbers take thirty times as much
+_MOST_DEEP = 64
+_NAMES = {
+    "text": "text",
+    "number": "a number",
+    "truth": "true or false",
+    "list": "a list",
+    "object": "an object",
+}
+_ONE_LINE = ("text", "number", "truth")  # kinds that are text where they are mixed
 
-def read_jsonl(data: bytes) -> tuple[pl.DataFrame, np.ndarray, list[Broken]]:
+
+class Objects(NamedTuple):
+    """The rows of a file of JSON objects.
+
+    Args:
+        frame: The readable rows; the keys of their objects are the columns.
+        rows: `(rows,)` int64, their numbers; the first row is 1, empty lines are not
+            rows.
+        broken: The rows that cannot be read, each with its reason.
+        mixed: Names of columns with numbers and text, whose cells are strings.
+    """
+
+    frame: pl.DataFrame
+    rows: np.ndarray
+    broken: list[Broken]
+    mixed: list[str]
+
+
+class Refused(ValueError):
+    """Why an object cannot be a row: the name of the column, and the reason."""
+
+
+def read_jsonl(data: bytes) -> Objects:
     """Reads JSON lines: one object per line, its keys are the columns.
 
     Args:
-        data: The bytes of the file.
-
-    Returns:
-        The readable rows; their numbers `(rows,)` int64, the first row is 1, empty
-        lines are not rows; and the rows that cannot be read, each with its reason.
-
-    Raises:
-        ValueError: If the values of a column have types that do not fit together.
+        data: The file as UTF-8.
     """
     numbers, records, broken = [], [], []
     for row, line in enumerate(filter(bytes.strip, data.splitlines()), start=1):
         try:
-            record = json.loads(line)
-            if not isinstance(record, dict):
-                raise ValueError(f"it is of type {type(record).__name__}")
-        except UnicodeDecodeError:
-            broken.append(Broken(row, "", "the text is not valid UTF-8"))
-        except ValueError as error:
-            broken.append(Broken(row, "", f"not a JSON object: {error}"))
-        else:
+            records.append(parse_object(line))
             numbers.append(row)
-            records.append(record)
+        except Refused as error:
+            broken.append(Broken(row, *error.args))
+    return _to_frame(numbers, records, broken)
+
+
+def read_json(data: bytes) -> Objects:
+    """Reads a list of JSON objects, or JSON lines under this name.
+
+    Args:
+        data: The file as UTF-8. All after damage in a list is one broken row.
+    """
+    start = data.lstrip()[:1]
+    if start != b"[":
+        return read_jsonl(data)
+    if len(data) > 16 * _MOST_BYTES:
+        raise ValueError("a list of more than 1 GB; save it as JSON lines (.jsonl)")
+    numbers, records, broken = [], [], []
+    for row, item in _items(data.decode("utf-8", "surrogateescape")):
+        try:
+            if isinstance(item, Exception):
+                raise Refused("", f"not JSON, the rest is lost: {item}")
+            records.append(_check(item))
+            numbers.append(row)
+        except Refused as error:
+            broken.append(Broken(row, *error.args))
+    return _to_frame(numbers, records, broken)
+
+
+def _items(text):
+    """Number and value of the items of a list, and an error where it is damaged."""
+    position, spaces = text.index("[") + 1, json.decoder.WHITESPACE
+    for row in itertools.count(1):
+        position = spaces.match(text, position).end()
+        if row == 1 and text[position : position + 1] == "]":
+            return
+        try:
+            item, position = _DECODER.raw_decode(text, position)
+        except (ValueError, RecursionError) as error:
+            yield row, error
+            return
+        yield row, item
+        position = spaces.match(text, position).end()
+        if text[position : position + 1] != ",":
+            break
+        position += 1
+    if text[position:].strip() != "]":
+        yield row + 1, ValueError(f"neither a comma nor the end at {position}")
+
+
+def parse_object(line: bytes) -> dict[str, Any]:
+    """The object of a line.
+
+    Raises:
+        Refused: If it is not an object that can be a row of a table.
+    """
+    if len(line) > _MOST_BYTES:
+        raise Refused("", f"the line has more than {_MOST_BYTES // 10**6} MB")
     try:
-        frame = pl.DataFrame(records, infer_schema_length=None)
-    except (pl.exceptions.PolarsError, TypeError) as error:
-        raise ValueError(f"Expected one type per column. Received: {error}") from None
-    return frame, np.array(numbers, "int64"), broken
+        text = line.decode("utf-8")
+        return _check(_DECODER.decode(text.strip()))
+    except UnicodeDecodeError:
+        raise Refused("", "the text is not valid UTF-8") from None
+    except RecursionError:
+        raise Refused("", _too_deep()) from None
+    except Refused:
+        raise
+    except ValueError as error:
+        raise Refused("", f"not a JSON object: {error}") from None
+
+
+class _Pairs(list):
+    """The pairs of an object that has a key twice."""
+
+
+def _to_object(pairs):
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _Pairs(pairs)
+
+
+def _to_constant(name):
+    return None if name == "NaN" else math.inf  # Python writes NaN for what is missing
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_to_object, parse_constant=_to_constant)
+
+
+def _check(item):
+    """The object, if it can be a row of a table."""
+    if not isinstance(item, (dict, _Pairs)):
+        kind = _NAMES.get(_kind(item) or "", "null")
+        raise Refused("", f"not a JSON object: it is {kind}")
+    _check_value("", item, 0)
+    for name, value in item.items():
+        _check_text(name, name)
+        _check_value(name, value, 1)
+    return item
+
+
+def _check_value(name, value, depth):
+    if isinstance(value, str):
+        _check_text(name, value)
+    elif isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise Refused(name, "a whole number that does not fit into 64 bits")
+    elif isinstance(value, float):
+        if math.isinf(value):
+            raise Refused(name, "an infinite number")
+    elif isinstance(value, _Pairs):
+        key = Counter(key for key, _ in value).most_common(1)[0][0]
+        raise Refused(name, f"the key {_show(key)} is there twice")
+    elif value is not None and depth:
+        if depth > _MOST_DEEP:
+            raise Refused(name, _too_deep())
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_value(name, item, depth + 1)
+
+
+def _check_text(name, text):
+    if text.isascii():
+        return
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        name = name.encode("utf-8", "replace").decode()
+        raise Refused(name, "half of a pair of surrogates, or invalid UTF-8") from None
+
+
+def _show(key):
+    return repr(key.encode("utf-8", "replace").decode()[:60])
+
+
+def _too_deep():
+    return f"it is nested more than {_MOST_DEEP} deep"
+
+
+def _kind(value):
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "truth"
+    if isinstance(value, (int, float)):
+        return "number"
+    if isinstance(value, str):
+        return "text"
+    return "object" if isinstance(value, dict) else "list"
+
+
+def _to_frame(numbers, records, broken):
+    """A frame of the objects whose values fit those of the others."""
+    kinds: dict[str, Counter] = {}
+    for record in records:
+        for name, value in record.items():
+            kinds.setdefault(name, Counter())[_kind(value)] += 1
+    accepted = {name: _choose_kinds(found) for name, found in kinds.items()}
+    unsure = {n for n, found in kinds.items() if set(found) - accepted[n] - {None}}
+    good = []
+    for row, record in zip(numbers, records, strict=True):
+        for name in unsure & record.keys():
+            kind = _kind(record[name])
+            if kind is not None and kind not in accepted[name]:
+                usual = " or ".join(_NAMES[k] for k in sorted(accepted[name]))
+                reason = f"{_NAMES[kind]}, where other rows have {usual}"
+                broken.append(Broken(row, name, reason))
+                break
+        else:
+            good.append((row, record))
+    series = [
+        _to_series(name, [record.get(name) for _, record in good], accepted[name])
+        for name in kinds
+    ]
+    mixed = [name for name, found in accepted.items() if len(found) > 1]
+    rows = np.array([row for row, _ in good], "int64")
+    return Objects(pl.DataFrame(series), rows, sorted(broken), mixed)
+
+
+def _choose_kinds(found):
+    """The kinds that cells of a column may have."""
+    found = Counter({kind: n for kind, n in found.items() if kind is not None})
+    if not found:
+        return set()
+    lines = {kind for kind in found if kind in _ONE_LINE}
+    ((most, number),) = found.most_common(1)
+    if lines and sum(found[kind] for kind in lines) >= number:
+        return lines
+    return {most}
+
+
+def _to_series(name, values, kinds) -> pl.Series:
+    if len(kinds) > 1:
+        values = [_to_text(value) for value in values]
+    try:
+        return pl.Series(name, values, strict=False)
+    except (TypeError, OverflowError, pl.exceptions.PolarsError):
+        return pl.Series(name, [_to_text(value) for value in values], pl.String)
+
+
+def _to_text(value: Any):
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)

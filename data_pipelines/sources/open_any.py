@@ -1,10 +1,15 @@
 """One way to open a table, whatever it is."""
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import polars as pl
+
+from data_pipelines.formats.infer import drop_marks
+from data_pipelines.formats.reading import Reading
 from data_pipelines.sources import dataset
 from data_pipelines.sources import memory
 from data_pipelines.sources import shards
@@ -15,8 +20,8 @@ from data_pipelines.tables.table import RawTable
 from data_pipelines.tables.table import Table
 
 _ACCEPTED = (
-    "a path (of a CSV, JSONL or Parquet file, a folder of shards, a tar file or a "
-    "pattern of some), a polars or pandas frame, a list of dicts {column: value}, a "
+    "a path (of a CSV, JSON, Parquet or Excel file, a folder of shards, a tar file or "
+    "a pattern of some), a polars or pandas frame, a list of dicts {column: value}, a "
     "dict {column: values}, a tf.data.Dataset or {split: tf.data.Dataset}, or an "
     "opened table"
 )
@@ -34,11 +39,16 @@ def open_table(
     seed: int = 0,
     root: str | os.PathLike | None = None,
     allow_outside: bool = False,
+    separator: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    missing: str | Sequence[str] | None = None,
+    reading: Reading | None = None,
 ) -> Table:
     """Opens a table and finds what its columns hold.
 
     Args:
-        rows: A path of a CSV, JSONL or Parquet file, of a folder of shards or tar
+        rows: A path of a CSV, JSON, Parquet or Excel file, of a folder of shards or tar
             files, or of one tar file, or a pattern such as `train-{000..011}.tar`; a
             polars or pandas frame; a list of dicts `{column: value}`; a dict `{column:
             values}`; a `tf.data.Dataset`, or one by split, see
@@ -59,6 +69,14 @@ def open_table(
         root: Folder that paths in cells are relative to; None for the folder of the
             file, or the current folder for rows in memory.
         allow_outside: True to follow paths that leave this folder.
+        separator: Between the cells of a text file: one character, or `tab`, `comma`,
+            `semicolon`, `bar`. What is None, here and below, is found out from the
+            file; `reading` of the table says what was found.
+        encoding: Of a text file, as Python names it.
+        decimal: `"."` or `","`, in text that is read as numbers.
+        missing: Text that counts as missing, a mark or several; `""` for empty cells
+            alone. See `data_pipelines.formats.missing` for the usual marks.
+        reading: How an earlier table was read, for what the four before leave open.
 
     Returns:
         A `Table`. Rows that cannot be read are in its `broken`.
@@ -69,8 +87,9 @@ def open_table(
         ValueError: If the rows cannot be read, there is no row, or no such column or
             modality.
     """
+    given = Reading.of(separator, encoding, decimal, missing).over(reading)
     return select(
-        _open_raw(rows, root, allow_outside),
+        _open_raw(rows, root, allow_outside, given),
         target=target,
         columns=columns,
         inputs=inputs,
@@ -81,20 +100,35 @@ def open_table(
     )
 
 
-def _open_raw(rows, root, allow_outside):
+def _open_raw(rows, root, allow_outside, reading):
     if isinstance(rows, (str, os.PathLike)):
         if not shards.is_shards(rows) and not tar.is_tar(rows):
-            return table.open_raw(rows, root=root, allow_outside=allow_outside)
+            return table.open_raw(
+                rows, root=root, allow_outside=allow_outside, reading=reading
+            )
         _refuse_root(rows, root)
-        return (shards if shards.is_shards(rows) else tar).open_raw(rows)
-    if isinstance(rows, RawTable):
+        raw = (shards if shards.is_shards(rows) else tar).open_raw(rows)
+    elif isinstance(rows, RawTable):
         _refuse_root(rows.path, root)
         return rows
-    if dataset.is_datasets(rows):
-        return dataset.open_raw(rows, root=root, allow_outside=allow_outside)
-    if memory.is_rows(rows):
-        return memory.open_raw(rows, root=root, allow_outside=allow_outside)
-    raise TypeError(f"Expected {_ACCEPTED}. Received: {type(rows).__name__}.")
+    elif dataset.is_datasets(rows):
+        raw = dataset.open_raw(rows, root=root, allow_outside=allow_outside)
+    elif memory.is_rows(rows):
+        raw = memory.open_raw(rows, root=root, allow_outside=allow_outside)
+    else:
+        raise TypeError(f"Expected {_ACCEPTED}. Received: {type(rows).__name__}.")
+    return _drop_marks(raw, reading)
+
+
+def _drop_marks(raw, reading):
+    """A table that is not a text file, without the given marks of missing cells."""
+    if reading.missing is None:
+        return dataclasses.replace(raw, reading=reading)
+    texts = [x for x in raw.frame if x.dtype == pl.String]
+    frame = raw.frame.with_columns(drop_marks(x, reading) for x in texts)
+    return dataclasses.replace(
+        raw, frame=frame, written=pl.DataFrame(texts), reading=reading
+    )
 
 
 def _refuse_root(rows, root):

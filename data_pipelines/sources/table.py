@@ -1,4 +1,4 @@
-"""Files of rows: CSV, JSONL or Parquet, with paths of files or their bytes in cells."""
+"""Files of rows, with paths of files or their bytes in cells."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from data_pipelines.formats import tabular
+from data_pipelines.formats.reading import Reading
 from data_pipelines.stores.paths import Paths
 from data_pipelines.tables.raw_rows import load_rows
 from data_pipelines.tables.select import select
@@ -21,13 +22,15 @@ def open_raw(
     *,
     root: str | os.PathLike | None = None,
     allow_outside: bool = False,
+    reading: Reading | None = None,
 ) -> RawTable:
     """Opens a table.
 
     Args:
-        path: A CSV, JSONL or Parquet file.
+        path: A CSV, JSON, Parquet or Excel file, see `docs/files.md`.
         root: Folder that paths in cells are relative to; None for that of the table.
         allow_outside: True to follow paths that leave this folder.
+        reading: How to read text; None to find it out.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -35,14 +38,17 @@ def open_raw(
     """
     path = pathlib.Path(path)
     root = path.parent if root is None else pathlib.Path(root)
-    frame, rows, broken = tabular.read_frame(path)
+    read = tabular.read_frame(path, reading)
     return RawTable(
         path=path,
-        frame=frame,
-        rows=rows,
-        broken=tuple(broken),
+        frame=read.frame,
+        rows=read.rows,
+        broken=tuple(read.broken),
         store=Paths(root, allow_outside),
         root=root,
+        known={} if read.unnamed is None else {read.unnamed: "ignore"},
+        written=read.written,
+        reading=read.reading,
     )
 
 

@@ -84,7 +84,7 @@ def by_key(
     """Joins tables with one row per key, each in its own order.
 
     Args:
-        tables: By name, a polars frame or the path of a CSV, JSONL or Parquet file.
+        tables: By name, a polars frame or the path of a file of rows.
         key: Name of a column that all of them have.
         how: `"inner"` for keys that every table has, `"left"` for the keys of the
             first, `"outer"` for all keys.
@@ -126,8 +126,8 @@ def _read_all(tables):
         if isinstance(table, pl.DataFrame):
             frames[name] = table
         else:
-            frames[name], _, items = tabular.read_frame(pathlib.Path(table))
-            broken[name] = tuple(items)
+            read = tabular.read_frame(pathlib.Path(table))
+            frames[name], broken[name] = read.frame, tuple(read.broken)
     return frames, broken
 
 

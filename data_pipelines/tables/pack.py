@@ -135,7 +135,7 @@ def _sample_rows(table):
 def _size_of_files(table, row):
     size = 0
     for name in table.files():
-        cell = table.frame[name][row]
+        cell = table.cells(name)[row]
         with contextlib.suppress(Unreadable):
             size += 0 if is_absent(cell) else len(table.store.get(name, cell))
     return size
@@ -144,7 +144,9 @@ def _size_of_files(table, row):
 def _write_shard(table, row_index: Sequence[int], path, shard, plan) -> dict[str, Any]:
     """Writes one shard; returns its part of the index."""
     names = table.files()
-    others = pl.DataFrame([x for x in table.frame if x.name not in names])
+    others = pl.DataFrame(
+        [_cells(table, n) for n in table.frame.columns if n not in names]
+    )
     written, broken = [], []
     spans: dict[str, list] = {name: [] for name in names}
     with contextlib.ExitStack() as stack:
@@ -170,13 +172,19 @@ def _read_files(table, names, index):
     """Bytes of one row's files, and the reasons of those that cannot be read."""
     data, reasons = {}, {}
     for name in names:
-        cell = table.frame[name][index]
+        cell = table.cells(name)[index]
         try:
             if not is_absent(cell):
                 data[name] = table.store.get(name, cell)
         except Unreadable as error:
             reasons[name] = str(error)
     return data, reasons
+
+
+def _cells(table, name):
+    """Cells of a column; text as it is in the file, and not as a number."""
+    held = table.columns.get(name)
+    return table.cells(name) if held in ("text", "category") else table.frame[name]
 
 
 def _span(shard, position, data):
@@ -228,7 +236,7 @@ def _index_frame(table, plan, indices, names):
             cells = [span for part in indices for span in part["spans"][name]]
             columns[name] = to_cells(cells)
         else:
-            columns[name] = table.frame[name].gather(row_index)
+            columns[name] = _cells(table, name).gather(row_index)
     order = columns[plan["row"]].arg_sort()
     return pl.DataFrame(
         [values.rename(name).gather(order) for name, values in columns.items()]

@@ -13,6 +13,10 @@ import numpy as np
 import polars as pl
 
 from data_pipelines import stores
+from data_pipelines.formats.describe import describe
+from data_pipelines.formats.infer import find_decimal
+from data_pipelines.formats.infer import number_texts
+from data_pipelines.formats.reading import Reading
 from data_pipelines.formats.transcode import transcode
 from data_pipelines.protocols import Store
 from data_pipelines.quarantine import Broken
@@ -33,6 +37,9 @@ class RawTable:
         root: Folder of the files that cells may name; None if cells name no files.
         known: Modality by name of the column, where the source knows it.
         split_column: Name of the column of splits, where the source knows it.
+        written: The cells as they are in the file, of the columns that `frame` has as
+            numbers, or in which marks such as `NA` count as missing.
+        reading: How the text of the file was read.
     """
 
     path: pathlib.Path
@@ -43,6 +50,8 @@ class RawTable:
     root: pathlib.Path | None = None
     known: Mapping[str, str] = dataclasses.field(default_factory=dict)
     split_column: str | None = None
+    written: pl.DataFrame = dataclasses.field(default_factory=pl.DataFrame)
+    reading: Reading = dataclasses.field(default_factory=Reading)
 
     @property
     def rows_read(self) -> int:
@@ -55,8 +64,12 @@ class RawTable:
         Args:
             keep: `(rows,)` bool.
         """
+        kept = pl.Series(keep)
         return dataclasses.replace(
-            self, frame=self.frame.filter(pl.Series(keep)), rows=self.rows[keep]
+            self,
+            frame=self.frame.filter(kept),
+            written=self.written.filter(kept) if self.written.width else self.written,
+            rows=self.rows[keep],
         )
 
 
@@ -137,6 +150,77 @@ class Table(RawTable):
         """
         return dataclasses.replace(super().take(keep), split=self.split[keep])
 
+    def cells(self, name: str) -> pl.Series:
+        """The cells of an input or a column, as its modality has them.
+
+        Text is as it is in the file, whatever the other rows have: `007` and `1.50`.
+        So is everything else that is not a number, but null where a cell is missing.
+
+        Returns:
+            `(rows,)`, null where a cell is missing.
+        """
+        column, modality = self.source_column(name), self.columns.get(name)
+        values = self.frame[column]
+        if modality == "number":
+            if values.dtype == pl.String:
+                return number_texts(self._as_written(column), self.reading)
+            return values
+        if modality is None:
+            return values
+        if modality == "text":
+            return self._as_written(column)
+        return self._as_written(column).set(values.is_null(), None)
+
+    def original(self, name: str) -> pl.Series:
+        """The cells of a column as they are in the file.
+
+        Returns:
+            `(rows,)`; numbers, where their text is as Python writes them.
+        """
+        values = self.frame[name]
+        if name not in self.written.columns:
+            return values
+        written = self.written[name]
+        is_plain = (values.cast(pl.String) == written).fill_null(True).all()
+        same_nulls = values.null_count() == written.null_count()
+        return values if is_plain and same_nulls else written
+
+    def reading_to_keep(
+        self,
+        separator: str | None = None,
+        encoding: str | None = None,
+        decimal: str | None = None,
+        missing: str | Sequence[str] | None = None,
+    ) -> Reading:
+        """How other rows of this kind are to be read.
+
+        Args:
+            separator: As it was given to `open_table`, and so are the others.
+            encoding: Of a text file.
+            decimal: Decimal mark.
+            missing: Marks of missing cells.
+
+        Returns:
+            What was given, and what was found in the columns: the decimal mark of one
+            row depends on the others, and must be theirs when it comes alone.
+        """
+        known = dict(self.reading.columns or {})
+        for name in self.columns_of("number"):
+            values = self.frame[name]
+            if values.dtype == pl.String:
+                written = self._as_written(name)
+                known[name] = {"decimal": find_decimal(written, self.reading)}
+        given = Reading.of(separator, encoding, decimal, missing)
+        return dataclasses.replace(given, columns=known)
+
+    def describe_reading(self) -> list[str]:
+        """How the text of the file was read, in lines; none for other tables."""
+        texts = self.columns_of("text")
+        return describe(self.reading, self.frame, self.written, texts)
+
+    def _as_written(self, column):
+        return (self.written if column in self.written.columns else self.frame)[column]
+
     def raw(self, name: str) -> pl.Series | np.ndarray:
         """The raw values of an input or a column.
 
@@ -145,7 +229,7 @@ class Table(RawTable):
             where absent and infinite where a cell is not a number; strings for
             everything else, `""` where absent.
         """
-        values = self.frame[self.source_column(name)]
+        values = self.cells(name)
         modality = self.columns.get(name)
         if modality in FILES:
             return values
@@ -155,10 +239,20 @@ class Table(RawTable):
             return convert.to_vectors(values).to_numpy()
         return convert.to_strings(values).to_numpy()
 
-    def targets(self) -> list[Any]:
-        """Cells of the target: strings, numbers, booleans, or lists; None if empty."""
+    def targets(self, *, numbers: bool = False) -> list[Any]:
+        """Cells of the target: strings, numbers, booleans, or lists; None if empty.
+
+        Args:
+            numbers: True for numbers: `1200.5` where the file has `1.200,50`. Otherwise
+                labels are as they are in the file.
+        """
         if self.target is None:
             raise ValueError(
                 f"Expected a table with a target. Received: `{self.path}` without one."
             )
-        return convert.to_python(self.frame[self.target])
+        values = self.frame[self.target]
+        if numbers and values.dtype == pl.String:
+            values = number_texts(self._as_written(self.target), self.reading)
+        elif not numbers and self.target in self.written.columns:
+            values = self.written[self.target].set(values.is_null(), None)
+        return convert.to_python(values)

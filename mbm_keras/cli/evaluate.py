@@ -15,6 +15,10 @@ def evaluate(
     stream: options.Stream = None,
     max_broken: options.MaxBroken = 1.0,
     allow_outside: options.AllowOutside = False,
+    separator: options.Separator = None,
+    encoding: options.Encoding = None,
+    decimal: options.Decimal = None,
+    missing: options.Missing = None,
     json: options.Json = False,
 ):
     """Score a run on a table: loss, metrics, and every subset of the inputs."""
@@ -27,5 +31,9 @@ def evaluate(
             stream=stream,
             max_broken=max_broken,
             allow_outside=allow_outside,
+            separator=separator,
+            encoding=encoding,
+            decimal=decimal,
+            missing=missing,
         )
         result(figures, lines.evaluate_lines(figures))

@@ -23,6 +23,10 @@ def inspect(
         ),
     ] = None,
     allow_outside: options.AllowOutside = False,
+    separator: options.Separator = None,
+    encoding: options.Encoding = None,
+    decimal: options.Decimal = None,
+    missing: options.Missing = None,
     json: options.Json = False,
 ):
     """List columns, the modality found for each, and what is missing or unreadable."""
@@ -35,5 +39,9 @@ def inspect(
             columns=options.modalities(column),
             deep=deep,
             allow_outside=allow_outside,
+            separator=separator,
+            encoding=encoding,
+            decimal=decimal,
+            missing=missing,
         )
         result(summary, lines.inspect_lines(summary))

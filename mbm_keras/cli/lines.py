@@ -72,6 +72,7 @@ def inspect_lines(result):
             f"{facts['unreadable']:>12}{facts['distinct']:>10}"
         )
     lines.append(f"{result['rows']} rows, {result['broken_rows']} of them broken")
+    lines += result["read"]
     if not result["deep"]:
         lines.append(f"{result['files']} files exist; `--deep` decodes them too")
     for name, counted in result["balance"].items():

@@ -8,7 +8,7 @@ import typer
 from data_pipelines.tables.modality import MODALITIES
 
 INPUTS = (
-    "A CSV, JSONL or Parquet file, a folder of shards that `mbm pack` wrote, or "
+    "A CSV, JSON, Parquet or Excel file, a folder of shards that `mbm pack` wrote, or "
     "WebDataset tars (a file, a folder, or a pattern such as `train-{000..011}.tar`)."
 )
 
@@ -35,6 +35,28 @@ Stream = Annotated[
     typer.Option(
         "--stream/--no-stream",
         help="Keep decoded rows on disk, or in memory. Default: by their size.",
+    ),
+]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        help="Between the cells of a text file: one character, or tab, comma, "
+        "semicolon, bar. Default: found."
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="Of a text file: utf-8, utf-16, cp1252 ... Default: found."),
+]
+Decimal = Annotated[
+    str | None, typer.Option(help="Decimal mark, . or , in numbers. Default: found.")
+]
+Missing = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="MARK",
+        help="Text that counts as missing, such as -999. Repeat it per mark; an empty "
+        "one is for empty cells alone. Default: NA, null, ? and others, by column.",
     ),
 ]
 

@@ -21,6 +21,10 @@ def pack(
     column: options.Columns = None,
     max_broken: options.MaxBroken = 0.05,
     allow_outside: options.AllowOutside = False,
+    separator: options.Separator = None,
+    encoding: options.Encoding = None,
+    decimal: options.Decimal = None,
+    missing: options.Missing = None,
     json: options.Json = False,
 ):
     """Pack a table and its files into shards. Repeat the command to continue."""
@@ -35,5 +39,9 @@ def pack(
             columns=options.modalities(column),
             max_broken=max_broken,
             allow_outside=allow_outside,
+            separator=separator,
+            encoding=encoding,
+            decimal=decimal,
+            missing=missing,
         )
         result(summary, lines.pack_lines(summary))

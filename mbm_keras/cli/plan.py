@@ -19,6 +19,10 @@ def plan(
     ] = None,
     column: options.Columns = None,
     allow_outside: options.AllowOutside = False,
+    separator: options.Separator = None,
+    encoding: options.Encoding = None,
+    decimal: options.Decimal = None,
+    missing: options.Missing = None,
     json: options.Json = False,
 ):
     """Show what `mbm train` would do with a table, each choice with its reason."""
@@ -31,5 +35,9 @@ def plan(
             columns=options.modalities(column),
             group=group,
             allow_outside=allow_outside,
+            separator=separator,
+            encoding=encoding,
+            decimal=decimal,
+            missing=missing,
         )
         result(planned.to_json(), str(planned).splitlines())

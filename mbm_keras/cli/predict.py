@@ -29,6 +29,10 @@ def predict(
     ] = None,
     stream: options.Stream = None,
     allow_outside: options.AllowOutside = False,
+    separator: options.Separator = None,
+    encoding: options.Encoding = None,
+    decimal: options.Decimal = None,
+    missing: options.Missing = None,
     json: options.Json = False,
 ):
     """Answer every row; a part that cannot be decoded is reported and left out."""
@@ -43,5 +47,9 @@ def predict(
             probabilities=probabilities,
             stream=stream,
             allow_outside=allow_outside,
+            separator=separator,
+            encoding=encoding,
+            decimal=decimal,
+            missing=missing,
         )
         result(summary, lines.predict_lines(summary))

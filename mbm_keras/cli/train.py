@@ -73,6 +73,10 @@ def train(
     stream: options.Stream = None,
     max_broken: options.MaxBroken = 0.05,
     allow_outside: options.AllowOutside = False,
+    separator: options.Separator = None,
+    encoding: options.Encoding = None,
+    decimal: options.Decimal = None,
+    missing: options.Missing = None,
     json: options.Json = False,
 ):
     """Train towers, fusion and head on a table; write a run folder with a report."""
@@ -100,5 +104,9 @@ def train(
             stream=stream,
             max_broken=max_broken,
             allow_outside=allow_outside,
+            separator=separator,
+            encoding=encoding,
+            decimal=decimal,
+            missing=missing,
         )
         result(run.metrics, lines.train_lines(run.metrics))

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 from mbm_keras.runs.rows import decode_rows
@@ -23,6 +24,10 @@ def evaluate(
     stream: bool | None = None,
     max_broken: float = 1.0,
     allow_outside: bool = False,
+    separator: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    missing: str | Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Scores a run on a table: loss, metrics, and every subset of the inputs.
 
@@ -32,6 +37,11 @@ def evaluate(
         stream: True to keep decoded rows on disk, False in memory, None by their size.
         max_broken: Largest share of broken rows that is accepted, in [0, 1].
         allow_outside: True to follow paths that leave the table's folder.
+        separator: How text is read, where it differs from the table of training; see
+            `mbm_keras.plan`, also for the next three.
+        encoding: Of a text file.
+        decimal: Decimal mark.
+        missing: Marks of missing cells.
 
     Returns:
         A dict: `rows`, `quarantined`, `evaluated`, the loss and each figure by name,
@@ -57,6 +67,11 @@ def evaluate(
         columns=saved.columns,
         inputs=list(saved.columns),
         allow_outside=allow_outside,
+        separator=separator,
+        encoding=encoding,
+        decimal=decimal,
+        missing=missing,
+        reading=saved.reading,
     )
     from mbm_keras import evaluation
 

@@ -2,7 +2,7 @@
 
 | file | what it holds | when it is written |
 |---|---|---|
-| `run.json` | the table, its fingerprint, the plan | at the start |
+| `run.json` | the table, its fingerprint, how it is read, the plan | at the start |
 | `stages/` | checkpoints and the state of early stopping | while it trains |
 | `quarantine.csv` | rows that were set aside, and why | after decoding |
 | `model.keras` | the model | at the end |

@@ -4,6 +4,7 @@ import collections
 import hashlib
 import os
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from mbm_keras.runs.rows import name_table
@@ -19,6 +20,10 @@ def inspect(
     columns: Mapping[str, str] | None = None,
     deep: bool | None = None,
     allow_outside: bool = False,
+    separator: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    missing: str | Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Lists the columns, the modality of each, and what is missing or unreadable.
 
@@ -31,10 +36,16 @@ def inspect(
         deep: True to decode every file, False to check that it exists, None by their
             number.
         allow_outside: True to follow paths that leave the table's folder.
+        separator: Between the cells of a text file, None to find it; this and the next
+            three as for `data_pipelines.sources.open_table`.
+        encoding: Of a text file.
+        decimal: `"."` or `","`, in text that is read as numbers.
+        missing: Text that counts as missing, a mark or several; `""` for none.
 
     Returns:
         A dict: `rows`, `broken_rows`, `splits`, `columns` (modality, missing,
-        unreadable and distinct by name), `balance`, `broken`, `deep`, `files`.
+        unreadable and distinct by name), `balance`, `broken`, `deep`, `files`, and
+        `read`, how the text of the file was read.
 
     Raises:
         ValueError: If the table is not usable.
@@ -46,7 +57,14 @@ def inspect(
     from data_pipelines.tables import splits
 
     rows = sources.open_table(
-        table, target=target, columns=columns, allow_outside=allow_outside
+        table,
+        target=target,
+        columns=columns,
+        allow_outside=allow_outside,
+        separator=separator,
+        encoding=encoding,
+        decimal=decimal,
+        missing=missing,
     )
     load_tensorflow()
     from data_pipelines.decoding.scan import scan
@@ -66,6 +84,7 @@ def inspect(
         "splits": splits.count(rows.split),
         "columns": _columns(rows, target, broken),
         "balance": _balance(rows, target),
+        "read": rows.describe_reading(),
         "broken": [item._asdict() for item in sorted(set(broken))[:100]],
     }
     return summary

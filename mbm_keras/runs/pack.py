@@ -4,6 +4,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from mbm_keras.runs.runtime import Clock
@@ -19,6 +20,10 @@ def pack(
     columns: Mapping[str, str] | None = None,
     max_broken: float = 0.05,
     allow_outside: bool = False,
+    separator: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    missing: str | Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Packs a table and its files into shards.
 
@@ -33,6 +38,11 @@ def pack(
         columns: Modality by column name, where the inferred one is wrong.
         max_broken: Largest share of broken rows that is accepted, in [0, 1].
         allow_outside: True to follow paths that leave the table's folder.
+        separator: Between the cells of a text file, None to find it; this and the next
+            three as for `data_pipelines.sources.open_table`.
+        encoding: Of a text file.
+        decimal: `"."` or `","`, in text that is read as numbers.
+        missing: Text that counts as missing, a mark or several; `""` for none.
 
     Returns:
         A dict: `out`, `kind`, `rows`, `quarantined`, `packed`, `shards`, `bytes`,
@@ -48,7 +58,15 @@ def pack(
     from data_pipelines.tables.pack import pack as pack_table
 
     clock = Clock()
-    rows = sources.open_table(table, columns=columns, allow_outside=allow_outside)
+    rows = sources.open_table(
+        table,
+        columns=columns,
+        allow_outside=allow_outside,
+        separator=separator,
+        encoding=encoding,
+        decimal=decimal,
+        missing=missing,
+    )
     if kind == "tfrecord":
         load_tensorflow()
 

@@ -29,6 +29,10 @@ def predict(
     probabilities: bool | None = None,
     stream: bool | None = None,
     allow_outside: bool = False,
+    separator: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    missing: str | Sequence[str] | None = None,
 ) -> Any:
     """Answers every row; a part that cannot be decoded is treated as absent.
 
@@ -41,6 +45,11 @@ def predict(
             that of the answer alone, None for each of up to 50 labels.
         stream: True to keep decoded rows on disk, False in memory, None by their size.
         allow_outside: True to follow paths that leave the table's folder.
+        separator: How text is read, where it differs from the table of training; see
+            `mbm_keras.plan`, also for the next three.
+        encoding: Of a text file.
+        decimal: Decimal mark.
+        missing: Marks of missing cells.
 
     Returns:
         A polars frame, one row per row of the table: `row`, its number; the columns to
@@ -54,11 +63,14 @@ def predict(
         ValueError: If the run is not finished, or the table lacks a column.
     """
     run = run if isinstance(run, Run) else Run(run)
-    table = _open(run.saved, rows, allow_outside)
+    given: dict[str, Any] = dict(
+        separator=separator, encoding=encoding, decimal=decimal, missing=missing
+    )
+    table = _open(run.saved, rows, allow_outside, given)
     return _predict(run, table, keep, probabilities, stream)[0]
 
 
-def _open(saved, rows, allow_outside):
+def _open(saved, rows, allow_outside, given):
     from data_pipelines import sources
 
     return sources.open_table(
@@ -66,6 +78,8 @@ def _open(saved, rows, allow_outside):
         columns=saved.columns,
         inputs=list(saved.columns),
         allow_outside=allow_outside,
+        reading=saved.reading,
+        **given,
     )
 
 
@@ -108,7 +122,8 @@ def _predict(run, table, keep, probabilities, stream):
 
     # A row without an answer has its line too, with the reason.
     frame = pl.DataFrame({row: sorted({*table.rows.tolist(), *reasons})})
-    cells = keep_columns(table.frame, kept, name, names)
+    originals = table.frame.with_columns(map(table.original, kept))
+    cells = keep_columns(originals, kept, name, names)
     notes = pl.DataFrame(
         {row: list(reasons), note: ["; ".join(r) for r in reasons.values()]},
         schema={row: pl.Int64, note: pl.String},
@@ -153,6 +168,10 @@ def write_predictions(
     probabilities: bool | None = None,
     stream: bool | None = None,
     allow_outside: bool = False,
+    separator: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    missing: str | Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Writes `predict` to a CSV.
 
@@ -164,6 +183,10 @@ def write_predictions(
         probabilities: Whether each label has its probability.
         stream: Where decoded rows are kept.
         allow_outside: True to follow paths that leave the table's folder.
+        separator: How text is read, as for `predict`, and so are the next three.
+        encoding: Of a text file.
+        decimal: Decimal mark.
+        missing: Marks of missing cells.
 
     Returns:
         A dict: `out`, `rows`, `answered`, `unanswered`; `columns` and `left_out`, the
@@ -188,7 +211,10 @@ def write_predictions(
             f"Received: out=`{out}`."
         )
     run = run if isinstance(run, Run) else Run(run)
-    table = _open(run.saved, rows, allow_outside)
+    given: dict[str, Any] = dict(
+        separator=separator, encoding=encoding, decimal=decimal, missing=missing
+    )
+    table = _open(run.saved, rows, allow_outside, given)
     frame, values = _predict(run, table, keep, probabilities, stream)
     with files.replace(out) as new:
         to_csv(frame).write_csv(new)

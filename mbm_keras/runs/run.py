@@ -97,6 +97,10 @@ class Run:
         stream: bool | None = None,
         max_broken: float = 1.0,
         allow_outside: bool = False,
+        separator: str | None = None,
+        encoding: str | None = None,
+        decimal: str | None = None,
+        missing: str | Sequence[str] | None = None,
     ) -> dict[str, Any]:
         """Loss, metrics and every subset of the inputs, see `runs.evaluate`."""
         from mbm_keras.runs.evaluate import evaluate
@@ -107,6 +111,10 @@ class Run:
             stream=stream,
             max_broken=max_broken,
             allow_outside=allow_outside,
+            separator=separator,
+            encoding=encoding,
+            decimal=decimal,
+            missing=missing,
         )
 
     def predict(
@@ -117,6 +125,10 @@ class Run:
         probabilities: bool | None = None,
         stream: bool | None = None,
         allow_outside: bool = False,
+        separator: str | None = None,
+        encoding: str | None = None,
+        decimal: str | None = None,
+        missing: str | Sequence[str] | None = None,
     ) -> Any:
         """An answer for every row, see `runs.predict`."""
         from mbm_keras.runs.predict import predict
@@ -128,6 +140,10 @@ class Run:
             probabilities=probabilities,
             stream=stream,
             allow_outside=allow_outside,
+            separator=separator,
+            encoding=encoding,
+            decimal=decimal,
+            missing=missing,
         )
 
     def export(self, out: str | os.PathLike = "served") -> dict[str, Any]:

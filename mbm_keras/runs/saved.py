@@ -25,6 +25,7 @@ class Saved:
         columns: Modality by name of the columns that it reads.
         plan: The plan it was trained by.
         sample: Some raw rows, lists by column name.
+        reading: How the text of the table was read, a `Reading`.
     """
 
     model: Any
@@ -33,6 +34,7 @@ class Saved:
     columns: dict
     plan: Any
     sample: dict
+    reading: Any
 
 
 def load(folder):
@@ -48,6 +50,7 @@ def load(folder):
         ValueError: If the folder is not a finished run, or a file of it is missing,
             damaged or does not fit the others.
     """
+    from data_pipelines.formats.reading import Reading
     from mbm_keras.auto import planner
     from mbm_keras.auto.plan import Plan
     from mbm_keras.preprocessing import Features
@@ -55,7 +58,9 @@ def load(folder):
     folder = pathlib.Path(folder)
     run_folder.check_finished(folder)
     with _naming(folder / run_folder.STARTED, "plan"):
-        plan = Plan.from_json(run_folder.read_json(folder / run_folder.STARTED)["plan"])
+        started = run_folder.read_json(folder / run_folder.STARTED)
+        plan = Plan.from_json(started["plan"])
+        reading = Reading.from_json(started.get("reading", {}))
         planner.check_names(model=plan.model, task=plan.target_kind)
     with _naming(folder / "features.json"):
         features = Features.load(folder / "features.json")
@@ -65,7 +70,7 @@ def load(folder):
     targets = _load_targets(folder / "targets.json")
     model = _load_model(folder / "model.keras")  # last: it takes longest
     _check_model(folder, model, features, targets, plan)
-    return Saved(model, features, targets, columns, plan, sample)
+    return Saved(model, features, targets, columns, plan, sample, reading)
 
 
 def read_metrics(folder):

@@ -56,6 +56,11 @@ def open_rows(
     seed: int = 0,
     allow_outside: bool = False,
     valid_share: float = 0.0,
+    separator: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    missing: str | Sequence[str] | None = None,
+    reading: Any = None,
 ) -> Any:
     """Opens a table for training.
 
@@ -68,6 +73,11 @@ def open_rows(
         seed: Seed of the split.
         allow_outside: True to follow paths that leave the table's folder.
         valid_share: Share of the rows for validation, where no column names the splits.
+        separator: As for `plan`, and so are the next three.
+        encoding: Of a text file.
+        decimal: Decimal mark.
+        missing: Marks of missing cells.
+        reading: How the table of training was read, a `Reading`.
 
     Returns:
         A `data_pipelines.tables.table.Table`.
@@ -90,6 +100,11 @@ def open_rows(
         fractions={"valid": valid_share} if valid_share else None,
         seed=seed,
         allow_outside=allow_outside,
+        separator=separator,
+        encoding=encoding,
+        decimal=decimal,
+        missing=missing,
+        reading=reading,
     )
 
 
@@ -111,7 +126,8 @@ def learn(plan: Plan, rows: Any) -> tuple[Any, Any]:
     keras.utils.set_random_seed(plan.seed)
     learned = rows.take(rows.split == "train")
     encoder = targets.build_target(plan.target_kind)
-    encoder.adapt([cell for cell in learned.targets() if cell not in (None, "")])
+    cells = learned.targets(numbers=encoder.task == "regression")
+    encoder.adapt([cell for cell in cells if cell not in (None, "")])
     features = build.build_features(plan)
     features.adapt({name: learned.raw(name) for name in build.columns_to_adapt(plan)})
     return features, encoder

@@ -5,6 +5,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from data_pipelines import files
@@ -44,11 +45,15 @@ def plan(
     folds: int | None = None,
     seed: int = 0,
     allow_outside: bool = False,
+    separator: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    missing: str | Sequence[str] | None = None,
 ) -> Plan:
     """The plan that `train` would follow, each choice with its reason.
 
     Args:
-        table: A path (CSV, JSONL, Parquet, a folder of shards, tars), a polars or
+        table: A path (CSV, JSON, Parquet, Excel, a folder of shards, tars), a polars or
             pandas frame, a list of dicts, a dict of arrays, a `tf.data.Dataset`, or a
             table that `data_pipelines.sources` opened.
         target: Name of the column to learn.
@@ -66,6 +71,11 @@ def plan(
         folds: Folds of a cross-validation before the training, None for none.
         seed: Seed of everything random.
         allow_outside: True to follow paths that leave the table's folder.
+        separator: Between the cells of a text file, None to find it; this and the next
+            three as for `data_pipelines.sources.open_table`.
+        encoding: Of a text file.
+        decimal: `"."` or `","`, in text that is read as numbers.
+        missing: Text that counts as missing, a mark or several; `""` for none.
 
     Returns:
         A `mbm_keras.auto.Plan`.
@@ -86,6 +96,10 @@ def plan(
         seed=seed,
         allow_outside=allow_outside,
         valid_share=Plan.valid_share,
+        separator=separator,
+        encoding=encoding,
+        decimal=decimal,
+        missing=missing,
     )
     return planner.make_plan(
         rows,
@@ -129,6 +143,10 @@ def train(
     max_broken: float = 0.05,
     allow_outside: bool = False,
     verbose: str | int = "auto",
+    separator: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    missing: str | Sequence[str] | None = None,
 ) -> Run:
     """Trains on a table, and writes a run folder with a report.
 
@@ -160,6 +178,11 @@ def train(
         max_broken: Largest share of broken rows that is accepted, in [0, 1].
         allow_outside: True to follow paths that leave the table's folder.
         verbose: `"auto"`, 0 for silence, 1 for a bar, 2 for a line per epoch.
+        separator: How text is read, as for `plan`, and so are the next three. The run
+            keeps it for the tables of `evaluate` and `predict`.
+        encoding: Of a text file.
+        decimal: Decimal mark.
+        missing: Marks of missing cells.
 
     Returns:
         A `Run`.
@@ -200,14 +223,18 @@ def train(
         opened = dict(columns=columns, group=group, seed=seed)
         share = Plan.valid_share
     share = 0.0 if valid is not None else share
+    given: dict[str, Any] = dict(
+        separator=separator, encoding=encoding, decimal=decimal, missing=missing
+    )
     rows = steps.open_rows(
-        table, target, **opened, allow_outside=allow_outside, valid_share=share
+        table, target, **opened, **given, allow_outside=allow_outside, valid_share=share
     )
     if plan is None:
         plan = planner.make_plan(rows, **choices, seed=seed)
     else:
         fit.check_model(plan)
     tables = {"rows": dataclasses.replace(rows, columns=plan.columns)}
+    reading = tables["rows"].reading_to_keep(**given)
     if valid is not None:
         if plan.folds:
             raise ValueError(
@@ -220,6 +247,7 @@ def train(
             columns=plan.columns,
             inputs=list(plan.columns),
             allow_outside=allow_outside,
+            reading=reading,
         )
     name = name_table(table)
     arguments = {
@@ -227,6 +255,7 @@ def train(
         "valid": None if valid is None else name_table(valid),
         "read": _fingerprints(tables),
         "plan": plan.to_json(),
+        "reading": reading.to_json(),
         "stream": stream,
         "max_broken": max_broken,
         "allow_outside": allow_outside,

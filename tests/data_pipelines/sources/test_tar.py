@@ -1,6 +1,7 @@
 """Tar shards by the WebDataset convention."""
 
 import io
+import re
 import tarfile
 
 import numpy as np
@@ -131,3 +132,62 @@ def test_a_file_that_is_not_a_tar_is_refused(tmp_path, content, message):
 def test_a_pattern_without_a_tar_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no tar"):
         sources.open_table(tmp_path / "none-{0..3}.tar")
+
+
+@pytest.mark.parametrize(
+    "changes, reason",
+    [
+        ({"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, "link"),
+        ({"type": tarfile.LNKTYPE, "linkname": "0.png"}, "link"),
+        ({"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 5}, "device"),
+        ({"type": tarfile.FIFOTYPE}, "pipe"),
+        ({"type": tarfile.GNUTYPE_SPARSE}, "damaged|sparse"),
+        ({"name": "../../bad.png"}, "leaves the archive"),
+        ({"name": "/tmp/bad.png"}, "leaves the archive"),
+        ({"name": "a/../../bad.png"}, "leaves the archive"),
+        ({"name": "bad.txt", "size": 2**24 + 1}, "text has more than 16 MB"),
+    ],
+)
+def test_a_hostile_member_of_a_tar_is_set_aside(tmp_path, changes, reason):
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for name in ("0.png", "bad.png", "z.png"):
+            info = tarfile.TarInfo(name)
+            if name == "bad.png":
+                for key, value in changes.items():
+                    setattr(info, key, value)
+            else:
+                info.size = len(IMAGE)
+            tar.addfile(info, io.BytesIO(IMAGE if info.size < 2**20 else bytes(2**25)))
+    table = sources.open_table(tmp_path / "a.tar")
+    assert len(table.rows) == 2 - ("sparse" in reason)
+    assert len(table.broken) == 1 and re.search(reason, table.broken[0].reason)
+
+
+def test_a_member_of_a_tar_is_at_most_as_large_as_the_tar(tmp_path):
+    path = write_tar(tmp_path / "a.tar", [("0.png", IMAGE), ("1.png", IMAGE)])
+    data = bytearray(path.read_bytes())
+    start = data.rindex(b"1.png\0")
+    info = tarfile.TarInfo("1.png")
+    info.size = 2**40
+    data[start : start + 512] = info.tobuf(tarfile.GNU_FORMAT)
+    path.write_bytes(data)
+    table = sources.open_table(path)
+    assert len(table.rows) == 1 and "lost" in table.broken[0].reason
+
+
+def test_a_tar_of_nested_headers_is_damaged(tmp_path):
+    path = write_tar(tmp_path / "a.tar", [("0.png", IMAGE)])
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 1
+    header = info.tobuf(tarfile.GNU_FORMAT) + bytes(512)
+    path.write_bytes(path.read_bytes()[:1536] + header * 5_000)
+    table = sources.open_table(path)
+    assert [item.row for item in table.broken] == [len(table.rows) + 1]
+
+
+def test_json_parts_of_a_tar_are_checked_like_json_lines(tmp_path):
+    deep = b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    members = [("0.json", b'{"a": 1}'), ("1.json", deep), ("2.json", b'{"a": %s}')]
+    members[2] = ("2.json", b'{"a": ' + b"9" * 40 + b"}")
+    table = sources.open_table(write_tar(tmp_path / "a.tar", members))
+    assert [item.row for item in table.broken] == [2, 3]

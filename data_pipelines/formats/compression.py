@@ -1,0 +1,85 @@
+"""The bytes of a file that may be compressed, with a limit on what it unpacks to."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import pathlib
+import zlib
+
+# Name of the compression by the first bytes.
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+_CHUNK = 2**20
+FREE = 2**28  # bytes that any file may unpack to
+MOST_TIMES = 200  # its own size; tables of text shrink to a third or a fiftieth
+
+
+def read_bytes(path: pathlib.Path) -> tuple[bytes, str | None]:
+    """Reads a file, unpacked where it is compressed.
+
+    Args:
+        path: The file. Its first bytes say how it is compressed, not its name.
+
+    Returns:
+        The bytes, and the name of the compression or None.
+
+    Raises:
+        ValueError: If it is damaged, or unpacks to more than `limit` allows.
+    """
+    with open(path, "rb") as file:
+        name = find_compression(file.read(6))
+    if name is None:
+        return path.read_bytes(), None
+    most = limit(path.stat().st_size)
+    unpacked = io.BytesIO()
+    try:
+        with _open(path, name) as stream:
+            while chunk := stream.read(_CHUNK):
+                if unpacked.tell() + len(chunk) > most:
+                    raise ValueError(too_large(most))
+                unpacked.write(chunk)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise ValueError(f"the {name} file is damaged: {error}") from None
+    return unpacked.getvalue(), name
+
+
+def find_compression(head: bytes) -> str | None:
+    """The name of the compression of a file, by its first six bytes."""
+    return next((n for magic, n in _MAGIC.items() if head.startswith(magic)), None)
+
+
+def limit(size: int) -> int:
+    """The most bytes that a file of some size may unpack to.
+
+    Args:
+        size: Of the file, in bytes.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(max(FREE, MOST_TIMES * size), max(FREE, memory // 4))
+
+
+def too_large(most: int) -> str:
+    """Why a file that unpacks to more than some bytes is not read."""
+    return (
+        f"it unpacks to more than {most / 1e6:.0f} MB, as a file does that is made to "
+        "fill the memory. Unpack it, or split it, if you trust it"
+    )
+
+
+def _open(path, name):
+    if name == "gzip":
+        return gzip.open(path)
+    if name == "bzip2":
+        return bz2.open(path)
+    if name == "xz":
+        return lzma.open(path)
+    import pyarrow
+
+    return pyarrow.CompressedInputStream(os.fspath(path), "zstd")
