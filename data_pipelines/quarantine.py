@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from data_pipelines import files
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet's formulas start
+
 
 class Broken(NamedTuple):
     """One reason why a row is set aside.
@@ -29,12 +31,35 @@ def count(broken: Iterable[Broken]) -> int:
     return len({item.row for item in broken})
 
 
+def escape_formula(text: str) -> str:
+    """Puts an apostrophe before text that a spreadsheet would take for a formula.
+
+    Such text starts with `=`, `+`, `-`, `@`, a tab or a carriage return, and is not a
+    number. It is for files that people open. Predictions have labels and kept columns
+    as they were, since programs read them.
+
+    Source: OWASP, "CSV injection", https://owasp.org/www-community/attacks/
+    CSV_Injection. Deviation: numbers such as `-1` stay as they are.
+    """
+    if not text.startswith(_FORMULA):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
+
+
 def write(path: str | os.PathLike, broken: Iterable[Broken]) -> None:
-    """Writes a CSV of row, column and reason, in the order of the rows."""
+    """Writes a CSV of row, column and reason, in the order of the rows.
+
+    Names and reasons that a spreadsheet would take for formulas get an apostrophe.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(Broken._fields)
-    writer.writerows(sorted(set(broken)))
+    for row, column, reason in sorted(set(broken)):
+        writer.writerow((row, escape_formula(column), escape_formula(reason)))
     files.write(path, text.getvalue())
 
 

@@ -252,7 +252,3 @@ def _check_names(names):
     if not _is_text(names):
         shown = [name.encode("utf-8", "replace").decode() for name in names]
         raise ValueError(f"the header is not valid UTF-8: {shown}")
-    if any("\0" in name for name in names):
-        raise ValueError(
-            "the header has a zero byte. Give the encoding, such as `--encoding utf-16`"
-        )

@@ -108,7 +108,7 @@ def _columns(rows, target, broken):
     sounds = [name for name in rows.columns if name not in rows.frame.columns]
     facts = {}
     for name in [*rows.frame.columns, *sounds]:
-        values = rows.frame[rows.source_column(name)]
+        values = rows.cells(name)
         role = "target" if name == target else rows.columns.get(name, "ignore")
         facts[name] = {
             "modality": role,
@@ -121,17 +121,20 @@ def _columns(rows, target, broken):
 
 
 def _balance(rows, target):
-    from data_pipelines.tables import cells
 
     shown = [target] if target else rows.columns_of("category")
     return {
         name: dict(
-            collections.Counter(
-                map(str, cells.to_python(rows.frame[name]))
-            ).most_common(20)
+            collections.Counter(map(str, _labels(rows, target, name))).most_common(20)
         )
         for name in shown
     }
+
+
+def _labels(rows, target, name):
+    from data_pipelines.tables import cells
+
+    return rows.targets() if name == target else cells.to_python(rows.cells(name))
 
 
 def _cache(table):

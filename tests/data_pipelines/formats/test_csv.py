@@ -150,16 +150,9 @@ def test_quotes_in_any_position_lose_no_row_silently(line):
     assert cells.frame["text"].to_list()[::2][:1] == ["red"]
 
 
-@pytest.mark.parametrize(
-    "data, message",
-    [
-        (b"a,\xff\xc3\xa9\n1,2\n", "header is not valid UTF-8"),
-        (b"a,\0\n1,2\n", "header has a zero byte"),
-    ],
-)
-def test_a_bad_header_is_refused(data, message):
-    with pytest.raises(ValueError, match=message):
-        csv.read_csv(data)
+def test_a_header_that_is_not_utf_8_is_refused():
+    with pytest.raises(ValueError, match="header is not valid UTF-8"):
+        csv.read_csv(b"a,\xff\xc3\xa9\n1,2\n")
 
 
 def test_records_are_those_of_the_csv_module():

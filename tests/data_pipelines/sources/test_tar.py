@@ -1,7 +1,6 @@
 """Tar shards by the WebDataset convention."""
 
 import io
-import re
 import tarfile
 
 import numpy as np
@@ -141,7 +140,7 @@ def test_a_pattern_without_a_tar_is_an_error(tmp_path):
         ({"type": tarfile.LNKTYPE, "linkname": "0.png"}, "link"),
         ({"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 5}, "device"),
         ({"type": tarfile.FIFOTYPE}, "pipe"),
-        ({"type": tarfile.GNUTYPE_SPARSE}, "damaged|sparse"),
+        ({"type": tarfile.GNUTYPE_SPARSE}, "sparse"),
         ({"name": "../../bad.png"}, "leaves the archive"),
         ({"name": "/tmp/bad.png"}, "leaves the archive"),
         ({"name": "a/../../bad.png"}, "leaves the archive"),
@@ -159,8 +158,9 @@ def test_a_hostile_member_of_a_tar_is_set_aside(tmp_path, changes, reason):
                 info.size = len(IMAGE)
             tar.addfile(info, io.BytesIO(IMAGE if info.size < 2**20 else bytes(2**25)))
     table = sources.open_table(tmp_path / "a.tar")
-    assert len(table.rows) == 2 - ("sparse" in reason)
-    assert len(table.broken) == 1 and re.search(reason, table.broken[0].reason)
+    assert table.rows.tolist() == [1, 3]
+    assert [item.row for item in table.broken] == [2]
+    assert reason in table.broken[0].reason
 
 
 def test_a_member_of_a_tar_is_at_most_as_large_as_the_tar(tmp_path):
@@ -187,7 +187,7 @@ def test_a_tar_of_nested_headers_is_damaged(tmp_path):
 
 def test_json_parts_of_a_tar_are_checked_like_json_lines(tmp_path):
     deep = b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    members = [("0.json", b'{"a": 1}'), ("1.json", deep), ("2.json", b'{"a": %s}')]
-    members[2] = ("2.json", b'{"a": ' + b"9" * 40 + b"}")
+    large = b'{"a": ' + b"9" * 40 + b"}"
+    members = [("0.json", b'{"a": 1}'), ("1.json", deep), ("2.json", large)]
     table = sources.open_table(write_tar(tmp_path / "a.tar", members))
     assert [item.row for item in table.broken] == [2, 3]
