@@ -1,13 +1,15 @@
 """CSV bytes to a frame of strings, with every row that cannot be read accounted for."""
 
-import csv
-import io
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from data_pipelines.formats.dialect import any_length
+from data_pipelines.formats.csv_parse import check_names
+from data_pipelines.formats.csv_parse import fill_empty
+from data_pipelines.formats.csv_parse import is_text
+from data_pipelines.formats.csv_parse import parse
+from data_pipelines.formats.csv_parse import parse_line
 from data_pipelines.formats.dialect import find_dialect
 from data_pipelines.formats.encoding import is_utf8
 from data_pipelines.formats.header import Header
@@ -18,8 +20,6 @@ from data_pipelines.quarantine import Broken
 _NOT_UTF_8 = "the text is not valid UTF-8"
 _ZERO = r"the row has a zero byte (\0)"
 _OPEN = "a quote is not closed"
-_END = "\ue000end\ue000"  # a last line, to see whether all quotes are closed
-_MOST_OPEN = 1_000  # rows with a quote that is not closed
 
 
 class Cells(NamedTuple):
@@ -64,8 +64,8 @@ def read_csv(data: bytes, separator: str | None = None) -> Cells:
         records = split_records(data, dialect.separator, quotes=False)
         if records is None or not _is_even(records):
             return _read_slowly(data, dialect)
-    names = _parse_line(records.line(0), dialect)
-    _check_names(names)
+    names = parse_line(records.line(0), dialect)
+    check_names(names)
     rows = records.after(1)
     is_empty = rows.find_empty(len(names))
     header = find_header(names, rows.cells[~is_empty])
@@ -129,8 +129,8 @@ def _find_reasons(records, header, dialect):
         high = np.unique(np.searchsorted(records.ends, np.flatnonzero(letters > 127)))
         for i in high.tolist():
             if i not in reasons and not is_utf8(records.line(i)):
-                cells = _parse_line(records.line(i), dialect)
-                wrong = [k for k, cell in enumerate(cells) if not _is_text([cell])]
+                cells = parse_line(records.line(i), dialect)
+                wrong = [k for k, cell in enumerate(cells) if not is_text([cell])]
                 reasons[i] = [(k, _NOT_UTF_8) for k in wrong]
     return reasons
 
@@ -148,13 +148,13 @@ def _remove_quotes(cells):
 
 def _read_slowly(data, dialect):
     """The rows of a CSV with quotes where they should not be, by the csv module."""
-    records, open_rows = _parse(data, dialect)
-    _check_names(records[0])
+    records, open_rows = parse(data, dialect)
+    check_names(records[0])
     sizes = np.array([len(record) for record in records[1:] if any(record)], "int64")
     header = find_header(records[0], sizes)
     good, rows, broken, number = [], [], [], 0
     if header.width == 1:
-        records = _fill_empty(records)
+        records = fill_empty(records)
     for index, record in enumerate(records[1:], start=1):
         if len(record) < 2 < header.width + 1 and not "".join(record).strip():
             continue
@@ -173,12 +173,6 @@ def _read_slowly(data, dialect):
     return _finish(frame, np.array(rows, "int64"), broken, dialect, header)
 
 
-def _fill_empty(records):
-    """Records of one column: an empty line is an empty cell, except at the end."""
-    filled = [index for index, record in enumerate(records) if record]
-    return [record or [""] for record in records[: filled[-1] + 1]]
-
-
 def _reason(record, is_open, header):
     """Column and reason why a record cannot be read, None for a good one."""
     if is_open:
@@ -188,49 +182,9 @@ def _reason(record, is_open, header):
     for index, cell in enumerate(record):
         if "\0" in cell:
             return None, _ZERO
-        if not _is_text([cell]):
+        if not is_text([cell]):
             return index, _NOT_UTF_8
     return None
-
-
-def _parse(data, dialect):
-    """All records as lists of strings, and which of them have an open quote.
-
-    A record whose quote is not closed would hold the rest of the file: its first line
-    is one record, and the next line begins another.
-    """
-    text = data.decode("utf-8", errors="surrogateescape")
-    lines = io.StringIO(text, newline="").readlines()
-    if lines and not lines[-1].endswith(("\n", "\r")):
-        lines[-1] += "\n"
-    records, open_rows, start = [], set(), 0
-    while start < len(lines):
-        reader = _reader([*lines[start:], _END], dialect)
-        last = start
-        with any_length():
-            for record in reader:
-                first, last = last, start + reader.line_num
-                if record == [_END]:
-                    return records, open_rows
-                records.append(record)
-        open_rows.add(len(records) - 1)
-        if len(open_rows) > _MOST_OPEN:
-            raise ValueError("cannot be read as CSV: too many quotes are not closed")
-        start = first + 1
-    return records, open_rows
-
-
-def _parse_line(line, dialect):
-    text = line.decode("utf-8", errors="surrogateescape")
-    with any_length():
-        record = next(_reader([text], dialect), [])
-    return record or [""]
-
-
-def _reader(lines, dialect):
-    return csv.reader(
-        lines, delimiter=dialect.separator, skipinitialspace=dialect.spaces
-    )
 
 
 def _finish(frame, rows, broken, dialect, header):
@@ -238,17 +192,3 @@ def _finish(frame, rows, broken, dialect, header):
         frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
     frame, header = header.name_columns(frame)
     return Cells(frame, rows, sorted(broken), dialect.separator, header)
-
-
-def _is_text(cells):
-    """Whether no byte of the cells was invalid: it is a lone surrogate then."""
-    return not any(
-        not cell.isascii() and any("\udc80" <= x <= "\udcff" for x in cell)
-        for cell in cells
-    )
-
-
-def _check_names(names):
-    if not _is_text(names):
-        shown = [name.encode("utf-8", "replace").decode() for name in names]
-        raise ValueError(f"the header is not valid UTF-8: {shown}")

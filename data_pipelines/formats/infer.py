@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from data_pipelines.formats import missing
@@ -11,6 +12,7 @@ from data_pipelines.formats.reading import Reading
 
 _TRUTH = ["true", "false"]  # in any case, as polars reads them
 _SAMPLE = 200  # cells that show most columns of words
+_MOST_SPACES = 8  # around a mark of missing cells
 
 
 class Typed(NamedTuple):
@@ -104,20 +106,20 @@ def _missing_numbers(cells, reading):
 
 def _find_decimals(values, reading):
     """Decimal marks with which a column is one of numbers; "" where it needs none."""
-    cells = values.str.strip_chars().drop_nulls()
-    cells = cells.filter(cells != "")
-    if len(cells) == 0:
-        return ()
-    decimal = reading.decimal_of(values.name)
-    if decimal != "," and _is_plain(cells.head(_SAMPLE), reading):
-        if _is_plain(cells, reading):
-            return (".", "plain")
-    for some in (cells.head(_SAMPLE), cells):  # most columns of words end early
-        known = some.filter(~_missing_numbers(some, reading))
-        fits = numbers.decimals_of(known)
-        if len(known) and not fits:
+    decimal, known = reading.decimal_of(values.name), values.drop_nulls()
+    for some in (known.head(_SAMPLE), known):  # most columns of words end early
+        cells = some.str.strip_chars()
+        cells = cells.filter(cells != "")
+        if decimal != "," and _is_plain(cells, reading):
+            fits = (".", "plain")
+        else:
+            cells = cells.filter(~_missing_numbers(cells, reading))
+            fits = numbers.decimals_of(cells)
+            if decimal is not None:
+                fits = tuple(mark for mark in fits if mark == decimal)
+        if len(cells) and not fits:
             return ()
-    return fits if decimal is None else tuple(mark for mark in fits if mark == decimal)
+    return fits
 
 
 def _is_plain(cells, reading):
@@ -168,8 +170,15 @@ def _convert(values, decimal, reading):
 
 def _drop_marks(values, reading):
     """A column of words without marks, and the marks that are values in it."""
-    cells = values.str.strip_chars()
+    usual = missing.WORDS if reading.missing is None else reading.missing
+    longest = 4 * max(map(len, usual), default=0) + _MOST_SPACES
+    short = (values.str.len_bytes() <= longest).arg_true()
+    cells = values.gather(short).str.strip_chars()
     marks = reading.values_of(values.name)
-    marks = missing.find_values(cells) if marks is None else marks
-    absent = missing.in_words(cells, marks, reading.missing)
-    return values.set(absent.fill_null(False), None), marks
+    marks = missing.find_values(values) if marks is None else marks
+    absent = missing.in_words(cells, marks, reading.missing).fill_null(False)
+    if not absent.any():
+        return values, marks
+    is_absent = np.zeros(len(values), bool)
+    is_absent[short.filter(absent).to_numpy()] = True
+    return values.set(pl.Series(is_absent), None), marks

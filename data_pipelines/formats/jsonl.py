@@ -5,40 +5,15 @@ import json
 import math
 from collections import Counter
 from typing import Any
-from typing import NamedTuple
 
-import numpy as np
-import polars as pl
-
+from data_pipelines.formats.json_columns import NAMES
+from data_pipelines.formats.json_columns import Objects
+from data_pipelines.formats.json_columns import kind_of
+from data_pipelines.formats.json_columns import to_frame
 from data_pipelines.quarantine import Broken
 
 _MOST_BYTES = 2**26  # of a line; lists of small numbers take thirty times as much
 _MOST_DEEP = 64
-_NAMES = {
-    "text": "text",
-    "number": "a number",
-    "truth": "true or false",
-    "list": "a list",
-    "object": "an object",
-}
-_ONE_LINE = ("text", "number", "truth")  # kinds that are text where they are mixed
-
-
-class Objects(NamedTuple):
-    """The rows of a file of JSON objects.
-
-    Args:
-        frame: The readable rows; the keys of their objects are the columns.
-        rows: `(rows,)` int64, their numbers; the first row is 1, empty lines are not
-            rows.
-        broken: The rows that cannot be read, each with its reason.
-        mixed: Names of columns with numbers and text, whose cells are strings.
-    """
-
-    frame: pl.DataFrame
-    rows: np.ndarray
-    broken: list[Broken]
-    mixed: list[str]
 
 
 class Refused(ValueError):
@@ -58,7 +33,7 @@ def read_jsonl(data: bytes) -> Objects:
             numbers.append(row)
         except Refused as error:
             broken.append(Broken(row, *error.args))
-    return _to_frame(numbers, records, broken)
+    return to_frame(numbers, records, broken)
 
 
 def read_json(data: bytes) -> Objects:
@@ -81,7 +56,7 @@ def read_json(data: bytes) -> Objects:
             numbers.append(row)
         except Refused as error:
             broken.append(Broken(row, *error.args))
-    return _to_frame(numbers, records, broken)
+    return to_frame(numbers, records, broken)
 
 
 def _items(text):
@@ -145,7 +120,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_to_object, parse_constant=_to_con
 def _check(item):
     """The object, if it can be a row of a table."""
     if not isinstance(item, (dict, _Pairs)):
-        kind = _NAMES.get(_kind(item) or "", "null")
+        kind = NAMES.get(kind_of(item) or "", "null")
         raise Refused("", f"not a JSON object: it is {kind}")
     _check_value("", item, 0)
     for name, value in item.items():
@@ -189,70 +164,3 @@ def _show(key):
 
 def _too_deep():
     return f"it is nested more than {_MOST_DEEP} deep"
-
-
-def _kind(value):
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return "truth"
-    if isinstance(value, (int, float)):
-        return "number"
-    if isinstance(value, str):
-        return "text"
-    return "object" if isinstance(value, dict) else "list"
-
-
-def _to_frame(numbers, records, broken):
-    """A frame of the objects whose values fit those of the others."""
-    kinds: dict[str, Counter] = {}
-    for record in records:
-        for name, value in record.items():
-            kinds.setdefault(name, Counter())[_kind(value)] += 1
-    accepted = {name: _choose_kinds(found) for name, found in kinds.items()}
-    unsure = {n for n, found in kinds.items() if set(found) - accepted[n] - {None}}
-    good = []
-    for row, record in zip(numbers, records, strict=True):
-        for name in unsure & record.keys():
-            kind = _kind(record[name])
-            if kind is not None and kind not in accepted[name]:
-                usual = " or ".join(_NAMES[k] for k in sorted(accepted[name]))
-                reason = f"{_NAMES[kind]}, where other rows have {usual}"
-                broken.append(Broken(row, name, reason))
-                break
-        else:
-            good.append((row, record))
-    series = [
-        _to_series(name, [record.get(name) for _, record in good], accepted[name])
-        for name in kinds
-    ]
-    mixed = [name for name, found in accepted.items() if len(found) > 1]
-    rows = np.array([row for row, _ in good], "int64")
-    return Objects(pl.DataFrame(series), rows, sorted(broken), mixed)
-
-
-def _choose_kinds(found):
-    """The kinds that cells of a column may have."""
-    found = Counter({kind: n for kind, n in found.items() if kind is not None})
-    if not found:
-        return set()
-    lines = {kind for kind in found if kind in _ONE_LINE}
-    ((most, number),) = found.most_common(1)
-    if lines and sum(found[kind] for kind in lines) >= number:
-        return lines
-    return {most}
-
-
-def _to_series(name, values, kinds) -> pl.Series:
-    if len(kinds) > 1:
-        values = [_to_text(value) for value in values]
-    try:
-        return pl.Series(name, values, strict=False)
-    except (TypeError, OverflowError, pl.exceptions.PolarsError):
-        return pl.Series(name, [_to_text(value) for value in values], pl.String)
-
-
-def _to_text(value: Any):
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)

@@ -66,11 +66,11 @@ def find_values(cells: pl.Series) -> tuple[str, ...]:
     """Marks that are values in a column of words, since all others are written alike.
 
     Args:
-        cells: Strings without spaces around them.
+        cells: Strings.
     """
     values: tuple[str, ...] = ()
     for some in (cells.head(_SAMPLE), cells):  # most columns end after the first
-        others = some.drop_nulls().unique()
+        others = some.drop_nulls().unique().str.strip_chars()
         others = others.filter(~others.is_in(sorted(WORDS)) & (others != ""))
         values = tuple(
             mark
