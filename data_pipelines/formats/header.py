@@ -7,6 +7,8 @@ import polars as pl
 
 INDEX_NOTE = "the first column has no name: it is left out, as an index"
 
+MOST_COLUMNS = 100_000
+
 
 @dataclasses.dataclass(frozen=True)
 class Header:
@@ -81,9 +83,17 @@ def find_header(names: list[str], cells: np.ndarray) -> Header:
     Args:
         names: The cells of the header.
         cells: `(rows,)` int64, number of cells of each row.
+
+    Raises:
+        ValueError: If there are more columns than any table has.
     """
     names = [name.strip() for name in names]
     width = len(names)
+    if width > MOST_COLUMNS:
+        raise ValueError(
+            f"Expected at most {MOST_COLUMNS:,} columns. Received: {width:,}. Give the "
+            "separator, such as `--separator tab`, if these are no columns"
+        )
     if len(cells) and not (cells == width).any():
         common = int(np.median(cells))
         if (cells == common).mean() >= 0.9:

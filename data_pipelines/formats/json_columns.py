@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from data_pipelines.formats.header import MOST_COLUMNS
 from data_pipelines.quarantine import Broken
 
 NAMES = {
@@ -18,6 +19,8 @@ NAMES = {
     "object": "an object",
 }
 _ONE_LINE = ("text", "number", "truth")  # kinds that are text where they are mixed
+_FREE_CELLS = 10_000_000
+_MOST_EMPTY = 50  # cells of the table for each value
 
 
 class Objects(NamedTuple):
@@ -64,6 +67,7 @@ def to_frame(
     for record in records:
         for name, value in record.items():
             kinds.setdefault(name, Counter())[kind_of(value)] += 1
+    _check_size(kinds, records)
     accepted = {name: _choose_kinds(found) for name, found in kinds.items()}
     unsure = {n for n, found in kinds.items() if set(found) - accepted[n] - {None}}
     good = []
@@ -84,6 +88,16 @@ def to_frame(
     mixed = [name for name, found in accepted.items() if len(found) > 1]
     rows = np.array([row for row, _ in good], "int64")
     return Objects(pl.DataFrame(series), rows, sorted(broken), mixed)
+
+
+def _check_size(kinds, records):
+    """Refuses objects whose keys differ so much that their table is mostly empty."""
+    cells, values = len(kinds) * len(records), sum(map(len, records))
+    if len(kinds) > MOST_COLUMNS or cells > max(_FREE_CELLS, _MOST_EMPTY * values):
+        raise ValueError(
+            f"Expected objects with the same keys. Received: {len(kinds):,} different "
+            f"keys in {len(records):,} objects, which have {values:,} values"
+        )
 
 
 def _choose_kinds(found):

@@ -232,3 +232,15 @@ def test_without_its_package_a_spreadsheet_says_what_to_install(tmp_path, monkey
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"mbm-keras\[excel\]"):
         read(tmp_path / "rows.xlsx", xlsx_bytes([["a"], [1]]))
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("rows.csv", "," * 100_000 + "\n1,2\n"),
+        ("rows.jsonl", "".join(f'{{"k{i}": 1}}\n' for i in range(4_000))),
+    ],
+)
+def test_a_table_of_too_many_columns_is_refused(tmp_path, name, text):
+    with pytest.raises(ValueError, match="rows.*Expected .* Received: "):
+        read(tmp_path / name, text)
