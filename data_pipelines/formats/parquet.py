@@ -13,18 +13,30 @@ _WIDEST = 16  # bytes of a string, without its letters
 def read_parquet(path: str | os.PathLike) -> pl.DataFrame:
     """Reads a Parquet file.
 
+    By pyarrow: a damaged file can make polars ask for so much memory that the process
+    ends.
+
     Raises:
         ValueError: If the file is damaged, is not a Parquet file, or holds more than
             fits into the memory.
     """
+    import pyarrow
+    from pyarrow import parquet
+
     path = os.fspath(path)
     try:
-        size = _unpacked_size(path)
-        if size <= _limit(path):
-            frame = pl.read_parquet(path, glob=False)
-            size = sum(_num_letters(values) for values in frame)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        # A damaged file can make polars panic instead of raising an error.
+        with parquet.ParquetFile(path) as file:
+            size = _unpacked_size(file.metadata)
+            if size <= _limit(path):
+                frame = _to_frame(file.read())
+                size = sum(_num_letters(values) for values in frame)
+    except (
+        pyarrow.ArrowException,
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+        OSError,
+        UnicodeDecodeError,
+    ) as error:
         raise ValueError(f"`{path}` is not a Parquet file: {error}") from None
     if size > _limit(path):
         raise ValueError(
@@ -34,23 +46,24 @@ def read_parquet(path: str | os.PathLike) -> pl.DataFrame:
     return frame
 
 
+def _to_frame(table):
+    """A polars frame, of values and names that are valid."""
+    table.validate(full=True)
+    if len(set(table.schema.names)) < table.num_columns:
+        raise pl.exceptions.DuplicateError("two columns have the same name")
+    return pl.DataFrame(pl.from_arrow(table))
+
+
 def _limit(path):
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(_FREE, min(_MOST_TIMES * os.path.getsize(path), memory // 2))
 
 
-def _unpacked_size(path):
-    """Bytes that all columns take in memory, from the metadata of the file alone.
+def _unpacked_size(metadata):
+    """Bytes that all columns take in memory.
 
     A few kilobytes can hold a billion equal values.
     """
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        metadata = parquet.read_metadata(path)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise OSError(error) from None
     size = 0.0
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         for column in map(group.column, range(metadata.num_columns)):

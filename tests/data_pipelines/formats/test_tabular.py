@@ -185,7 +185,7 @@ def test_where_polars_panics_the_file_is_named(tmp_path, monkeypatch):
 
     path = tmp_path / "rows.parquet"
     pl.DataFrame({"a": [1]}).write_parquet(path)
-    monkeypatch.setattr(pl, "read_parquet", panic)
+    monkeypatch.setattr(pl, "from_arrow", panic)
     with pytest.raises(ValueError, match="rows.parquet` is not a Parquet file"):
         tabular.read_frame(path)
 
