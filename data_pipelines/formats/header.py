@@ -92,7 +92,7 @@ def find_header(names: list[str], cells: np.ndarray) -> Header:
     if width > MOST_COLUMNS:
         raise ValueError(
             f"Expected at most {MOST_COLUMNS:,} columns. Received: {width:,}. Give the "
-            "separator, such as `--separator tab`, if these are no columns"
+            "separator, such as `--separator tab`, if cells are separated by it"
         )
     if len(cells) and not (cells == width).any():
         common = int(np.median(cells))

@@ -140,7 +140,7 @@ def test_a_long_json_line_is_set_aside(tmp_path, monkeypatch):
     assert found.rows.tolist() == [2] and "more than" in found.broken[0].reason
 
 
-def test_marks_beside_numbers_in_json_are_missing_numbers(tmp_path):
+def test_marks_among_numbers_in_json_are_missing_numbers(tmp_path):
     found = read(tmp_path / "rows.jsonl", '{"a": 1, "b": "NA"}\n{"a": "NA"}\n')
     assert found.frame["a"].to_list() == [1, None]
     assert found.frame["b"].to_list() == ["NA", None]  # text is meant as it is
