@@ -1,0 +1,156 @@
+"""Each input by its plain pipeline, all of them stacked, and the constant answer."""
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mbm_keras.baselines import pipelines
+from mbm_keras.tasks import Classification
+from mbm_keras.tasks import MultiLabel
+from mbm_keras.tasks import Regression
+from mbm_keras.tasks import Task
+
+_FOLDS = 3  # whose answers the stacking learns from
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One input, as a plain pipeline takes it.
+
+    Args:
+        modality: `"text"`, `"table"`, `"image"` or `"audio"`; any other is a vector.
+        learn: The rows to learn from: strings for text; float arrays for the others,
+            `(rows, columns)` with NaN where a value is missing, pixels `(rows, height,
+            width, channels)`, spectrograms `(rows, steps, bins)`.
+        test: The rows to answer, likewise.
+        categories: For a table, `(columns,)` bool: which columns are codes.
+    """
+
+    modality: str
+    learn: Any
+    test: Any
+    categories: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Baseline:
+    """The answers of one plain pipeline.
+
+    Args:
+        name: What it is, such as `"TF-IDF + logistic regression"`.
+        inputs: Names of the inputs that it uses, none for the constant answer.
+        output: `(rows, ...)`, its answers to the test rows in the form of the output
+            of a model of the task: logits, or a number.
+        seconds: Time to learn and answer.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    output: np.ndarray
+    seconds: float
+
+
+def fit_baselines(
+    columns: Mapping[str, Column], targets: Any, *, task: Task, seed: int = 0
+) -> list[Baseline]:
+    """Fits the plain pipelines and answers the test rows.
+
+    Args:
+        columns: A `Column` by name of the input.
+        targets: Encoded targets of the rows to learn from, as the loss of the task
+            takes them.
+        task: A `Classification`, `MultiLabel` or `Regression`.
+        seed: Seed of folds and forests.
+
+    Returns:
+        The constant answer, one `Baseline` per input, and the stacking of them where
+        there are several inputs.
+
+    Raises:
+        ValueError: If the task is another one, or there is no row.
+    """
+    targets = np.asarray(targets)
+    if not isinstance(task, Classification | MultiLabel | Regression) or not len(
+        targets
+    ):
+        raise ValueError(
+            "Expected labels or numbers to learn, and one row or more. "
+            f"Received: task={type(task).__name__}, rows={len(targets)}."
+        )
+    num_rows = len(next(iter(columns.values())).test)
+    found = [_constant(task, targets, num_rows)]
+    parts = {}
+    for name, column in columns.items():
+        start = time.perf_counter()
+        title, pipeline = pipelines.pipeline_for(column, task, seed)
+        learn, test = (
+            pipelines.describe(column, v) for v in (column.learn, column.test)
+        )
+        output = pipeline.fit(learn, targets).output(test)
+        found.append(Baseline(title, (name,), output, time.perf_counter() - start))
+        parts[name] = (pipeline, learn, output)
+    if len(parts) > 1:
+        found.append(_stack(parts, targets, task, seed))
+    return found
+
+
+def _constant(task, targets, num_rows):
+    """The majority, the share of each label, or the mean."""
+    if isinstance(task, Classification):
+        counts = np.bincount(targets.astype(int).ravel(), minlength=task.size)
+        answer, name = np.log((counts + 1e-3) / counts.sum()), "majority"
+    elif isinstance(task, MultiLabel):
+        share = np.clip(targets.mean(axis=0), 1e-3, 1 - 1e-3)
+        answer, name = np.log(share / (1 - share)), "share of each label"
+    else:
+        answer, name = np.atleast_1d(targets.mean(axis=0)), "mean"
+    return Baseline(name, (), np.repeat(answer[None], num_rows, axis=0), 0.0)
+
+
+def _stack(parts, targets, task, seed):
+    """One linear model over what the pipelines say of rows that they did not see."""
+    start = time.perf_counter()
+    unseen = [
+        _answer_unseen(pipeline, learn, targets, task, seed)
+        for pipeline, learn, _ in parts.values()
+    ]
+    stacking = pipelines.linear(task, seed)
+    stacking = stacking.fit(np.concatenate(unseen, axis=1), targets)
+    answers = [_flat(output) for _, _, output in parts.values()]
+    output = stacking.output(np.concatenate(answers, axis=1))
+    seconds = time.perf_counter() - start
+    return Baseline("stacking", tuple(parts), output, seconds)
+
+
+def _answer_unseen(pipeline, learn, targets, task, seed):
+    """Answers to each row by a pipeline that learned from the other folds."""
+    from sklearn.model_selection import KFold
+    from sklearn.model_selection import StratifiedKFold
+
+    strata = targets.ravel() if isinstance(task, Classification) else None
+    smallest = (
+        len(targets)
+        if strata is None
+        else np.unique(strata, return_counts=True)[1].min()
+    )
+    split = StratifiedKFold if strata is not None and smallest >= _FOLDS else KFold
+    folds = split(min(_FOLDS, len(targets)), shuffle=True, random_state=seed)
+    answers = None
+    for learned, other in folds.split(np.zeros(len(targets)), strata):
+        part = pipeline.fit(_take(learn, learned), targets[learned])
+        output = _flat(part.output(_take(learn, other)))
+        if answers is None:
+            answers = np.zeros((len(targets), output.shape[1]))
+        answers[other] = output
+    return answers
+
+
+def _take(values, rows):
+    return [values[i] for i in rows] if isinstance(values, list) else values[rows]
+
+
+def _flat(output):
+    return output.reshape(len(output), -1)

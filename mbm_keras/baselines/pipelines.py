@@ -1,0 +1,163 @@
+"""The plain pipeline of a modality, for each kind of answer."""
+
+import copy
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from mbm_keras.baselines import statistics
+from mbm_keras.tasks import Classification
+from mbm_keras.tasks import MultiLabel
+
+_SMALLEST = 1e-6  # probability
+
+
+@dataclasses.dataclass(frozen=True)
+class Pipeline:
+    """An estimator of scikit-learn whose answers have the form of a task's output.
+
+    Args:
+        estimator: The estimator. Of several labels each has a copy of it.
+        task: The task.
+        fitted: The fitted estimators, in the order of the labels, one for other
+            answers; None in place of one that had nothing to learn.
+        constant: `(labels,)`, the share of each label in the rows learned from.
+    """
+
+    estimator: Any
+    task: Any
+    fitted: tuple = ()
+    constant: Any = None
+
+    def fit(self, values: Any, targets: np.ndarray) -> "Pipeline":
+        """A fitted copy.
+
+        Args:
+            values: What the estimator takes, one per row.
+            targets: Encoded targets of the rows, `(rows,)` or `(rows, labels)`.
+        """
+        columns = targets.reshape(len(targets), -1).T
+        # A classifier of scikit-learn refuses targets that are all the same.
+        fitted = tuple(
+            copy.deepcopy(self.estimator).fit(values, column)
+            if not _is_labels(self.task) or np.ptp(column)
+            else None
+            for column in columns
+        )
+        return dataclasses.replace(self, fitted=fitted, constant=columns.mean(axis=1))
+
+    def output(self, values: Any) -> np.ndarray:
+        """Logits `(rows, classes)`, or numbers `(rows, 1)`."""
+        rows = len(values) if isinstance(values, list) else values.shape[0]
+        pairs = zip(self.fitted, self.constant, strict=True)
+        if isinstance(self.task, MultiLabel):
+            yes = [self._share(one, const, values, rows) for one, const in pairs]
+            share = np.clip(np.stack(yes, axis=1), _SMALLEST, 1 - _SMALLEST)
+            return np.log(share / (1 - share))
+        (estimator,) = self.fitted
+        if not isinstance(self.task, Classification):
+            return estimator.predict(values)[:, None]
+        # A class without a row to learn from is never the answer.
+        logits = np.full((rows, self.task.size), np.log(_SMALLEST))
+        if estimator is None:
+            logits[:, int(self.constant[0])] = 0.0
+        else:
+            known = estimator.predict_proba(values)
+            logits[:, estimator.classes_.astype(int)] = np.log(known + _SMALLEST)
+        return logits
+
+    def _share(self, estimator, constant, values, rows):
+        if estimator is None:
+            return np.full(rows, constant)
+        return estimator.predict_proba(values)[:, 1]
+
+
+def pipeline_for(column: Any, task: Any, seed: int) -> tuple[str, Pipeline]:
+    """The pipeline of a column, and what it is called.
+
+    Args:
+        column: A `Column`.
+        task: The task.
+        seed: Seed of what is random.
+    """
+    line = "logistic regression" if _is_labels(task) else "ridge regression"
+    if column.modality == "text":
+        return f"TF-IDF + {line}", Pipeline(_words(column, task, seed), task)
+    if column.modality == "table":
+        return "gradient boosting", Pipeline(_boosting(column, task, seed), task)
+    what = {
+        "image": "pixels, colors and gradients",
+        "audio": "mean and spread of log-mel and cepstra",
+    }.get(column.modality, "numbers")
+    return f"{what} + {line}", linear(task, seed)
+
+
+def describe(column: Any, values: Any) -> Any:
+    """What the pipeline of a column takes.
+
+    Args:
+        column: The `Column`.
+        values: Its rows, `column.learn` or `column.test`.
+    """
+    if column.modality in ("text", "table"):
+        return values
+    make = {"image": statistics.of_images, "audio": statistics.of_spectrograms}
+    return make.get(column.modality, statistics.of_vectors)(np.asarray(values))
+
+
+def linear(task: Any, seed: int) -> Pipeline:
+    """A linear model of standardized values."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    estimator = make_pipeline(StandardScaler(), _line(task, seed, strength=0.1))
+    return Pipeline(estimator, task)
+
+
+def _line(task, seed, strength):
+    """Logistic regression for labels, ridge regression for numbers.
+
+    The penalty of the ridge is chosen by leaving rows out.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import RidgeCV
+
+    if _is_labels(task):
+        return LogisticRegression(C=strength, max_iter=300, random_state=seed)
+    return RidgeCV(np.logspace(-2, 4, 13))
+
+
+def _words(column, task, seed):
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+
+    # A word of one letter is a word; scripts without spaces are read by character.
+    tokens = r"\S" if _has_no_spaces(column.learn) else r"\w+|[^\w\s]"
+    vectors = TfidfVectorizer(
+        ngram_range=(1, 2), sublinear_tf=True, token_pattern=tokens
+    )
+    return make_pipeline(vectors, _line(task, seed, strength=10.0))
+
+
+def _boosting(column, task, seed):
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    make = (
+        HistGradientBoostingClassifier
+        if _is_labels(task)
+        else HistGradientBoostingRegressor
+    )
+    return make(
+        categorical_features=column.categories, random_state=seed, early_stopping=False
+    )
+
+
+def _is_labels(task):
+    return isinstance(task, Classification | MultiLabel)
+
+
+def _has_no_spaces(texts):
+    some = [text for text in texts if text][:200]
+    return 30 * sum(text.count(" ") for text in some) < sum(map(len, some))
