@@ -11,6 +11,8 @@ from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
 
 _SMALLEST = 1e-6  # probability
+_MOST_VALUES, _SHARE = 200, 0.9  # of more values, directions with this much variance
+_MANY_CLASSES, _FEW_TREES = 5, 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,28 +92,41 @@ def pipeline_for(column: Any, task: Any, seed: int) -> tuple[str, Pipeline]:
         "image": "pixels, colors and gradients",
         "audio": "mean and spread of log-mel and cepstra",
     }.get(column.modality, "numbers")
-    return f"{what} + {line}", linear(task, seed)
+    return f"{what} + {line}", linear(task, seed, column.learn.shape[1])
 
 
-def describe(column: Any, values: Any) -> Any:
-    """What the pipeline of a column takes.
+def describe(modality: str, values: Any) -> Any:
+    """What the pipeline of a modality takes.
 
     Args:
-        column: The `Column`.
-        values: Its rows, `column.learn` or `column.test`.
+        modality: The modality of an input.
+        values: Its arrays; strings for text.
+
+    Returns:
+        `(rows, n)` float64; text and tables as they are.
     """
-    if column.modality in ("text", "table"):
+    if modality in ("text", "table"):
         return values
     make = {"image": statistics.of_images, "audio": statistics.of_spectrograms}
-    return make.get(column.modality, statistics.of_vectors)(np.asarray(values))
+    return make.get(modality, statistics.of_vectors)(np.asarray(values))
 
 
-def linear(task: Any, seed: int) -> Pipeline:
-    """A linear model of standardized values."""
+def linear(task: Any, seed: int, num_values: int) -> Pipeline:
+    """A linear model of standardized values, of their main directions if they are many.
+
+    Args:
+        task: The task.
+        seed: Seed of what is random.
+        num_values: Numbers per row.
+    """
+    from sklearn.decomposition import PCA
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    estimator = make_pipeline(StandardScaler(), _line(task, seed, strength=0.1))
+    steps: list[Any] = [StandardScaler()]
+    if num_values > _MOST_VALUES:
+        steps.append(PCA(_SHARE, svd_solver="full"))
+    estimator = make_pipeline(*steps, _line(task, seed, strength=0.1))
     return Pipeline(estimator, task)
 
 
@@ -149,8 +164,13 @@ def _boosting(column, task, seed):
         if _is_labels(task)
         else HistGradientBoostingRegressor
     )
+    # Each step grows a tree per class.
+    many = isinstance(task, Classification) and task.size > _MANY_CLASSES
     return make(
-        categorical_features=column.categories, random_state=seed, early_stopping=False
+        max_iter=_FEW_TREES if many else 100,
+        categorical_features=column.categories,
+        random_state=seed,
+        early_stopping=False,
     )
 
 

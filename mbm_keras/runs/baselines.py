@@ -1,0 +1,132 @@
+"""Plain baselines on the rows of a run, and whether one of them is better."""
+
+import functools
+
+import numpy as np
+
+_MOST_ROWS = 5_000  # to learn from, so that it takes seconds
+_BATCH = 256
+_SMALLER_IS_BETTER = ("loss", "mae", "rmse")
+
+
+def score_baselines(trained, tables, samples):
+    """What plain pipelines of scikit-learn make of the rows that the model had.
+
+    Args:
+        trained: A `Trained`.
+        tables: `"rows"`, and `"valid"` where there is a second table.
+        samples: `Samples` or `Stream` by split.
+
+    Returns:
+        A list of dicts, as `metrics.json` has them: `name`, `inputs`, `seconds` and the
+        figures of the last split; empty where the target is a text.
+    """
+    from mbm_keras import baselines
+    from mbm_keras import evaluation
+    from mbm_keras.tasks import Classification
+    from mbm_keras.tasks import MultiLabel
+    from mbm_keras.tasks import Regression
+
+    task = trained.task
+    if not isinstance(task, Classification | MultiLabel | Regression):
+        return []
+    last = "test" if "test" in samples else "valid"
+    parts = {name: _some(samples[name]) for name in ("train", last)}
+    values = {
+        name: _values(part, trained.specs, _table_of(tables, name))
+        for name, part in parts.items()
+    }
+    columns = {
+        spec.name: baselines.Column(
+            spec.modality,
+            values["train"][spec.name],
+            values[last][spec.name],
+            _categories(spec),
+        )
+        for spec in trained.specs
+    }
+    targets = {
+        name: np.asarray(part.targets[task.name]) for name, part in parts.items()
+    }
+    found = baselines.fit_baselines(
+        columns, targets["train"], task=task, seed=trained.plan.seed
+    )
+    score = functools.partial(evaluation.figures, task=task, labels=trained.labels)
+    results = []
+    for baseline in found:
+        output = baseline.output.astype("float32")
+        figures = score({task.name: output}, {task.name: targets[last]})
+        figures.pop("classes", None)
+        about = {"name": baseline.name, "inputs": list(baseline.inputs)}
+        seconds = round(baseline.seconds, 2)
+        results.append({**about, "seconds": seconds, **figures})
+    return results
+
+
+def best(results, metric):
+    """The best of several results, None if there is none.
+
+    Args:
+        results: Dicts with the figure `metric`.
+        metric: Name of a figure.
+    """
+    known = [row for row in results if row.get(metric) is not None]
+    sign = -1 if metric in _SMALLER_IS_BETTER else 1
+    return max(known, key=lambda row: sign * row[metric], default=None)
+
+
+def verdict(metrics):
+    """One sentence: how the model and the best baseline compare.
+
+    Args:
+        metrics: The result of a run, see `Run.metrics`.
+    """
+    metric = metrics["metric"]
+    winner = best(metrics["baselines"], metric)
+    if winner is None:
+        return ""
+    mine = list(metrics["splits"].values())[-1]
+    on = f" on {' + '.join(winner['inputs'])}" if winner["inputs"] else ""
+    plain = f"{winner['name']}{on}, {metric} {winner[metric]:.4f}"
+    if best([winner, mine], metric) is winner and winner[metric] != mine[metric]:
+        return f"a plain baseline is better than this model: {plain}"
+    return f"best plain baseline: {plain}"
+
+
+def _some(part):
+    """At most some thousand rows, spread evenly."""
+    if len(part) <= _MOST_ROWS:
+        return part
+    return part.take(np.linspace(0, len(part) - 1, _MOST_ROWS).astype(int))
+
+
+def _table_of(tables, split):
+    return tables["valid"] if split == "valid" and "valid" in tables else tables["rows"]
+
+
+def _values(part, specs, table):
+    """By name of the input, what the pipelines take, `describe`d batch by batch."""
+    from mbm_keras import baselines
+
+    described = {spec.name: [] for spec in specs if spec.modality != "text"}
+    for inputs, _ in part.batches(_BATCH):
+        for spec in specs:
+            if spec.name in described:
+                array = np.asarray(inputs[spec.key])
+                described[spec.name].append(baselines.describe(spec.modality, array))
+    values = {name: np.concatenate(batches) for name, batches in described.items()}
+    position = {row: i for i, row in enumerate(np.asarray(table.rows).tolist())}
+    rows = [position[row] for row in np.asarray(part.ids).tolist()]
+    for spec in specs:
+        if spec.modality == "text":
+            values[spec.name] = table.raw(spec.name)[rows].tolist()
+    return values
+
+
+def _categories(spec):
+    """Which columns of a table are codes; a code above 255 is taken for a number."""
+    if spec.modality != "table":
+        return None
+    sizes = np.array(spec.sizes["categories"])
+    numbers = np.zeros(2 * spec.sizes["numbers"], bool)
+    return np.concatenate([numbers, sizes < 255]) if len(sizes) else numbers
