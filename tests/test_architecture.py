@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "mbm_keras.losses": BASE,
     "mbm_keras.models": ZOO,
     "mbm_keras.training": TAKES_A_MODEL,
+    "mbm_keras.baselines": {"mbm_keras.tasks"},
     "mbm_keras.evaluation": TAKES_A_MODEL,
     "mbm_keras.export": TAKES_A_MODEL,
     "mbm_keras.auto": TOP,

@@ -7,5 +7,6 @@ simple pipeline that its modality is known for, and all together are stacked.
 from mbm_keras.baselines.baselines import Baseline
 from mbm_keras.baselines.baselines import Column
 from mbm_keras.baselines.baselines import fit_baselines
+from mbm_keras.baselines.pipelines import describe
 
-__all__ = ["Baseline", "Column", "fit_baselines"]
+__all__ = ["Baseline", "Column", "describe", "fit_baselines"]

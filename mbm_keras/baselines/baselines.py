@@ -22,9 +22,8 @@ class Column:
 
     Args:
         modality: `"text"`, `"table"`, `"image"` or `"audio"`; any other is a vector.
-        learn: The rows to learn from: strings for text; float arrays for the others,
-            `(rows, columns)` with NaN where a value is missing, pixels `(rows, height,
-            width, channels)`, spectrograms `(rows, steps, bins)`.
+        learn: The rows to learn from, as `describe` gives them: strings for text, for
+            the others `(rows, n)`.
         test: The rows to answer, likewise.
         categories: For a table, `(columns,)` bool: which columns are codes.
     """
@@ -73,9 +72,8 @@ def fit_baselines(
         ValueError: If the task is another one, or there is no row.
     """
     targets = np.asarray(targets)
-    if not isinstance(task, Classification | MultiLabel | Regression) or not len(
-        targets
-    ):
+    known = isinstance(task, Classification | MultiLabel | Regression)
+    if not known or not len(targets):
         raise ValueError(
             "Expected labels or numbers to learn, and one row or more. "
             f"Received: task={type(task).__name__}, rows={len(targets)}."
@@ -86,12 +84,9 @@ def fit_baselines(
     for name, column in columns.items():
         start = time.perf_counter()
         title, pipeline = pipelines.pipeline_for(column, task, seed)
-        learn, test = (
-            pipelines.describe(column, v) for v in (column.learn, column.test)
-        )
-        output = pipeline.fit(learn, targets).output(test)
+        output = pipeline.fit(column.learn, targets).output(column.test)
         found.append(Baseline(title, (name,), output, time.perf_counter() - start))
-        parts[name] = (pipeline, learn, output)
+        parts[name] = (pipeline, column.learn, output)
     if len(parts) > 1:
         found.append(_stack(parts, targets, task, seed))
     return found
@@ -117,8 +112,8 @@ def _stack(parts, targets, task, seed):
         _answer_unseen(pipeline, learn, targets, task, seed)
         for pipeline, learn, _ in parts.values()
     ]
-    stacking = pipelines.linear(task, seed)
-    stacking = stacking.fit(np.concatenate(unseen, axis=1), targets)
+    values = np.concatenate(unseen, axis=1)
+    stacking = pipelines.linear(task, seed, values.shape[1]).fit(values, targets)
     answers = [_flat(output) for _, _, output in parts.values()]
     output = stacking.output(np.concatenate(answers, axis=1))
     seconds = time.perf_counter() - start
@@ -130,14 +125,12 @@ def _answer_unseen(pipeline, learn, targets, task, seed):
     from sklearn.model_selection import KFold
     from sklearn.model_selection import StratifiedKFold
 
-    strata = targets.ravel() if isinstance(task, Classification) else None
-    smallest = (
-        len(targets)
-        if strata is None
-        else np.unique(strata, return_counts=True)[1].min()
-    )
-    split = StratifiedKFold if strata is not None and smallest >= _FOLDS else KFold
-    folds = split(min(_FOLDS, len(targets)), shuffle=True, random_state=seed)
+    count, strata, split = min(_FOLDS, len(targets)), None, KFold
+    if isinstance(task, Classification):
+        strata = targets.ravel()
+        if np.unique(strata, return_counts=True)[1].min() >= count:
+            split = StratifiedKFold
+    folds = split(count, shuffle=True, random_state=seed)
     answers = None
     for learned, other in folds.split(np.zeros(len(targets)), strata):
         part = pipeline.fit(_take(learn, learned), targets[learned])

@@ -77,6 +77,9 @@ def train(
     encoding: options.Encoding = None,
     decimal: options.Decimal = None,
     missing: options.Missing = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Compare with plain pipelines of scikit-learn.")
+    ] = True,
     json: options.Json = False,
 ):
     """Train towers, fusion and head on a table; write a run folder with a report."""
@@ -108,5 +111,6 @@ def train(
             encoding=encoding,
             decimal=decimal,
             missing=missing,
+            baselines=baselines,
         )
         result(run.metrics, lines.train_lines(run.metrics))

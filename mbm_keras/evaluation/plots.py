@@ -127,13 +127,44 @@ def subset_bars(table: Sequence[Mapping[str, Any]], metric: str) -> Figure:
     """
     table = [row for row in table if _is_finite(row.get(metric))]
     most = max((len(row["inputs"]) for row in table), default=0)
-    figure = Figure(figsize=(7.5, 0.6 + 0.34 * len(table)), layout="constrained")
-    panel = figure.subplots()
-    positions = np.arange(len(table))[::-1]
-    values = [row[metric] for row in table]
-    colors = [ACCENT if len(row["inputs"]) == most else SOFT for row in table]
-    panel.barh(positions, values, color=colors)
+    strong = [len(row["inputs"]) == most for row in table]
     names = [_subset_name(row["inputs"], table[0]["inputs"]) for row in table]
+    return _bars(names, [row[metric] for row in table], strong, metric)
+
+
+@all_fonts
+def baseline_bars(
+    model: Mapping[str, Any], baselines: Sequence[Mapping[str, Any]], metric: str
+) -> Figure:
+    """One metric of a model, and of plain baselines on the same rows, as bars.
+
+    Args:
+        model: Its `name` and its values.
+        baselines: `name`, `inputs` and values of each.
+        metric: Name of the value to show.
+
+    Returns:
+        A figure.
+    """
+    table = [row for row in [model, *baselines] if _is_finite(row.get(metric))]
+    names = [
+        ": ".join(filter(None, [_join(row.get("inputs", ())), row["name"]]))
+        for row in table
+    ]
+    strong = [row is model for row in table]
+    return _bars(names, [row[metric] for row in table], strong, metric)
+
+
+def _join(inputs):
+    return " + ".join(map(plain, inputs)) if len(inputs) <= 5 else "all inputs"
+
+
+def _bars(names, values, strong, metric):
+    """Horizontal bars from top to bottom, the strong ones in color."""
+    figure = Figure(figsize=(7.5, 0.6 + 0.34 * len(names)), layout="constrained")
+    panel = figure.subplots()
+    positions = np.arange(len(names))[::-1]
+    panel.barh(positions, values, color=[ACCENT if one else SOFT for one in strong])
     panel.set_yticks(positions, names, fontsize=8)
     for position, value in zip(positions, values, strict=True):
         panel.text(value, position, f" {value:.3f}", va="center", fontsize=8)

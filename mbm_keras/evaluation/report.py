@@ -25,6 +25,8 @@ class ReportData:
         splits: By name of the split, values by name, as `evaluate` returns them.
         metric: Name of the value that the bars of subsets show.
         subsets: What `subsets` returned; empty for a model with one input.
+        baselines: `name`, `inputs` and values of each plain baseline.
+        verdict: A sentence that compares the model with the best of them.
         confusion: What `metrics.confusion` returned, `(labels, labels)`; None if the
             target is not one label of several.
         labels: Names of the labels.
@@ -43,6 +45,8 @@ class ReportData:
     splits: Mapping[str, Mapping[str, float]]
     metric: str
     subsets: Sequence[Mapping[str, Any]] = ()
+    baselines: Sequence[Mapping[str, Any]] = ()
+    verdict: str = ""
     confusion: Any = None
     labels: Sequence[str] = ()
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -67,6 +71,10 @@ def write_report(path: str | pathlib.Path, data: ReportData) -> None:
         pictures["curves"] = _png(plots.curves(histories, data.metric))
     if len(data.subsets) > 1:
         pictures["subsets"] = _png(plots.subset_bars(data.subsets, data.metric))
+    if data.baselines:
+        whole = {"name": "this model", **list(data.splits.values())[-1]}
+        bars = plots.baseline_bars(whole, data.baselines, data.metric)
+        pictures["baselines"] = _png(bars)
     if data.confusion is not None:
         matrix = plots.confusion_matrix(data.confusion, data.labels)
         pictures["confusion"] = _png(matrix)

@@ -1,5 +1,7 @@
 """The report of a run."""
 
+from mbm_keras.runs.baselines import verdict
+
 
 def write_report(folder, trained, summary, scores):
     """Writes `report.html` of a run.
@@ -32,6 +34,8 @@ def write_report(folder, trained, summary, scores):
             splits=summary["splits"],
             metric=summary["metric"],
             subsets=summary["subsets"] if several else (),
+            baselines=summary["baselines"],
+            verdict=verdict(summary),
             confusion=scores.counts,
             labels=trained.labels,
             columns=summary["columns"],

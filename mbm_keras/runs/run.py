@@ -10,6 +10,7 @@ from typing import Any
 
 from mbm_keras.runs import folder as run_folder
 from mbm_keras.runs import saved as saved_run
+from mbm_keras.runs.baselines import verdict
 
 
 class Run:
@@ -41,6 +42,11 @@ class Run:
     def history(self) -> dict:
         """Training curves: lists by stage and figure, one value per epoch."""
         return saved_run.read_histories(self.folder)
+
+    @property
+    def baselines(self) -> list[dict]:
+        """Figures of plain pipelines on the same rows, see `mbm_keras.baselines`."""
+        return self.metrics["baselines"]
 
     @property
     def report(self) -> pathlib.Path:
@@ -203,6 +209,10 @@ def result_lines(metrics):
     """`result_rows` as aligned lines of text, the columns, and where the report is."""
     lines = [f"{name:<40}{value:>12}" for name, value in result_rows(metrics)]
     lines += column_lines(metrics)
+    found = verdict(metrics)
+    if found:
+        # Said first where it is what matters most.
+        lines.insert(0 if "better" in found else len(lines), found)
     return [*lines, f"report: {metrics['run']}/report.html"]
 
 

@@ -12,6 +12,7 @@ from data_pipelines import files
 from mbm_keras.auto.plan import Plan
 from mbm_keras.runs import folder as run_folder
 from mbm_keras.runs import steps
+from mbm_keras.runs.baselines import score_baselines
 from mbm_keras.runs.decoded import check_broken
 from mbm_keras.runs.decoded import check_splits
 from mbm_keras.runs.decoded import decode_splits
@@ -142,6 +143,7 @@ def train(
     stream: bool | None = None,
     max_broken: float = 0.05,
     allow_outside: bool = False,
+    baselines: bool = True,
     verbose: str | int = "auto",
     separator: str | None = None,
     encoding: str | None = None,
@@ -177,6 +179,7 @@ def train(
         stream: True to keep decoded rows on disk, False in memory, None by their size.
         max_broken: Largest share of broken rows that is accepted, in [0, 1].
         allow_outside: True to follow paths that leave the table's folder.
+        baselines: False to leave out the plain baselines, see `mbm_keras.baselines`.
         verbose: `"auto"`, 0 for silence, 1 for a bar, 2 for a line per epoch.
         separator: How text is read, as for `plan`, and so are the next three. The run
             keeps it for the tables of `evaluate` and `predict`.
@@ -259,6 +262,7 @@ def train(
         "stream": stream,
         "max_broken": max_broken,
         "allow_outside": allow_outside,
+        "baselines": baselines,
     }
     check_broken(tables, {}, max_broken)
     folder = pathlib.Path(out)
@@ -316,6 +320,11 @@ def _train(plan, tables, folder, arguments, clock, verbose):
         "notes": notes,
         **result.figures,
         **folds,
+        "baselines": (
+            score_baselines(trained, tables, decoded.samples)
+            if arguments["baselines"]
+            else []
+        ),
         "versions": versions(),
         **clock.seconds(),
     }

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mbm_keras.baselines import Column
+from mbm_keras.baselines import describe
 from mbm_keras.baselines import fit_baselines
 from mbm_keras.baselines import statistics
 from mbm_keras.tasks import Captioning
@@ -35,7 +36,8 @@ def column_of(modality, answers, seed=0):
     else:
         values = rng.normal(size=(rows, 5)) + 2 * answers[:, None]
     half = rows // 2
-    return Column(modality, values[:half], values[half:])
+    learn, test = (describe(modality, part) for part in (values[:half], values[half:]))
+    return Column(modality, learn, test)
 
 
 def accuracy(baseline, answers):
@@ -57,7 +59,7 @@ def test_stacking_adds_what_two_inputs_say():
     rng = np.random.default_rng(2)
     parts = rng.integers(0, 2, (2, 400))
     answers = parts[0] + 2 * parts[1]
-    columns = {"a": column_of("text", parts[0]), "b": column_of("table", parts[1])}
+    columns = {"a": column_of("text", parts[0]), "b": column_of("vector", parts[1])}
     task = Classification(4, name="answer")
     *_, first, second, both = fit_baselines(columns, answers[:200], task=task)
     assert both.inputs == ("a", "b")
