@@ -41,4 +41,4 @@ def test_a_run_has_baselines_of_its_rows(noted):
     assert inputs == set(run.metrics["inputs"])
     assert all(np.isfinite(row["accuracy"]) for row in run.baselines)
     assert verdict(run.metrics) in str(run)
-    assert "Beside plain baselines" in run.report.read_text()
+    assert "Compared with plain baselines" in run.report.read_text()
