@@ -42,12 +42,19 @@ def figures(
         names = list(labels) or [str(i) for i in range(task.size)]
         of_labels = isinstance(task, MultiLabel)
         scores = multi_label_scores if of_labels else classification_scores
+        if task.activation is not None:
+            output = _to_logits(output, of_labels)
         result |= scores(output, truth, names)
     elif isinstance(task, Regression):
         # A `Quantity` gives standardized targets: the errors are in its own unit.
         unit = np.float64(task.unit)
         result |= regression_scores(unit * output, unit * truth)
     return {name: _finite(value) for name, value in result.items()}
+
+
+def _to_logits(probabilities, of_labels):
+    p = np.clip(np.asarray(probabilities, "float64"), 1e-12, 1 - 1e-12)
+    return np.log(p) - np.log1p(-p) if of_labels else np.log(p)
 
 
 def _finite(value):

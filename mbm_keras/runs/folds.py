@@ -39,7 +39,7 @@ def cross_validate(
         ValueError: If there are fewer independent rows or groups than folds.
     """
     results = {}
-    for fold, split in enumerate(_splits(plan, table), 1):
+    for fold, split in enumerate(fold_splits(plan, table), 1):
         if verbose != 0:
             sys.stderr.write(f"fold {fold} of {plan.folds}\n")
         where = folder / "folds" / str(fold)
@@ -70,8 +70,12 @@ def summarize(results: Mapping[str, Mapping[str, float | None]]) -> dict[str, di
     }
 
 
-def _splits(plan, table):
-    """`(rows,)` names of splits, for one fold after the other."""
+def fold_splits(plan: Any, table: Any) -> list[Any]:
+    """`(rows,)` names of splits, for one fold after the other.
+
+    Raises:
+        ValueError: If there are fewer independent rows or groups than folds.
+    """
     from data_pipelines.tables import select
     from data_pipelines.tables import splits
 
@@ -79,7 +83,9 @@ def _splits(plan, table):
     rows = table.take(learned)
     units, classes = select.find_units(rows, plan.group), select.find_classes(rows)
     folds = splits.by_folds(units, plan.folds, plan.seed, classes)
+    found = []
     for fold in range(plan.folds):
         split = table.split.astype("<U5")
         split[learned] = splits.of_fold(units, folds, fold, classes)
-        yield split
+        found.append(split)
+    return found

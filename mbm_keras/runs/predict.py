@@ -85,36 +85,19 @@ def _open(saved, rows, allow_outside, given):
 
 def _predict(run, table, keep, probabilities, stream):
     """The frame, and what happened to the values of the table."""
-    import numpy as np
     import polars as pl
 
-    from data_pipelines.decoding.status import STATUS
-    from mbm_keras import evaluation
-
     saved = run.saved
+    (target,) = saved.targets
     kept = choose_kept(table, saved, run.metrics["left_out"], keep)
-    names = Names([*table.frame.columns, *saved.targets])
+    names = Names([*table.frame.columns, target])
     row, note = names("row"), names("note")
     cache = pathlib.Path(tempfile.mkdtemp(prefix="mbm-predict-"))
     try:
         samples, _, wrong = decode_rows(
             table, saved.features, None, cache, stream, keep_corrupt=True
         )
-        ((name, target),) = saved.targets.items()
-        answered = {row: samples.ids}
-        if len(samples):
-            outputs, _ = evaluation.predict(run.answering_model, samples.batches(256))
-            answers = target.decode(outputs[name], name)
-            answered[name] = target.restore(answers[name])
-            if f"{name}_probabilities" in answers:
-                shares = np.asarray(answers[f"{name}_probabilities"])
-                answered |= probability_columns(
-                    shares, target.labels, names, probabilities
-                )
-        by_key = {key: name for name, key in saved.features.keys.items()}
-        for key, status in samples.status.items():
-            column = names(f"status_{by_key[key]}")
-            answered[column] = [STATUS[s] for s in status]
+        answered = {row: samples.ids, **_answer(run, samples, names, probabilities)}
         reasons = _reasons(table, saved.features, samples, wrong)
         values = describe_values(table, saved.features, samples)
     finally:
@@ -123,7 +106,7 @@ def _predict(run, table, keep, probabilities, stream):
     # A row without an answer has its line too, with the reason.
     frame = pl.DataFrame({row: sorted({*table.rows.tolist(), *reasons})})
     originals = table.frame.with_columns(map(table.original, kept))
-    cells = keep_columns(originals, kept, name, names)
+    cells = keep_columns(originals, kept, target, names)
     notes = pl.DataFrame(
         {row: list(reasons), note: ["; ".join(r) for r in reasons.values()]},
         schema={row: pl.Int64, note: pl.String},
@@ -132,6 +115,28 @@ def _predict(run, table, keep, probabilities, stream):
     for part in parts:
         frame = frame.join(part, on=row, how="left", maintain_order="left")
     return frame, values
+
+
+def _answer(run, samples, names, probabilities):
+    """Answers, probabilities and statuses of the rows that have an answer."""
+    import numpy as np
+
+    from data_pipelines.decoding.status import STATUS
+    from mbm_keras import evaluation
+
+    ((name, target),) = run.targets.items()
+    columns = {}
+    if len(samples):
+        outputs, _ = evaluation.predict(run.answering_model, samples.batches(256))
+        answers = target.decode(outputs[name], name)
+        columns[name] = target.restore(answers[name])
+        if f"{name}_probabilities" in answers:
+            shares = np.asarray(answers[f"{name}_probabilities"])
+            columns |= probability_columns(shares, target.labels, names, probabilities)
+    by_key = {key: name for name, key in run.features.keys.items()}
+    for key, status in samples.status.items():
+        columns[names(f"status_{by_key[key]}")] = [STATUS[s] for s in status]
+    return columns
 
 
 def _reasons(table, features, samples, wrong):

@@ -19,6 +19,7 @@ from mbm_keras.runs.decoded import decode_splits
 from mbm_keras.runs.decoded import notes_of
 from mbm_keras.runs.decoded import set_aside
 from mbm_keras.runs.folds import cross_validate
+from mbm_keras.runs.folds import fold_splits
 from mbm_keras.runs.report import write_report
 from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.rows import sample_rows
@@ -265,6 +266,8 @@ def train(
         "baselines": baselines,
     }
     check_broken(tables, {}, max_broken)
+    if plan.folds:
+        fold_splits(plan, rows)  # an error comes before the folder is made
     folder = pathlib.Path(out)
     run_folder.check_free(folder, arguments)
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from mbm_keras import evaluation
 from mbm_keras.tasks import Classification
@@ -19,6 +20,21 @@ def test_labels_have_the_loss_means_and_each_class():
     found = figures(Classification(2), [[2.0, 0], [0, 1.0]], [0, 1], ["no", "yes"])
     assert {"loss", "accuracy", "balanced_accuracy", "f1_macro", "roc_auc"} <= {*found}
     assert found["classes"]["yes"]["support"] == 1 and found["roc_auc"] == 1.0
+
+
+def test_probabilities_have_the_figures_of_their_logits():
+    logits, truth = np.array([[2.0, 0, -1], [0, 1.0, 3]]), [0, 1]
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    wanted = figures(Classification(3), logits, truth)
+    found = figures(Classification(3, activation="softmax"), shares, truth)
+    assert found["log_loss"] == pytest.approx(wanted["log_loss"], rel=1e-5)
+    many = [[1.0, 0, 0], [0, 1.0, 1.0]]
+    wanted = figures(MultiLabel(3), logits, many)
+    found = figures(
+        MultiLabel(3, activation="sigmoid"), 1 / (1 + np.exp(-logits)), many
+    )
+    assert found["f1_macro"] == wanted["f1_macro"]
+    assert found["log_loss"] == pytest.approx(wanted["log_loss"], rel=1e-5)
 
 
 def test_several_labels():

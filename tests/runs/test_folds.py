@@ -6,7 +6,7 @@ import pytest
 
 import mbm_keras as mbm
 from mbm_keras.cli.lines import train_lines
-from mbm_keras.runs import train as runs_train
+from mbm_keras.runs import steps
 from mbm_keras.runs.folds import summarize
 
 
@@ -34,14 +34,14 @@ def stopped(plan, tmp_path_factory):
     """The folder of a run that stopped in its second fold, and when files changed."""
     out = tmp_path_factory.mktemp("folds") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        fit = runs_train.steps.fit
+        fit = steps.fit
 
         def stop(plan, features, encoder, samples, folder, verbose):
             if folder.parent.name == "2":
                 raise KeyboardInterrupt
             return fit(plan, features, encoder, samples, folder, verbose)
 
-        patch.setattr(runs_train.steps, "fit", stop)
+        patch.setattr(steps, "fit", stop)
         with pytest.raises(KeyboardInterrupt):
             mbm.train(make_rows(), plan=plan, out=out, verbose=0)
     return out, (out / "folds/1/metrics.json").stat().st_mtime_ns
@@ -94,3 +94,4 @@ def test_more_folds_than_groups_are_refused(plan, tmp_path):
     many = dataclasses.replace(plan, folds=13)
     with pytest.raises(ValueError, match="folds=13, 12 independent"):
         mbm.train(make_rows(), plan=many, out=tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run").exists()

@@ -7,6 +7,7 @@ from mbm_keras import runs
 from mbm_keras.runs.answers import Names
 from mbm_keras.runs.answers import choose_kept
 from mbm_keras.runs.answers import to_csv
+from tests.cli.run import ok
 
 
 def test_an_identifier_is_kept_without_being_asked_for(noted):
@@ -78,7 +79,17 @@ def test_the_file_says_what_was_left_out_cut_and_unknown(noted, tmp_path):
     assert len(pl.read_csv(tmp_path / "p.csv")) == 16
 
 
-def test_a_name_of_ours_is_free():
+def test_the_command_keeps_the_columns_asked_for(noted, tmp_path):
+    rows, run = noted
+    pl.DataFrame(rows[:6]).write_csv(tmp_path / "new.csv")
+    options = ["--keep", "city,id", "--keep", "note", "--no-probabilities"]
+    ok("predict", run.folder, "new.csv", "--out", "p.csv", *options, cwd=tmp_path)
+    columns = pl.read_csv(tmp_path / "p.csv").columns
+    assert columns[:5] == ["row_2", "city", "id", "note", "answer"]
+    assert len([name for name in columns if name.startswith("probability")]) == 1
+
+
+def test_a_name_that_is_added_is_free():
     names = Names(["row", "row_2", "label"])
     assert [names("row"), names("row"), names("note")] == ["row_3", "row_4", "note"]
 
