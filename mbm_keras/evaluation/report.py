@@ -121,7 +121,8 @@ def _text(value):
     if value is None or value != value:
         return "–"
     if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) >= 1e-3 or value == 0 else f"{value:.4g}"
+        is_usual = value == 0 or 1e-3 <= abs(value) < 1e6
+        return f"{value:.4f}" if is_usual else f"{value:.4g}"
     return str(value)
 
 

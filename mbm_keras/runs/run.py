@@ -232,4 +232,8 @@ def column_lines(result):
 
 def figure(value):
     """A figure as text, `–` for one that is not defined."""
-    return "–" if value is None or value != value else f"{value:.4f}"
+    if value is None or value != value:
+        return "–"
+    # Errors of numbers have the unit of the target: 1e-20 is not 0.
+    is_usual = value == 0 or 1e-3 <= abs(value) < 1e6
+    return f"{value:.4f}" if is_usual else f"{value:.4g}"

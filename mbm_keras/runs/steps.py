@@ -245,8 +245,13 @@ def describe(plan, trained):
 def best_epoch(history):
     """The figures of the epoch with the lowest validation loss, and its number."""
     epoch = min(range(len(history["val_loss"])), key=history["val_loss"].__getitem__)
-    figures = {name: round(values[epoch], 4) for name, values in history.items()}
+    figures = {name: _round(values[epoch]) for name, values in history.items()}
     return {"epochs": len(history["val_loss"]), "best": epoch + 1, **figures}
+
+
+def _round(value):
+    """Four digits after the point, or four that count: an error may be 1e-20."""
+    return round(value, 4) if abs(value) >= 1 else float(f"{value:.4g}")
 
 
 def score_subsets(model, batches, task, specs):
