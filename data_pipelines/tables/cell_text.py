@@ -11,15 +11,21 @@ _TIME = (
     r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-6][0-9](?:[.,][0-9]{1,9})?)?(?: ?[AP]M)?"
     r"(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))?"
 )
+_WEEKDAY = "(?:(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?,? +)?"
 _DATE = (
     f"(?:{_YEAR}[-/.]{_SHORT}[-/.]{_SHORT}|{_SHORT}[-/.]{_SHORT}[-/.]{_YEAR}"
-    f"|{_SHORT}[-/. ]+(?:{_MONTHS})[-/., ]+{_YEAR}"
-    f"|(?:{_MONTHS})[-/. ]+{_SHORT}[-/., ]+{_YEAR})"
+    f"|{_SHORT}/{_SHORT}/[0-9]{{2}}"
+    f"|{_WEEKDAY}{_SHORT}[-/. ]+(?:{_MONTHS})[-/., ]+{_YEAR}"
+    f"|{_WEEKDAY}(?:{_MONTHS})[-/. ]+{_SHORT}[-/., ]+{_YEAR})"
 )
-_IS_DATE = rf"(?i)^\s*(?:{_DATE}(?:(?:T|,? +){_TIME})?|{_TIME})\s*$"
+_MONTH = "(?:1[6-9]|20)[0-9]{2}[-/](?:0[1-9]|1[0-2])"
+_IS_DATE = rf"(?i)^\s*(?:{_DATE}(?:(?:T|,? +){_TIME})?|{_MONTH}|{_TIME})\s*$"
 _NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?"
 _SEPARATOR = r"(?:\s*[,;]\s*|\s+)"
-_IS_VECTOR = rf"^\s*[\[(]\s*{_NUMBER}(?:{_SEPARATOR}{_NUMBER})*\s*[,;]?\s*[\])]\s*$"
+_IS_VECTOR = (
+    rf"^\s*(?:[\[(]\s*{_NUMBER}(?:{_SEPARATOR}{_NUMBER})*\s*[,;]?\s*[\])]"
+    rf"|{_NUMBER}(?:{_SEPARATOR}{_NUMBER}){{3,}})\s*$"
+)
 _UUID = r"(?i)^\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$"
 _MOST = 0.9  # of the cells of a column decide what it is
 
@@ -40,7 +46,7 @@ def are_dates(texts: pl.Series) -> bool:
 
 
 def are_vectors(texts: pl.Series) -> bool:
-    """Whether most texts are lists of numbers in brackets."""
+    """Whether most texts are lists of numbers: in brackets, or of four and more."""
     return _share(texts, _IS_VECTOR) >= _MOST
 
 

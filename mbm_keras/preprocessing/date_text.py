@@ -3,8 +3,10 @@
 | written | read as |
 |---|---|
 | `2024-01-31`, `2024/1/31`, `2024.01.31` | year, month, day |
+| `2024-01` | the first day of the month |
 | `31.01.2024`, `1/31/2024`, `31-1-2024` | day and month in the order of the column |
-| `31 Jan 2024`, `Jan 31, 2024`, `31-January-2024` | the month by its English name |
+| `1/31/24`, `1/31/70` | a year from 1970 to 2069 |
+| `31 Jan 2024`, `Wed, Jan 31, 2024`, `31-January-2024` | the month by its name |
 | `18:30`, `18:30:05.25`, `6:30 PM` | a time, alone or after a date and a space or `T` |
 | `Z`, `UTC`, `+01:00`, `-0530` | its zone |
 """
@@ -20,21 +22,27 @@ _NAME = (
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
 )
 _YEAR, _SHORT = "([0-9]{4})", "([0-9]{1,2})"
-_MONTH = f"([0-9]{{1,2}}|{_NAME})"
+_WEEKDAY = "(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? +)?"
 _TIME = (
     r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)? ?([ap]m)?"
     r" ?(z|utc|gmt|[+-][0-9]{2}:?[0-9]{2})?"
 )
 _AFTER = f"(?:(?:t|,? +){_TIME})?"
-# By order: the pattern of lower-case text, and the groups of year, month and day.
-_ORDERS = {
-    "year": (f"{_YEAR}[-/.]{_SHORT}[-/.]{_SHORT}{_AFTER}", (1, 2, 3)),
-    "day": (f"{_SHORT}[-/. ]+{_MONTH}[-/., ]+{_YEAR}{_AFTER}", (3, 2, 1)),
-    "month": (f"{_MONTH}[-/. ]+{_SHORT}[-/., ]+{_YEAR}{_AFTER}", (3, 1, 2)),
+_CLOCK = r"|\4|\5|\6|\7|\8|\9"  # the groups of the time, which is the last part
+# Patterns of lower-case text, and the groups of year, month and day.
+_FIRST = (
+    (f"{_YEAR}[-/.]{_SHORT}[-/.]{_SHORT}{_AFTER}", r"\1|\2|\3" + _CLOCK),
+    (f"{_YEAR}[-/]([0-9]{{2}})", r"\1|\2|1||||||"),
     # A name says which one is the month.
-    "named day": (f"{_SHORT}[-/. ]+({_NAME})[-/., ]+{_YEAR}{_AFTER}", (3, 2, 1)),
-    "named month": (f"({_NAME})[-/. ]+{_SHORT}[-/., ]+{_YEAR}{_AFTER}", (3, 1, 2)),
-}
+    (
+        f"{_WEEKDAY}{_SHORT}[-/. ]+({_NAME})[-/., ]+{_YEAR}{_AFTER}",
+        r"\3|\2|\1" + _CLOCK,
+    ),
+    (
+        f"{_WEEKDAY}({_NAME})[-/. ]+{_SHORT}[-/., ]+{_YEAR}{_AFTER}",
+        r"\3|\1|\2" + _CLOCK,
+    ),
+)
 _FIELDS = 9  # year, month, day, hour, minute, second, fraction, half of the day, zone
 _DAY = 86_400
 
@@ -64,16 +72,12 @@ def parse(texts: tf.Tensor, day_first: bool) -> Times:
             year is last.
     """
     texts = tf.strings.lower(tf.strings.strip(texts))
-    orders = ["year", "named day", "named month", "day" if day_first else "month"]
     fields = tf.fill([tf.size(texts)], "")
-    for order in orders:
-        pattern, (year, month, day) = _ORDERS[order]
-        rewrite = "|".join(rf"\{i}" for i in (year, month, day, *range(4, 10)))
+    for pattern, rewrite in (*_FIRST, *_of_numbers(day_first)):
         fields = _rewrite(texts, fields, pattern, rewrite)
     has_date = fields != ""
-    fields = _rewrite(
-        texts, fields, _TIME, "1970|1|1|" + "|".join(rf"\{i}" for i in range(1, 7))
-    )
+    clock = "1970|1|1|" + "|".join(rf"\{i}" for i in range(1, 7))
+    fields = _rewrite(texts, fields, _TIME, clock)
     matched = fields != ""
     empty = "|".join(["1970", "1", "1", *[""] * 6])
     parts = tf.strings.split(tf.where(matched, fields, empty), "|")
@@ -83,6 +87,15 @@ def parse(texts: tf.Tensor, day_first: bool) -> Times:
     valid = matched & fits & zone_fits
     local = tf.where(valid, seconds, 0.0)
     return Times(local - tf.where(valid, zone, 0.0), local, has_date, valid)
+
+
+def _of_numbers(day_first):
+    """Patterns of dates whose year is last, and how they are rewritten."""
+    day, month = (1, 2) if day_first else (2, 1)
+    fields = rf"\3|\{month}|\{day}" + _CLOCK
+    yield f"{_SHORT}[-/.]{_SHORT}[-/.]{_YEAR}{_AFTER}", fields
+    for century, years in (("20", "[0-6][0-9]"), ("19", "[7-9][0-9]")):
+        yield f"{_SHORT}/{_SHORT}/({years}){_AFTER}", century + fields
 
 
 def _rewrite(texts, fields, pattern, rewrite):
