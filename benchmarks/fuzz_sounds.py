@@ -33,7 +33,7 @@ def chunk(rng, name, content):
     size = len(content)
     if rng.random() < 0.03:
         size = rng.choice((*EXTREMES, size + 1, max(0, size - 1), 2 * size))
-    padding = b"\0" * (len(content) % 2 if rng.random() < 0.9 else rng.randrange(4))
+    padding = b"\0" * (len(content) % 2 if rng.random() < 0.98 else rng.randrange(4))
     return name + struct.pack("<I", size % 2**32) + content + padding
 
 

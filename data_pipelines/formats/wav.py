@@ -21,6 +21,7 @@ class Header:
         width: Bytes of one sample.
         start: Where the samples begin, in bytes.
         size: How many bytes they have.
+        layout: The inside of the `fmt ` chunk.
     """
 
     coding: int
@@ -29,6 +30,7 @@ class Header:
     width: int
     start: int
     size: int
+    layout: bytes
 
     @property
     def in_graphs(self) -> bool:
@@ -53,20 +55,20 @@ def read_header(data: bytes) -> Header | None:
             break
         name, size = struct.unpack_from("<4sI", data, at)
         if name == b"fmt " and not layout:
-            layout = data[at + 8 : at + 8 + min(size, 26)]
+            layout = data[at + 8 : at + 8 + min(size, 40)]
         elif name == b"data" and found is None:
             found = at + 8, size
         at += 8 + size + size % 2
     if len(layout) < 16 or found is None:
         return None
     coding, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", layout)
-    if coding == _EXTENSIBLE and len(layout) == 26:
+    if coding == _EXTENSIBLE and len(layout) >= 26:
         (coding,) = struct.unpack_from("<H", layout, 24)
     start, size = found
     left = len(data) - start
     if size == 0 or (size >= _STREAMED and size > left):
         size = left
-    return Header(coding, channels, rate, -(-bits // 8), start, size)
+    return Header(coding, channels, rate, -(-bits // 8), start, size, layout)
 
 
 def shorten(data: bytes, header: Header, seconds: float) -> bytes:
@@ -88,6 +90,10 @@ def shorten(data: bytes, header: Header, seconds: float) -> bytes:
     needed = (int(seconds * header.rate) + 2) * frame
     if header.start + header.size > len(data) or needed >= header.size // 2:
         return data
-    size = struct.pack("<I", needed)
     sound = data[header.start : header.start + needed]
-    return data[: header.start - 4] + size + sound
+    inside = b"WAVE" + _chunk(b"fmt ", header.layout) + _chunk(b"data", sound)
+    return _chunk(b"RIFF", inside)
+
+
+def _chunk(name, content):
+    return name + struct.pack("<I", len(content)) + content

@@ -203,6 +203,15 @@ def test_what_is_no_sound_is_left_to_the_preprocessor():
         assert sound.to_wav(data, seconds=1.0) is data
 
 
+def test_a_long_wav_whose_sound_comes_first_is_shortened():
+    data = encode("WAV")
+    late = data[:12] + data[36:] + data[12:36]  # the layout comes after the samples
+    short = sound.to_wav(late, seconds=0.5)
+    wave, rate = decode_wav(tf.constant(short))
+    assert rate == RATE and len(short) < len(data) / 2
+    np.testing.assert_array_equal(wave, read(data)[0][: len(wave), 0])
+
+
 def test_a_truncated_wav_stays_whole_for_its_reason():
     data = encode("WAV")[:-1_000]
     assert sound.to_wav(data, seconds=0.1) is data
