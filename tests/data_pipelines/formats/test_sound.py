@@ -236,3 +236,18 @@ def test_the_header_of_a_wav():
     assert header.in_graphs and header.rate == RATE and header.width == 3
     assert header.size == 3 * len(TONE) and header.start + header.size == len(data)
     assert wav.read_header(data[:20]) is None and wav.read_header(AIFF) is None
+
+
+def test_the_table_of_the_guide_is_that_of_the_code():
+    lines = []
+    for container, coding, endian in KINDS:
+        data = encode(container, coding, endian)
+        order = {"BIG": ", big-endian", "LITTLE": ", little-endian", None: ""}[endian]
+        done = sound.to_wav(data)
+        whole = done is data
+        in_table, served = ("as it is", "yes") if whole else ("as WAV", "`corrupt`")
+        lines.append(f"| {container} | {coding}{order} | {in_table} | {served} |")
+    guide = pathlib.Path(__file__).parents[3] / "docs" / "files.md"
+    text = guide.read_text(encoding="utf-8").partition("<!-- sounds -->")[2]
+    rows = text.partition("<!-- end -->")[0].strip().splitlines()[2:]
+    assert rows == lines
