@@ -107,7 +107,7 @@ def notes_of(plan, tables, decoded, encoder):
         decoded: What it returned.
         encoder: The adapted target.
     """
-    notes = value_lines(decoded.values["rows"])
+    notes = [*_length_notes(plan, decoded), *value_lines(decoded.values["rows"])]
     if "valid" in tables:
         notes += [f"valid, {x}" for x in value_lines(decoded.values["valid"])]
         unused = int((tables["rows"].split == "valid").sum())
@@ -119,6 +119,17 @@ def notes_of(plan, tables, decoded, encoder):
     if plan.target_kind == "label":
         notes += _class_notes(plan.target, decoded.samples, encoder.labels)
     return notes
+
+
+def _length_notes(plan, decoded):
+    """Texts for which more words are read than by default."""
+    return [
+        f"{name}: up to {planned.sizes['longest']:,} words are read; no text is cut"
+        for name, planned in plan.inputs.items()
+        if planned.preprocessor == "WordIds"
+        and "longest" in planned.sizes
+        and "cut" not in decoded.values["rows"].get(name, {})
+    ]
 
 
 def _class_notes(target, samples, labels):

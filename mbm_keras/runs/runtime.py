@@ -1,13 +1,25 @@
 """How TensorFlow is started, and what a run costs."""
 
+import logging
 import os
 import sys
 import time
 import warnings
 
 
+def _is_no_second_trace(record):
+    """False for what TensorFlow says of models that are traced twice.
+
+    Each model is traced for a whole batch and for the rest of the rows, and not again:
+    its loops are not the loop that the warning is about.
+    """
+    text = record.getMessage()
+    return "function retracing" not in text or "TensorFlowTrainer.make_" not in text
+
+
 def load_tensorflow():
     """Imports Keras and TensorFlow without their messages on standard error."""
+    logging.getLogger("tensorflow").addFilter(_is_no_second_trace)
     if "tensorflow" in sys.modules:
         return  # a notebook or script has set it up
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

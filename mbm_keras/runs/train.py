@@ -103,6 +103,7 @@ def plan(
         decimal=decimal,
         missing=missing,
     )
+    load_tensorflow()
     return planner.make_plan(
         rows,
         columns=columns,
@@ -233,6 +234,7 @@ def train(
     rows = steps.open_rows(
         table, target, **opened, **given, allow_outside=allow_outside, valid_share=share
     )
+    load_tensorflow()
     if plan is None:
         plan = planner.make_plan(rows, **choices, seed=seed)
     else:
@@ -282,7 +284,6 @@ def train(
 def _train(plan, tables, folder, arguments, clock, verbose):
     """Trains in a folder that is prepared."""
     name, max_broken = arguments["table"], arguments["max_broken"]
-    load_tensorflow()
     folds = _train_folds(plan, tables, folder, arguments, verbose)
     features, encoder = steps.learn(plan, tables["rows"])
     decoded = decode_splits(

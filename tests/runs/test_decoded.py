@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from data_pipelines.quarantine import Broken
+from mbm_keras.auto import InputPlan
 from mbm_keras.auto import Plan
 from mbm_keras.runs.decoded import Decoded
 from mbm_keras.runs.decoded import check_broken
@@ -45,6 +46,18 @@ def test_too_many_broken_rows_in_one_of_two_tables_are_refused():
     tables = {"rows": table(1_000), "valid": table(10)}
     with pytest.raises(ValueError, match="2 of 10 rows"):
         check_broken(tables, {"rows": [], "valid": BROKEN}, 0.05)
+
+
+@pytest.mark.parametrize("cut", [0, 3])
+def test_a_text_that_is_read_further_than_by_default_is_named(cut):
+    planned = InputPlan("text", {"a": "text"}, "WordIds", {"longest": 448})
+    counts = {"rows": 9, "cut": cut, "limit": "448 words"} if cut else {"rows": 9}
+    decoded = Decoded({}, {}, {"rows": {"a": counts}})
+    notes = notes_of(
+        Plan("y", "number", {"a": planned}), {"rows": table(9)}, decoded, None
+    )
+    assert len(notes) == 1 and "448 words" in notes[0]
+    assert ("no text is cut" in notes[0]) == (not cut)
 
 
 def test_rows_that_a_second_table_replaces_are_named():
