@@ -65,9 +65,10 @@ def describe(error):
         number = _stopped_by[0] if _stopped_by else signal.SIGINT
         return "Interrupted. Repeat the command to continue.", 128 + number
     if _is_full(error):
+        reason = f" ({error})" if isinstance(error, OSError) else ""
         return (
             "mbm: The disk is full. Free some space and repeat the command: it "
-            f"continues where it was. ({_first_line(error)})",
+            f"continues where it was.{reason}",
             2,
         )
     if isinstance(error, MemoryError):
