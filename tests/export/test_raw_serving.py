@@ -211,16 +211,6 @@ def test_rejects_other_names(served, tmp_path):
         save(model, features, tmp_path / "x", targets={"reply": Label(["a"])})
 
 
-def test_rejects_results_of_one_name(served, tmp_path):
-    x = keras.Input((2,), dtype="int32", name="words")
-    y = keras.layers.Dense(1)(keras.ops.cast(x, "float32"))
-    model = keras.Model([x], {"y": y, "y_logits": y})
-    features = Features(words=WordIds(2, ["one"]))
-    targets = {"y_logits": Quantity(0.0, 1.0)}
-    with pytest.raises(ValueError, match="results with different names"):
-        save(model, features, tmp_path / "x", targets=targets)
-
-
 def test_every_weight_is_in_the_saved_model_once(served):
     model, _, path = served
     weights = sum(variable.value.numpy().nbytes for variable in model.variables)
