@@ -16,6 +16,8 @@ from data_pipelines.tables.table import RawTable
 if TYPE_CHECKING:
     import tensorflow as tf
 
+_INDEX = "it has no name in the file, as an index has none"
+
 
 def open_raw(
     path: str | os.PathLike,
@@ -47,6 +49,7 @@ def open_raw(
         store=Paths(root, allow_outside),
         root=root,
         known={} if read.unnamed is None else {read.unnamed: "ignore"},
+        reasons={} if read.unnamed is None else {read.unnamed: _INDEX},
         written=read.written,
         reading=read.reading,
     )

@@ -65,7 +65,7 @@ def select(
     named = {target, group, *columns, *(inputs or ())}
     split = split or raw.split_column or _find_split_column(raw.frame, named)
 
-    modalities, reasons = {}, {}
+    modalities, reasons = {}, dict(raw.reasons)
     for values in raw.frame:
         name = values.name
         if name in (target, split) or (name == group and name not in columns):
@@ -83,11 +83,14 @@ def select(
     modalities = _add_sounds(raw, modalities, {**raw.known, **columns}, clips)
     chosen = _choose_inputs(raw, modalities, inputs)
     table = Table(
-        **{**_raw_fields(raw), "split_column": split},
+        **{
+            **_raw_fields(raw),
+            "split_column": split,
+            "reasons": {n: w for n, w in reasons.items() if w and n not in chosen},
+        },
         columns=chosen,
         source_columns={name: clips[name] for name in chosen if name in clips},
         ignored={n: held for n, held in modalities.items() if n not in chosen},
-        reasons={n: why for n, why in reasons.items() if why and n not in chosen},
         target=target,
         split=np.full(len(raw.frame), "train"),
     )

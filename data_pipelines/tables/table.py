@@ -37,6 +37,7 @@ class RawTable:
         root: Folder of the files that cells may name; None if cells name no files.
         known: Modality by name of the column, where the source knows it.
         split_column: Name of the column of splits, where the source knows it.
+        reasons: Why a column has nothing to learn from, by its name.
         written: The cells as they are in the file, of the columns that `frame` has as
             numbers, or in which marks such as `NA` count as missing.
         reading: How the text of the file was read.
@@ -50,6 +51,7 @@ class RawTable:
     root: pathlib.Path | None = None
     known: Mapping[str, str] = dataclasses.field(default_factory=dict)
     split_column: str | None = None
+    reasons: Mapping[str, str] = dataclasses.field(default_factory=dict)
     written: pl.DataFrame = dataclasses.field(default_factory=pl.DataFrame)
     reading: Reading = dataclasses.field(default_factory=Reading)
 
@@ -82,7 +84,6 @@ class Table(RawTable):
         source_columns: By name of an input that is not itself a column, the column it
             comes from: a clip has its sound track as an input of its own.
         ignored: Modality by name of the columns that are not inputs.
-        reasons: Why a column has nothing to learn from, by its name.
         target: Name of the target column; None for a table without a target.
         split: `(rows,)` of `"train"`, `"valid"` and `"test"`.
     """
@@ -90,7 +91,6 @@ class Table(RawTable):
     columns: dict[str, str]
     source_columns: dict[str, str]
     ignored: dict[str, str]
-    reasons: Mapping[str, str] = dataclasses.field(default_factory=dict)
     target: str | None
     split: np.ndarray
 

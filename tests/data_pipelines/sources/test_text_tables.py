@@ -72,6 +72,7 @@ def test_a_column_that_is_called_one_of_numbers_is_read_as_numbers(open_text):
 def test_an_index_column_without_a_name_is_left_out_and_reported(open_text):
     table = open_text(",text,y\n0,a,1\n1,b,2\n2,a,1\n")
     assert table.ignored["column_1"] == "ignore" and "text" in table.columns
+    assert "no name" in table.reasons["column_1"]
     assert any("first column has no name" in line for line in table.describe_reading())
     named = open_text(",text,y\n0,a,1\n1,b,2\n2,a,1\n", columns={"column_1": "number"})
     assert named.columns["column_1"] == "number"
