@@ -173,7 +173,9 @@ def _drop_marks(values, reading):
     usual = missing.WORDS if reading.missing is None else reading.missing
     longest = 4 * max(map(len, usual), default=0) + _MOST_SPACES
     short = (values.str.len_bytes() <= longest).arg_true()
-    cells = values.gather(short).str.strip_chars()
+    cells = values if len(short) == len(values) else values.gather(short)
+    if (cells.str.starts_with(" ") | cells.str.ends_with(" ")).any():
+        cells = cells.str.strip_chars()
     marks = reading.values_of(values.name)
     marks = missing.find_values(values) if marks is None else marks
     absent = missing.in_words(cells, marks, reading.missing).fill_null(False)

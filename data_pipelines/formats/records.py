@@ -87,7 +87,7 @@ def split_records(
     """
     if not data.endswith((b"\n", b"\r")):
         data += b"\n"
-    if not quotes or b'"' not in data:
+    if b"\r" in data and (not quotes or b'"' not in data):
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     letters = np.frombuffer(data, np.uint8)
     marks = _find(letters, _QUOTE) if quotes else np.empty(0, "int64")
