@@ -110,8 +110,13 @@ class Reading:
 
     def to_json(self) -> dict[str, Any]:
         """What another table of the same kind needs, as JSON has it."""
-        values = dataclasses.asdict(self)
-        return {name: values[name] for name in _KEPT if values[name] is not None}
+        values = {name: getattr(self, name) for name in _KEPT}
+        values = {n: v for n, v in values.items() if v is not None}
+        if self.missing is not None:
+            values["missing"] = list(self.missing)
+        if self.columns is not None:
+            values["columns"] = {n: dict(known) for n, known in self.columns.items()}
+        return values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:

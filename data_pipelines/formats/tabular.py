@@ -103,11 +103,12 @@ def _find_types(frame, rows, broken, names, reading):
     """Rows with types found for some of the columns, and marks of missing cells."""
     if not len(frame) and not broken:
         raise ValueError("there is no row in it")
-    typed = find_types(frame.select(names), reading)
+    # Not by `select`, for which a name such as `^a.*$` is a pattern.
+    typed = find_types(pl.DataFrame([frame[name] for name in names]), reading)
     others = [x.name for x in frame if x.dtype == pl.String and x.name not in names]
     given = reading.missing is not None
     cleaned = [drop_marks(frame[name], reading) for name in others if given]
-    written = typed.written.with_columns(frame.select(x.name for x in cleaned))
+    written = typed.written.with_columns(frame[x.name] for x in cleaned)
     frame = frame.with_columns(typed.frame, *cleaned)
     known = {**(reading.columns or {}), **typed.columns}
     reading = dataclasses.replace(reading, columns=known)
