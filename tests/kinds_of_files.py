@@ -139,7 +139,6 @@ IMAGES = [
     Kind("BMP", "bmp", _picture("BMP")),
     Kind("WebP", "webp", _picture("WEBP")),
     Kind("WebP, lossless", "webp", _picture("WEBP", lossless=True)),
-    Kind("WebP, animated", "webp", _animation("WEBP")),
     Kind("TIFF", "tif", _picture("TIFF")),
     Kind("TIFF, compressed", "tiff", _picture("TIFF", compression="tiff_lzw")),
     Kind("AVIF", "avif", _picture("AVIF")),

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from data_pipelines.formats import compression
+from data_pipelines.formats.header import strip_names
 from data_pipelines.formats.header import unique_names
 from data_pipelines.quarantine import Broken
 
@@ -50,9 +51,8 @@ def read_excel(
         raise ValueError(f"the spreadsheet cannot be read: {error}") from None
     except pl.exceptions.PanicException as error:
         raise ValueError(f"the spreadsheet is damaged: {error}") from None
-    frame.columns, _ = unique_names(
-        ["" if name.startswith(_UNNAMED) else name.strip() for name in frame.columns]
-    )
+    names = ["" if name.startswith(_UNNAMED) else name for name in frame.columns]
+    frame.columns, _ = unique_names(strip_names(names))
     texts = [x.name for x in frame if x.dtype == pl.String]
     return frame, np.arange(1, len(frame) + 1), [], texts
 

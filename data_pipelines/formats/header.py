@@ -87,7 +87,7 @@ def find_header(names: list[str], cells: np.ndarray) -> Header:
     Raises:
         ValueError: If there are more columns than any table has.
     """
-    names = [name.strip() for name in names]
+    names = strip_names(names)
     width = len(names)
     if width > MOST_COLUMNS:
         raise ValueError(
@@ -102,6 +102,16 @@ def find_header(names: list[str], cells: np.ndarray) -> Header:
             if common < width and not any(names[common:]):
                 return Header(tuple(names[:common]), common, width)
     return Header(tuple(names), width, width)
+
+
+def strip_names(names: list[str]) -> list[str]:
+    """Names without the spaces around them, where at least a quarter have some.
+
+    Otherwise a space belongs to its name.
+    """
+    stripped = [name.strip() for name in names]
+    changed = sum(old != new for old, new in zip(names, stripped, strict=True))
+    return stripped if 4 * changed >= len(names) else names
 
 
 def unique_names(names: list[str]) -> tuple[list[str], list[str]]:

@@ -100,6 +100,11 @@ def test_a_name_of_rows_without_a_name_in_the_header_is_the_first_column():
     assert cells.frame["column_1"].to_list() == ["r1", "r2"]
 
 
+def test_a_space_belongs_to_a_name_where_few_have_one():
+    assert list(read(" a ,b\n1,2\n")[0]) == ["a", "b"]
+    assert list(read("a,b,c,d, e\n1,2,3,4,5\n")[0]) == ["a", "b", "c", "d", " e"]
+
+
 def test_columns_of_the_same_name_are_numbered_as_pandas_does():
     cells = csv.read_csv(b"a,a,b,,a\n1,2,3,4,5\n")
     assert cells.frame.columns == ["a", "a.1", "b", "column_4", "a.2"]
