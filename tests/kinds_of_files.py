@@ -1,7 +1,7 @@
 """One small file of each kind, and what becomes of it: the tables of `docs/files.md`.
 
 `python -m tests.kinds_of_files` writes these tables. To add a kind, add its line to one
-of the lists below.
+of the lists below. `tests/data_pipelines/formats/test_sound.py` has the sounds.
 """
 
 import bz2
@@ -17,19 +17,16 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 import pyarrow
-import soundfile
 from PIL import Image
 
 from data_pipelines import decode
 from data_pipelines import sources
 from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import Frames
-from mbm_keras.preprocessing import LogMel
 from mbm_keras.preprocessing import Pixels
 from mbm_keras.preprocessing import Points
 from tests.helpers import clip_bytes
 from tests.helpers import image_bytes
-from tests.helpers import wav_bytes
 from tests.spreadsheet import xlsx_bytes
 
 DOCUMENT = pathlib.Path(__file__).parent.parent / "docs" / "files.md"
@@ -150,61 +147,7 @@ IMAGES = [
 ]
 
 
-def _sound(kind, subtype, rate=8_000):
-    def data():
-        time = np.arange(rate // 4) / rate
-        file = io.BytesIO()
-        tone = 0.5 * np.sin(2 * np.pi * 440 * time)
-        soundfile.write(file, tone, rate, format=kind, subtype=subtype)
-        return file.getvalue()
-
-    return data
-
-
-def _with_av(container, codec):
-    def data():
-        import av
-
-        file = io.BytesIO()
-        with av.open(file, "w", format=container) as output:
-            stream = output.add_stream(codec, rate=16_000, layout="mono")
-            wave = (np.sin(np.arange(8_000) / 6) * 9_000).astype("<i2")[None]
-            frame = av.AudioFrame.from_ndarray(wave, "s16", "mono")
-            frame.sample_rate, frame.pts = 16_000, 0
-            output.mux(stream.encode(frame))
-            output.mux(stream.encode(None))
-        return file.getvalue()
-
-    return data
-
-
 _VIDEO = ("av", "video")
-SOUNDS = [
-    Kind("WAV, 8 bits", "wav", _sound("WAV", "PCM_U8")),
-    Kind("WAV, 16 bits", "wav", _sound("WAV", "PCM_16")),
-    Kind("WAV, 24 bits", "wav", _sound("WAV", "PCM_24")),
-    Kind("WAV, 32 bits", "wav", _sound("WAV", "PCM_32")),
-    Kind("WAV, float", "wav", _sound("WAV", "FLOAT")),
-    Kind("WAV, mu-law", "wav", _sound("WAV", "ULAW")),
-    Kind("WAV, A-law", "wav", _sound("WAV", "ALAW")),
-    Kind("WAV, IMA ADPCM", "wav", _sound("WAV", "IMA_ADPCM")),
-    Kind("WAV, MS ADPCM", "wav", _sound("WAV", "MS_ADPCM")),
-    Kind("WAV, GSM 6.10", "wav", _sound("WAV", "GSM610")),
-    Kind("WAV, extensible", "wav", _sound("WAVEX", "PCM_16")),
-    Kind("RF64", "wav", _sound("RF64", "PCM_16")),
-    Kind("WAV, damaged", "wav", lambda: wav_bytes().replace(b"fmt ", b"fnt ")),
-    Kind("FLAC", "flac", _sound("FLAC", "PCM_16")),
-    Kind("OGG Vorbis", "ogg", _sound("OGG", "VORBIS")),
-    Kind("OGG Opus", "opus", _sound("OGG", "OPUS")),
-    Kind("MP3", "mp3", _sound("MP3", "MPEG_LAYER_III", 16_000)),
-    Kind("AIFF", "aiff", _sound("AIFF", "PCM_16")),
-    Kind("CAF", "caf", _sound("CAF", "PCM_16")),
-    Kind("AU", "au", _sound("AU", "PCM_16")),
-    Kind("W64", "w64", _sound("W64", "PCM_16")),
-    Kind("M4A (AAC)", "m4a", _with_av("ipod", "aac"), _VIDEO),
-    Kind("AAC (ADTS)", "aac", _with_av("adts", "aac"), _VIDEO),
-]
-
 _PLAYLIST = b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1/a.ts\n#EXT-X-ENDLIST\n"
 CLIPS = [
     Kind("MP4", "mp4", lambda: clip_bytes("mp4"), _VIDEO),
@@ -236,13 +179,11 @@ POINTS = [
     Kind("PCD, binary", "pcd", _pcd("binary", _POINTS.tobytes())),
 ]
 
-SECTIONS = {"tables": TABLES, "images": IMAGES, "sounds": SOUNDS, "clips": CLIPS}
-SECTIONS["points"] = POINTS
+SECTIONS = {"tables": TABLES, "images": IMAGES, "clips": CLIPS, "points": POINTS}
 _DECODERS = {
     "images": ("image", lambda: Pixels(8)),
-    "sounds": ("audio", lambda: LogMel(8_000, 0.25, 8)),
     "clips": ("video", lambda: Frames(2, 16, 1.0)),
-    "points": ("points", lambda: Points(8, 3)),
+    "points": ("points", lambda: Points(8, ("x", "y", "z"), 3)),
 }
 
 
