@@ -25,7 +25,8 @@ class GatedFusion(keras.layers.Layer):
     Source: Arevalo et al. 2017, "Gated Multimodal Units for Information
     Fusion", https://arxiv.org/abs/1702.01992, section 3.1. Deviation: for more
     than two modalities the paper has a sigmoid gate for each; a softmax makes the gates
-    of a unit sum to 1, so that they can be compared.
+    of a unit sum to 1, so that they can be compared. For two it gives the same
+    functions as the paper's sigmoid.
 
     Args:
         units: int > 0, width of the fused embedding.

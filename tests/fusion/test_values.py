@@ -61,6 +61,17 @@ def test_gated():
     assert_same(fused, (g * h).sum(1))
 
 
+def test_two_gates_are_the_gate_of_the_paper_and_what_it_leaves():
+    x, fusion = embeddings(4, 6), GatedFusion(7)
+    fusion(x)
+    first, second, _ = fusion.get_weights()
+    gate = np.random.default_rng(1).standard_normal((10, 7)).astype("float32")
+    fusion.set_weights([first, second, np.concatenate([gate, 0 * gate], axis=1)])
+    z = 1 / (1 + np.exp(-np.concatenate(x, axis=1) @ gate))
+    h = [np.tanh(a @ w) for a, w in zip(x, (first, second), strict=True)]
+    assert_same(fusion(x), z * h[0] + (1 - z) * h[1])
+
+
 def test_gates_of_absent_inputs_are_0_and_the_others_sum_to_1():
     x, fusion = embeddings(), GatedFusion(7)
     _, gates = fusion(x, present=np.array([[True, False, True]] * 3), return_gates=True)
