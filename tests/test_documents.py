@@ -19,7 +19,9 @@ SMALLER = {
     r"\bepochs=\d+": "epochs=1",
     r"\brows=[\d_]+\)": "rows=120)",
     r"\brows=2_000,": "rows=164,",
-    r"unimodal=4, fusion=4, finetune=8": "unimodal=1, fusion=1, finetune=1",
+    r"unimodal=4, fusion=4, finetune=8": "unimodal=0, fusion=0, finetune=1",
+    r'fusion="gated"': 'fusion="gated", unimodal_epochs=0, fusion_epochs=0',
+    r'target="answer"\n\)': 'target="answer", epochs=1, baselines=False)',
     r"\bbatch\(100\)": "batch(4)",
     r"\bskip\(100\)": "skip(4)",
 }
