@@ -48,7 +48,7 @@ def main():
 
 
 def summarize(run):
-    """Of the result of a run, what stands in the table.
+    """Of the result of a run, what the table shows.
 
     Args:
         run: What `mbm train --json` printed.
