@@ -48,7 +48,7 @@ def broken_kinds(folder):
         "empty": ("voice", b"", "the file is empty"),
         "truncated JPEG": ("photo", jpg[:-60], "JPEG"),
         "truncated PNG": ("photo", png[:-60], "PNG"),
-        "HTML as an image": ("photo", b"<html>not found</html>", "Unknown image"),
+        "HTML as an image": ("photo", b"<html>not found</html>", "not a JPEG"),
         "decompression bomb": ("photo", bytes(bomb), "more pixels than allowed"),
         "symlink out of the folder": ("photo", link, "leaves the table's folder"),
         "WAV without its header": ("voice", wav[44:], "not a WAV file"),

@@ -1,9 +1,13 @@
-"""Mutated files of every kind: no crash, no hang, no row lost without a report.
+"""Mutated and hostile files of every kind: no crash, no hang, no row lost.
 
-Images, audio and clips go through the preprocessors, tables and shards through their
-sources and stores, in processes of their own. The benchmark counts processes that
-crash or hang, and rows that are lost without a report. Goals: 100,000 files, and zero
-of each.
+Images, audio, clips and points go through the preprocessors and through a SavedModel of
+them, tables and shards through their sources and stores, in processes of their own.
+Half of the files are intact ones with changed bytes; where there is a generator
+(`GENERATORS`), the other half is built with valid headers and hostile middles. The
+benchmark counts processes that crash or hang (the file is kept), rows that are lost
+without a report, and files for which pipeline and SavedModel disagree; and it measures
+the longest time and the most memory. Goals: 100,000 files, 50,000 of them images and
+WAV, zero of each, 5 seconds.
 """
 
 import collections
@@ -12,17 +16,21 @@ import json
 import os
 import pathlib
 import random
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 
 import common
+import fuzz_images
 import numpy as np
 
+GENERATORS = {**fuzz_images.GENERATORS}
+IMAGES = tuple(fuzz_images.GENERATORS)
 # By kind: number of files in a full run, and in one process.
 KINDS = {
-    **{kind: (9_000, 1_500) for kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP")},
+    **{kind: (9_000, 1_500) for kind in IMAGES},
     **{kind: (9_000, 1_500) for kind in ("WAV", "FLAC", "OGG", "MP3")},
     **{
         kind: (3_000, 1_000)
@@ -33,6 +41,8 @@ KINDS = {
     **{kind: (4_000, 1_000) for kind in ("tar", "tfrecord", "array_record")},
 }
 SECONDS = 600  # limit for one process, which takes a tenth of that
+BATCH = 50  # files decoded at once
+SLOW = 1.0  # seconds of a batch from which each of its files is measured
 
 
 def seeds_of(kind, folder):
@@ -43,7 +53,7 @@ def seeds_of(kind, folder):
 
     rng = np.random.default_rng(0)
     folder = pathlib.Path(folder)
-    if kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP"):
+    if kind in IMAGES:
         for i, mode in enumerate(("RGB", "L", "P" if kind == "GIF" else "RGB")):
             pixels = rng.integers(0, 256, (24, 20, 3), "uint8")
             Image.fromarray(pixels).convert(mode).save(folder / f"{i}", kind)
@@ -156,65 +166,155 @@ def mutate(data, rng):
     return bytes(data)
 
 
-def child(kind, first, count, folder):
+def file_of(kind, number, seeds):
+    """One file: its number decides everything. Returns the name of its seed too."""
+    rng = random.Random(f"{kind} {number}")
+    name = rng.choice(sorted(seeds))
+    if kind in GENERATORS and number % 2:
+        return name, GENERATORS[kind](rng)
+    return name, mutate(seeds[name], rng)
+
+
+def child(kind, first, count, folder, one_by_one):
     """Reads `count` mutated files; prints how many were read, rejected and lost."""
     import faulthandler
 
     faulthandler.enable()
-    seeds = {}
-    for path in sorted(pathlib.Path(folder).rglob("*")):
-        if path.is_file():
-            seeds[path.relative_to(folder)] = path.read_bytes()
-    mutated = []
-    for number in range(first, first + count):
-        rng = random.Random(f"{kind} {number}")
-        name = rng.choice(sorted(seeds))
-        mutated.append((name, mutate(seeds[name], rng)))
+    seeds = read_seeds(folder)
+    mutated = [file_of(kind, n, seeds) for n in range(first, first + count)]
     if kind.isupper():
-        print(json.dumps(_values(kind, mutated)))
+        print(json.dumps(_values(kind, mutated, 1 if one_by_one else BATCH)))
     else:
         print(json.dumps(_tables(seeds, mutated)))
 
 
-def _values(kind, mutated):
-    import tensorflow as tf
+def read_seeds(folder):
+    """Intact files by their path in a folder."""
+    paths = sorted(path for path in pathlib.Path(folder).rglob("*") if path.is_file())
+    return {path.relative_to(folder): path.read_bytes() for path in paths}
 
-    from data_pipelines import stores
-    from data_pipelines.formats.transcode import transcode
-    from data_pipelines.stores.paths import Paths
-    from mbm_keras.preprocessing import Features
+
+def preprocessor_of(kind):
+    """What decodes the files of a kind."""
     from mbm_keras.preprocessing import Frames
     from mbm_keras.preprocessing import LogMel
     from mbm_keras.preprocessing import Pixels
     from mbm_keras.preprocessing import Points
 
-    if kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP"):
-        preprocessor = Pixels(8)
-    elif kind == "PCD":
-        preprocessor = Points(50)
-    elif kind in CLIPS and kind != "SOUNDTRACK":
-        preprocessor = Frames(4, 8)
-    else:
-        preprocessor = LogMel(8_000, 0.2, 8)
-    features = Features(x=preprocessor)
-    part = tf.function(
+    if kind in IMAGES:
+        return Pixels(8)
+    if kind == "PCD":
+        return Points(50)
+    if kind in CLIPS and kind != "SOUNDTRACK":
+        return Frames(4, 8)
+    return LogMel(8_000, 0.2, 8)
+
+
+def save_graph(kind, folder):
+    """Writes the SavedModel that decodes a kind, as a served model does."""
+    import tensorflow as tf
+
+    from mbm_keras.preprocessing import Features
+
+    features = Features(x=preprocessor_of(kind))
+    features.serve = tf.function(
         lambda raw: features.decode_input("x", raw), [tf.TensorSpec((None,), tf.string)]
     )
-    seen = collections.Counter()
-    for start in range(0, len(mutated), 50):
-        raw = [data for _, data in mutated[start : start + 50]]
-        convert = functools.partial(
-            transcode, modality=preprocessor.modality, preprocessor=preprocessor
+    tf.saved_model.save(features, folder)
+
+
+class Decoders:
+    """The pipeline and the served graph of one kind."""
+
+    def __init__(self, kind):
+        import tensorflow as tf
+
+        from data_pipelines.formats.transcode import transcode
+        from mbm_keras.preprocessing import Features
+
+        self.preprocessor = preprocessor_of(kind)
+        self.convert = functools.partial(
+            transcode,
+            modality=self.preprocessor.modality,
+            preprocessor=self.preprocessor,
         )
-        raw, rejected = stores.read_cells(Paths(""), "x", raw, convert)
-        arrays, states = part(tf.constant(raw))
-        seen["rejected"] += len(rejected)
-        seen["absent"] -= len(rejected)  # they are empty now
-        for array, state in zip(arrays.numpy(), states.numpy(), strict=True):
+        self.features = Features(x=self.preprocessor)
+        signature = [tf.TensorSpec((None,), tf.string)]
+        self.pipeline = tf.function(
+            lambda raw: self.features.decode_input("x", raw), signature
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            save_graph(kind, folder)
+            self.served = tf.saved_model.load(folder)
+
+    def explains(self, data):
+        """Whether there is a reason for a file that is rejected."""
+        try:
+            return self.features.explain("x", self.convert(data))
+        except ValueError as error:
+            return str(error)
+
+    def read(self, raw):
+        """Decodes files both ways.
+
+        Returns:
+            Status of each in the pipeline; how many are wrong; and how many differ.
+        """
+        import tensorflow as tf
+
+        from data_pipelines import stores
+        from data_pipelines.stores.paths import Paths
+
+        transcoded, rejected = stores.read_cells(Paths(""), "x", raw, self.convert)
+        arrays, states = (x.numpy() for x in self.pipeline(tf.constant(transcoded)))
+        served, served_states = (x.numpy() for x in self.served.serve(tf.constant(raw)))
+        states = states.copy()
+        states[list(rejected)] = 2
+        wrong = differ = 0
+        for i in range(len(raw)):
+            wrong += not np.isfinite(arrays[i]).all() or (
+                states[i] != 0 and arrays[i].any()
+            )
+            if transcoded[i] == raw[i]:
+                same = states[i] == served_states[i]
+                differ += not (same and np.array_equal(arrays[i], served[i]))
+        return states, int(wrong), int(differ)
+
+
+def _values(kind, mutated, batch):
+    decoders = Decoders(kind)
+    seen = collections.Counter()
+    slowest = 0.0
+    decoders.read([b""] * BATCH)
+    decoders.read([data for _, data in mutated[:4]])
+    before = _memory()
+    for start in range(0, len(mutated), batch):
+        raw = [data for _, data in mutated[start : start + batch]]
+        began = time.time()
+        states, wrong, differ = decoders.read(raw)
+        took = time.time() - began
+        if took > SLOW:
+            took = max(_time(decoders, data) for data in raw)
+        slowest = max(slowest, took)
+        for state in states:
             seen[("read", "absent", "rejected")[state]] += 1
-            if not np.isfinite(array).all() or (state == 2 and array.any()):
-                seen["wrong"] += 1
-    return dict(seen)
+        seen["wrong"] += wrong
+        seen["differ"] += differ
+        (bad,) = np.nonzero(states == 2)
+        if len(bad) and not decoders.explains(raw[bad[0]]):
+            seen["wrong"] += 1
+    memory = (_memory() - before) / 1e6  # gigabytes
+    return {**seen, "slowest": slowest, "memory": memory}
+
+
+def _time(decoders, data):
+    start = time.time()
+    decoders.read([data])
+    return time.time() - start
+
+
+def _memory():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _tables(seeds, mutated):
@@ -253,43 +353,82 @@ def _tables(seeds, mutated):
 def main():
     """Runs the child processes, and adds up their counts."""
     if sys.argv[1:2] == ["child"]:
-        kind, first, count, folder = sys.argv[2:]
-        return child(kind, int(first), int(count), folder)
-    arguments = common.options(__doc__)
-    totals, start = collections.Counter(), time.time()
-    for kind, (whole, at_once) in KINDS.items():
+        kind, first, count, folder, one_by_one = sys.argv[2:]
+        return child(kind, int(first), int(count), folder, one_by_one == "1")
+    arguments = common.options(
+        __doc__,
+        kinds=(str, None, "kinds separated by commas; default: all"),
+        keep=(str, "fuzz-crashes", "folder for files that end a process"),
+    )
+    wanted = arguments.kinds.split(",") if arguments.kinds else list(KINDS)
+    by_kind, start = {}, time.time()
+    for kind in wanted:
+        whole, at_once = KINDS[kind]
         count = at_once // 5 if arguments.quick else whole
-        at_once = min(count, at_once)
+        by_kind[kind] = totals = collections.Counter()
         with tempfile.TemporaryDirectory() as outer:
             folder = os.path.join(outer, "seeds")
             os.mkdir(folder)
             seeds_of(kind, folder)
             for first in range(0, count, at_once):
-                totals.update(_run(kind, first, at_once, folder))
-        print(kind, dict(totals), file=sys.stderr)
-    result = {
+                _add(totals, _run(kind, first, min(count, at_once), folder, arguments))
+        print(kind, dict(totals), file=sys.stderr, flush=True)
+    result = {kind: dict(totals) for kind, totals in by_kind.items()}
+    totals = collections.Counter()
+    for counts in by_kind.values():
+        _add(totals, counts)
+    result |= {
         "files": sum(totals[name] for name in ("read", "absent", "rejected")),
         "read": totals["read"],
         "rejected with a reason": totals["rejected"],
         "empty, treated as absent": totals["absent"],
         "wrong: lost, not finite, or another kind of error": totals["wrong"],
+        "pipeline and SavedModel differ": totals["differ"],
         "crashes": totals["crashes"],
         "hangs": totals["hangs"],
+        "slowest file, seconds": totals["slowest"],
+        "most memory of a process, GB": totals["memory"],
         "seconds": round(time.time() - start),
     }
     common.show(result, arguments.json)
 
 
-def _run(kind, first, count, folder):
+def _add(totals, counts):
+    """Adds counts; of times and memory the largest stays."""
+    for name, value in counts.items():
+        largest = name in ("slowest", "memory")
+        totals[name] = max(totals[name], value) if largest else totals[name] + value
+
+
+def _run(kind, first, count, folder, arguments):
+    """Counts of one process. If it dies, its files are read again, a few at a time."""
+    one_by_one = count <= BATCH
     command = [sys.executable, __file__, "child", kind, str(first), str(count), folder]
+    command.append("1" if one_by_one else "0")
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     try:
-        run = subprocess.run(command, stdout=-1, timeout=SECONDS, text=True)
+        run = subprocess.run(
+            command, stdout=-1, stderr=-1, timeout=SECONDS, text=True, env=quiet
+        )
     except subprocess.TimeoutExpired:
-        return {"hangs": 1}
-    if run.returncode:
-        print(f"{kind} {first}: exit code {run.returncode}", file=sys.stderr)
-        return {"crashes": 1}
-    return json.loads(run.stdout.splitlines()[-1])
+        run = None
+    if run is not None and not run.returncode:
+        return json.loads(run.stdout.splitlines()[-1])
+    if count == 1:
+        keep = pathlib.Path(arguments.keep)
+        keep.mkdir(parents=True, exist_ok=True)
+        _, data = file_of(kind, first, read_seeds(folder))
+        (keep / f"{kind}-{first}").write_bytes(data)
+        why = "hangs" if run is None else "crashes"
+        said = "" if run is None else run.stderr[-2_000:]
+        print(f"{kind} {first}: {why}", said, file=sys.stderr, flush=True)
+        return {why: 1}
+    totals = collections.Counter()
+    step = -(-count // 8)
+    for start in range(first, first + count, step):
+        size = min(step, first + count - start)
+        _add(totals, _run(kind, start, size, folder, arguments))
+    return totals
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ _WITHOUT_LENGTH = (
     "mpegts",
     "mpegvideo",
 )  # containers with no length in them
+_NO_PROTOCOL = "none"  # a container may name other files, which FFmpeg would open
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<?xml")
 _MICROSECONDS = 1_000_000  # FFmpeg's unit of time for a whole clip
 
 
@@ -36,11 +38,16 @@ def open_clip(data: bytes, container: str | None = None) -> Iterator[Any]:
     av = import_av()
     container = container or kinds.container_of(data[: kinds.HEAD])
     if container is None:
+        if data.lstrip().startswith(_PLAYLISTS):
+            raise ValueError("a playlist, whose files and addresses are not opened")
         raise ValueError("not a clip in a known format")
     try:
-        # Titles may be in any encoding.
-        file = io.BytesIO(data)
-        with av.open(file, format=container, metadata_errors="replace") as clip:
+        with av.open(
+            io.BytesIO(data),
+            format=container,
+            options={"protocol_whitelist": _NO_PROTOCOL},
+            metadata_errors="replace",  # titles may be in any encoding
+        ) as clip:
             yield clip
     except av.FFmpegError as error:
         raise ValueError(f"cannot be decoded: {error.strerror}") from None

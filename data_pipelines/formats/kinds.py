@@ -2,11 +2,12 @@
 
 import os
 
+from data_pipelines.formats import picture_kinds
 from data_pipelines.formats import sound_kinds
 
 # Suffixes by kind. The kind of a file is found from its bytes where these can be read.
 SUFFIXES: dict[str, frozenset[str]] = {
-    "image": frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}),
+    "image": frozenset(x for part in picture_kinds.SUFFIXES.values() for x in part),
     "audio": frozenset(sound_kinds.SUFFIXES),
     "video": frozenset(
         {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"}
@@ -26,7 +27,6 @@ _CONTAINERS = {
     b"FLV\x01": "flv",
 }
 _VIDEO_SUFFIXES = {"mov": "mp4", "matroska": "mkv", "mpegts": "ts"}
-_IMAGE_SUFFIXES = {b"\xff\xd8": "jpg", b"\x89P": "png", b"GI": "gif", b"BM": "bmp"}
 
 
 def kind_of(head: bytes) -> str | None:
@@ -39,10 +39,7 @@ def kind_of(head: bytes) -> str | None:
         A key of `SUFFIXES`, or None for an unknown kind. Bare rows of numbers have no
         header, so their kind is unknown.
     """
-    if head[:4] == b"RIFF":
-        riff = {b"WEBP": "image", b"WAVE": "audio", b"AVI ": "video"}
-        return riff.get(head[8:12])
-    if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM")):
+    if picture_kinds.format_of(head) is not None:
         return "image"
     if sound_kinds.format_of(head) is not None:
         return "audio"
@@ -65,7 +62,7 @@ def container_of(head: bytes) -> str | None:
     Returns:
         FFmpeg's name of the container, or None if this is not a known container.
     """
-    if head[4:8] == b"ftyp":
+    if head[4:8] == b"ftyp" and picture_kinds.format_of(head) is None:
         return "mov"  # MP4 too
     if head[:4] == b"RIFF" and head[8:12] != b"AVI ":
         return None
@@ -81,11 +78,14 @@ def is_pcd(head: bytes) -> bool:
 
 def suffix_of(data: bytes) -> str:
     """The usual suffix of a file with these bytes, without the dot."""
+    image = picture_kinds.format_of(data[:HEAD])
+    if image is not None:
+        return picture_kinds.SUFFIXES[image][0].removeprefix(".")
     sound = sound_kinds.format_of(data[:HEAD])
     if sound is not None:
         return sound[2]
     if data[:4] == b"RIFF":
-        return {b"WEBP": "webp"}.get(data[8:12], "avi")
+        return "avi"
     kind, container = kind_of(data[:HEAD]), container_of(data[:HEAD]) or ""
     if kind == "audio":
         return {"mov": "m4a"}.get(container, container)
@@ -93,7 +93,7 @@ def suffix_of(data: bytes) -> str:
         return "pcd"
     if kind == "video":
         return _VIDEO_SUFFIXES.get(container, "mpg")
-    return _IMAGE_SUFFIXES.get(data[:2], "bin")
+    return "bin"
 
 
 def kind_of_suffix(suffix: str) -> str | None:

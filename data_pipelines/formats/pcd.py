@@ -1,5 +1,6 @@
 """Point clouds: PCD files to bare rows of numbers."""
 
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 from typing import Protocol
@@ -8,9 +9,9 @@ import numpy as np
 
 from data_pipelines.formats import kinds
 
-_MAX_BYTES = 1_000_000_000  # of an unpacked cloud
+_MAX_BYTES = 400_000_000  # of an unpacked cloud, and of its rows
 _MAX_HEADER = 4_096  # bytes
-_TYPES = {"F": "f", "I": "i", "U": "u"}
+_TYPES = {"F": ("f", (4, 8)), "I": ("i", (1, 2, 4, 8)), "U": ("u", (1, 2, 4, 8))}
 _CODINGS = ("ascii", "binary", "binary_compressed")
 
 
@@ -55,6 +56,8 @@ def rows(data: bytes, spec: PointSpec) -> bytes:
     missing = [field for field in spec.fields if field not in names]
     if missing:
         raise ValueError(f"the PCD has no fields {missing}, but {names}")
+    if header.points * spec.stride * 4 > _MAX_BYTES:
+        raise ValueError(f"the PCD promises {header.points} points")
     values = _READERS[header.coding](body, header)
     output = np.zeros((header.points, spec.stride), "<f4")
     for column, field in enumerate(spec.fields):
@@ -87,21 +90,24 @@ def _read_header(data):
 def _parse_header(entries):
     names, sizes, types = entries["FIELDS"], entries["SIZE"], entries["TYPE"]
     counts = entries.get("COUNT", ["1"] * len(names))
-    fields = zip(names, types, sizes, counts, strict=True)
-    dtype = np.dtype(
-        [(n, f"<{_TYPES[t]}{int(size)}", (int(c),)) for n, t, size, c in fields]
-    )
+    fields = []
+    for name, letter, size, count in zip(names, types, sizes, counts, strict=True):
+        kind, known = _TYPES[letter]
+        size, count = int(size), int(count)
+        if size not in known or count < 1:
+            raise ValueError(f"field {name} has size {size}, count {count}")
+        fields.append((name, f"<{kind}{size}", (count,)))
     (coding,) = entries["DATA"]
-    return _Header(dtype, int(entries["POINTS"][0]), coding)
+    return _Header(np.dtype(fields), int(entries["POINTS"][0]), coding)
 
 
 def _read_ascii(body, header):
-    try:
-        numbers = np.array(body.split(), "float64")
-    except ValueError as error:
-        raise ValueError(f"a value of the PCD is not a number: {error}") from None
     names = header.dtype.names
     counts = [header.dtype[name].shape[0] for name in names]
+    wanted = header.points * sum(counts)
+    if len(body) < 2 * wanted - 1:  # a digit and a space each
+        raise ValueError(f"the PCD ends early: {wanted} numbers in {len(body)} bytes")
+    numbers = _parse_numbers(body)
     if len(numbers) != header.points * sum(counts):
         raise ValueError(
             f"the PCD has {len(numbers)} numbers for {header.points} points of "
@@ -109,6 +115,16 @@ def _read_ascii(body, header):
         )
     columns = np.split(numbers.reshape(-1, sum(counts)), np.cumsum(counts)[:-1], axis=1)
     return dict(zip(names, columns, strict=True))
+
+
+def _parse_numbers(body):
+    try:
+        with warnings.catch_warnings():
+            # It stops at what is not a number, and says so in a warning.
+            warnings.simplefilter("error", DeprecationWarning)
+            return np.fromstring(body, "float64", sep=" ")
+    except (ValueError, DeprecationWarning) as error:
+        raise ValueError(f"a value of the PCD is not a number: {error}") from None
 
 
 def _read_binary(body, header):
@@ -167,4 +183,4 @@ def _unpack_lzf(data, size):
         raise ValueError("the PCD ends early") from None
     if len(output) != size:
         raise ValueError(f"the PCD unpacks to {len(output)} of {size} bytes")
-    return bytes(output)
+    return output

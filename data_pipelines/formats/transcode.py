@@ -3,6 +3,7 @@
 from typing import Any
 
 from data_pipelines.formats import pcd
+from data_pipelines.formats import picture
 from data_pipelines.formats import sound
 from data_pipelines.formats import video
 
@@ -11,8 +12,9 @@ def transcode(data: bytes, modality: str, preprocessor: Any = None) -> bytes:
     """Transcodes the formats that TensorFlow cannot decode.
 
     Sound and the sound track of a clip become WAV, a clip becomes NPY bytes of its
-    frames, and PCD becomes rows of float32. Decoding, training and the served model
-    then know one format of each. Images and everything else remain unchanged.
+    frames, PCD becomes rows of float32, and an image that graphs do not decode becomes
+    PNG. Decoding, training and the served model then know few formats of each.
+    Everything else remains unchanged.
 
     Args:
         data: The bytes of a file.
@@ -35,4 +37,7 @@ def transcode(data: bytes, modality: str, preprocessor: Any = None) -> bytes:
         return video.frames(data, preprocessor)
     if wanted == "points":
         return pcd.rows(data, preprocessor)
+    if "image" in (modality, wanted):
+        limit = getattr(preprocessor, "max_pixels", picture.MAX_PIXELS)
+        return picture.to_png(data, limit)
     return data

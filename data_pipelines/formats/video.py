@@ -11,6 +11,8 @@ import numpy as np
 from data_pipelines.formats import clip as clips
 from data_pipelines.formats.encode import npy_bytes
 
+_FRAMES, _MAX_RATE = 1_000, 240  # of a clip at most: so many, and as many a second
+
 
 class ClipInfo(TypedDict):
     """What the header of a clip says.
@@ -86,7 +88,8 @@ def frames(data: bytes, spec: FrameSpec) -> bytes:
     to = dict(width=spec.size, height=spec.size, format="rgb24")
 
     def resize(frame):
-        return reformatter.reformat(frame, interpolation="AREA", **to).to_ndarray()
+        array = reformatter.reformat(frame, interpolation="AREA", **to).to_ndarray()
+        return _turn_upright(array, frame)
 
     def times(length):
         seconds = length if spec.seconds is None else spec.seconds
@@ -129,7 +132,8 @@ def crops(
     _check_boxes(boxes)
 
     def crop(frame):
-        image = Image.fromarray(frame.to_ndarray(format="rgb24"))
+        pixels = _turn_upright(frame.to_ndarray(format="rgb24"), frame)
+        image = Image.fromarray(pixels)
         width, height = image.size
         corners = [
             (left * width, top * height, right * width, bottom * height)
@@ -161,18 +165,40 @@ def _decode_frames(data, max_pixels, times_of, convert, shape):
         video = clips.first_stream(clip.streams.video)
         if video is None:
             raise ValueError("the clip has no frames in a known codec")
-        pixels = video.width * video.height
-        if pixels > max_pixels:
-            raise ValueError(
-                f"more pixels than allowed: {pixels} a frame, not {max_pixels}"
-            )
         length = clips.seconds_of(data, clip, video)
         times = times_of(length)
-        return _frames_at(clip, video, length, times, convert, shape)
+        frames = _decode_all(clip, video, max_pixels, times)
+        return _frames_at(clip, video, length, times, frames, convert, shape)
 
 
-def _frames_at(clip, video, length, times, convert: Callable, shape):
-    """Decodes one frame after the other, and converts those shown at the times."""
+def _decode_all(clip, video, max_pixels, times):
+    """The frames of a clip, as far as they are not too many or too large."""
+    _check_pixels(video, max_pixels)
+    most = _FRAMES + _MAX_RATE * (times[-1] if len(times) else 0)
+    for number, frame in enumerate(clip.decode(video)):
+        if number > most:
+            raise ValueError(f"more frames than allowed: {number} of {times[-1]:.0f} s")
+        _check_pixels(frame, max_pixels)  # it may differ from the header
+        if frame.is_corrupt:
+            raise ValueError(f"frame {number} is corrupt")
+        yield frame
+
+
+def _check_pixels(sized, max_pixels):
+    pixels = sized.width * sized.height
+    if pixels > max_pixels:
+        raise ValueError(
+            f"more pixels than allowed: {pixels} a frame, not {max_pixels}"
+        )
+
+
+def _turn_upright(pixels, frame):
+    """A frame as it is to be shown: telephones write how it is to be turned."""
+    return np.rot90(pixels, round(frame.rotation / 90))
+
+
+def _frames_at(clip, video, length, times, frames, convert: Callable, shape):
+    """Converts the frames that are shown at the times."""
     output = np.zeros((len(times), *shape), np.uint8)
     period = float(1 / (video.average_rate or fractions.Fraction(25)))
     start = clips.start_of(clip)
@@ -185,9 +211,7 @@ def _frames_at(clip, video, length, times, convert: Callable, shape):
             output[done:stop] = convert(last)
         done = max(done, stop)
 
-    for frame in clip.decode(video):
-        if frame.is_corrupt:
-            raise ValueError(f"a frame is corrupt, {end:.2f} seconds from the start")
+    for frame in frames:
         time = end if frame.time is None else frame.time - start
         show_last(time)
         last, end = frame, time + period

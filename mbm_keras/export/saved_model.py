@@ -90,7 +90,7 @@ def save(model, features, path, *, targets=None):
 
     activations = {name: output_activation(model, name) for name in model.output}
     archive = keras.export.ExportArchive()
-    predict = _add_model(archive, model)
+    predict = _add_model(archive, model, features)
     archive.track(features)
 
     results = {}
@@ -128,9 +128,14 @@ def save(model, features, path, *, targets=None):
         signature.write(extra, signature.describe_inputs(features), results)
 
 
-def _add_model(archive, model):
+def _add_model(archive, model, features):
     """Adds the signature `predict` and the variables; returns the function."""
-    arrays = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in model.inputs]
+    # As they are decoded: a model takes pixels of any type, and a client sends bytes.
+    types = {key: f.array.dtype for key, f in features.by_key.items()}
+    arrays = [
+        tf.TensorSpec(t.shape, types.get(t.name, t.dtype), name=t.name)
+        for t in model.inputs
+    ]
     if keras.backend.backend() != "tensorflow":
         return archive.track_and_add_endpoint("predict", model, [arrays])
     # A Keras variable and the variable of TensorFlow in it are saved as two. `track`

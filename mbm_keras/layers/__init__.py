@@ -15,6 +15,8 @@ from mbm_keras.layers.padding import halve_mask
 from mbm_keras.layers.padding import nonzero_rows
 from mbm_keras.layers.padding import nonzero_steps
 from mbm_keras.layers.padding import zero_padding
+from mbm_keras.layers.pixel_values import PixelValues
+from mbm_keras.layers.pixel_values import pixel_values
 from mbm_keras.layers.placeholders import LearnedPlaceholder
 from mbm_keras.layers.placeholders import MeanPlaceholder
 from mbm_keras.layers.presence import ZeroAbsent
@@ -36,6 +38,7 @@ __all__ = [
     "MeanPlaceholder",
     "ModalityDropout",
     "PadSteps",
+    "PixelValues",
     "Sinusoids",
     "ValidMask",
     "ZeroAbsent",
@@ -44,6 +47,7 @@ __all__ = [
     "nonzero_rows",
     "nonzero_steps",
     "ones_for_absent",
+    "pixel_values",
     "present_mean",
     "present_softmax",
     "repeat_for",

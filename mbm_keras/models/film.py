@@ -208,7 +208,7 @@ def build(
         A functional `keras.Model`.
         Inputs, by key of the spec. With the preset "tiny":
             text: `(batch, steps)` int32 word ids, 0 = padding.
-            image: `(batch, size, size, 3)` uint8 in [0, 255].
+            image: `(batch, size, size, 3)` in [0, 255] or [0, 1].
             audio: `(batch, frames, num_mel_bins)` float32, natural log of mel energy.
             present: `(batch, n)` bool in the order of the other inputs; only if
                 `presence`.

@@ -12,6 +12,7 @@ from keras import layers
 
 from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import output_name
+from mbm_keras.layers import PixelValues
 from mbm_keras.preset import Preset
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Task
@@ -81,7 +82,7 @@ def build(
     Returns:
         A functional `keras.Model`.
         Inputs, by key of the spec. With the preset "tiny":
-            image: `(batch, size, size, 3)` uint8 in [0, 255].
+            image: `(batch, size, size, 3)` in [0, 255] or [0, 1].
         Outputs, by name of the task:
             label: `(batch, task.size)` float32.
 
@@ -100,8 +101,8 @@ def build(
         )
 
     # === Convolutions ===
-    image = keras.Input((size, size, 3), dtype="uint8", name=spec.key)
-    x = layers.Rescaling(1 / 127.5, offset=-1)(image)
+    image = keras.Input((size, size, 3), dtype="float32", name=spec.key)
+    x = layers.Rescaling(1 / 127.5, offset=-1)(PixelValues()(image))
     for channels in filters:
         x = layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization()(x)

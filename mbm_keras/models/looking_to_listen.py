@@ -399,7 +399,7 @@ def _input(spec):
     if spec.modality == "face_embeddings":
         return keras.Input((*shape, spec.sizes["face_embedding_size"]), name=spec.key)
     side = spec.sizes["face_size"]
-    return keras.Input((*shape, side, side, 3), dtype="uint8", name=spec.key)
+    return keras.Input((*shape, side, side, 3), dtype="float32", name=spec.key)
 
 
 def _embed(faces, tower, size):

@@ -26,6 +26,7 @@ from mbm_keras.layers import AttachMask
 from mbm_keras.layers import AttentionBlock
 from mbm_keras.layers import LearnedTokens
 from mbm_keras.layers import MaskedMean
+from mbm_keras.layers import PixelValues
 from mbm_keras.layers import Sinusoids
 from mbm_keras.layers import ValidMask
 from mbm_keras.layers import nonzero_steps
@@ -156,11 +157,11 @@ def image_tower(
         name: The same.
 
     Returns:
-        A functional `keras.Model` from `(batch, size, size, 3)` uint8 to
-        `(batch, width)`, or `(batch, (size / patch)^2, width)`.
+        A functional `keras.Model` from `(batch, size, size, 3)` in [0, 255] or
+        [0, 1] to `(batch, width)`, or `(batch, (size / patch)^2, width)`.
     """
-    image = keras.Input((size, size, 3), dtype="uint8", name=name)
-    x = layers.Rescaling(1 / 127.5, offset=-1)(image)
+    image = keras.Input((size, size, 3), dtype="float32", name=name)
+    x = layers.Rescaling(1 / 127.5, offset=-1)(PixelValues()(image))
     x = layers.Conv2D(width, patch, patch)(x)  # (batch, rows, columns, width)
     x = Positions()(layers.Reshape((-1, width))(x))  # (batch, squares, width)
     x = _blocks(x, num_blocks, num_heads, dropout, pool)
@@ -195,12 +196,13 @@ def video_tower(
         name: The same.
 
     Returns:
-        A functional `keras.Model` from `(batch, num_frames, size, size, 3)` uint8 to
-        `(batch, width)`, or `(batch, boxes, width)` with its Keras mask.
+        A functional `keras.Model` from `(batch, num_frames, size, size, 3)` in
+        [0, 255] or [0, 1] to `(batch, width)`, or `(batch, boxes, width)` with its
+        Keras mask.
     """
-    video = keras.Input((num_frames, size, size, 3), dtype="uint8", name=name)
+    video = keras.Input((num_frames, size, size, 3), dtype="float32", name=name)
     box = (frames_per_patch, patch, patch)
-    x = layers.Rescaling(1 / 127.5, offset=-1)(video)
+    x = layers.Rescaling(1 / 127.5, offset=-1)(PixelValues()(video))
     x = layers.Conv3D(width, box, box)(x)  # (batch, times, rows, columns, width)
     times, boxes = x.shape[1], x.shape[1] * x.shape[2] * x.shape[3]
     valid = nonzero_steps(video)[:, : times * frames_per_patch : frames_per_patch]
@@ -343,7 +345,7 @@ def build(
         A functional `keras.Model`.
         Inputs, by key of the spec. With the preset "tiny":
             text: `(batch, steps)` int32 word ids, 0 = padding.
-            image: `(batch, size, size, 3)` uint8 in [0, 255].
+            image: `(batch, size, size, 3)` in [0, 255] or [0, 1].
             audio: `(batch, frames, num_mel_bins)` float32, natural log of mel energy.
             present: `(batch, n)` bool in the order of the other inputs; only if
                 `presence`.

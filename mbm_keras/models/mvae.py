@@ -35,6 +35,7 @@ from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import decoder_name
 from mbm_keras.inputs import output_name
 from mbm_keras.inputs import reconstruction_name
+from mbm_keras.layers import pixel_values
 from mbm_keras.layers import replace_absent
 from mbm_keras.preset import Preset
 from mbm_keras.preset import options_from
@@ -185,9 +186,8 @@ class Reconstruction(keras.layers.Layer):
         if valid is not None:  # an absent input may hold anything, even NaN
             x = replace_absent(x, valid)
         if self.modality == "image":
-            each = ops.binary_crossentropy(
-                ops.cast(x, "float32") / 255.0, y, from_logits=True
-            )
+            p = pixel_values(x) / 255.0
+            each = ops.binary_crossentropy(p, y, from_logits=True)
         elif self.modality == "text":
             ids = ops.cast(x, "int32")
             log_p = ops.take_along_axis(ops.log_softmax(y), ids, axis=1)
@@ -330,7 +330,7 @@ def build(
         A functional `keras.Model`; `generator` makes another of it.
         Inputs, by key of the spec. With the preset "tiny":
             text: `(batch, steps)` int32 word ids, 0 = padding.
-            image: `(batch, size, size, 3)` uint8 in [0, 255].
+            image: `(batch, size, size, 3)` in [0, 255] or [0, 1].
             audio: `(batch, frames, num_mel_bins)` float32, natural log of mel energy.
             present: `(batch, n)` bool in the order of the other inputs; only if
                 `presence`.

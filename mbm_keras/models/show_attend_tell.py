@@ -192,7 +192,7 @@ def build(
     Returns:
         A functional `keras.Model`.
         Inputs, by name, with the names of the preset "tiny":
-            image: `(batch, size, size, 3)` uint8 in [0, 255]; or regions: `(batch,
+            image: `(batch, size, size, 3)` in [0, 255] or [0, 1]; or regions: `(batch,
                 regions, size)` float32.
             words_teacher: `(batch, length)` int32, the target: words and their end, 0
                 = padding. `task.feed` adds it to a batch. A word is predicted from the

@@ -5,7 +5,7 @@ import tensorflow as tf
 _FEW = 2
 
 
-def decode_each(decode, values, spec):
+def decode_each(decode, values, spec, extra=()):
     """Decodes every value of a batch on its own.
 
     A graph has no `try`. `tf.data` has: `ignore_errors` leaves out the elements whose
@@ -13,11 +13,13 @@ def decode_each(decode, values, spec):
     arrive say which values were decoded.
 
     Args:
-        decode: Maps one scalar string to one tensor, or to a structure of them. It may
-            raise. It is not called for empty strings.
+        decode: Maps one scalar string, and one element of each of `extra`, to one
+            tensor, or to a structure of them. It may raise. It is not called for empty
+            strings.
         values: `(batch,)` strings.
         spec: `tf.TensorSpec` of the result, or the same structure of them, with full
             shapes.
+        extra: Tensors `(batch,)`, what else is known of each value.
 
     Returns:
         The results, `(batch, ...)` each, zeros where there is none; and `(batch,)`
@@ -26,11 +28,13 @@ def decode_each(decode, values, spec):
     total = tf.shape(values, out_type=tf.int64)[0]
     index = tf.where(values != "")[:, 0]  # (n,)
     number = tf.size(index, out_type=tf.int64)
-    rows = tf.data.Dataset.from_tensor_slices((index, tf.gather(values, index)))
+    parts = tuple(tf.gather(x, index) for x in (values, *extra))
+    rows = tf.data.Dataset.from_tensor_slices((index, *parts))
+    signature = [tf.TensorSpec((), x.dtype) for x in parts]
 
-    @tf.function(autograph=False, input_signature=[tf.TensorSpec((), tf.string)])
-    def decode_one(value):
-        result = decode(value)
+    @tf.function(autograph=False, input_signature=signature)
+    def decode_one(*parts):
+        result = decode(*parts)
         return tf.nest.map_structure(
             lambda x, s: tf.ensure_shape(x, s.shape), result, spec
         )
@@ -40,7 +44,7 @@ def decode_each(decode, values, spec):
         return tf.zeros((0,), tf.int64), empty
 
     def run(parallel):
-        done = rows.map(lambda i, value: (i, decode_one(value)), parallel)
+        done = rows.map(lambda i, *parts: (i, decode_one(*parts)), parallel)
         done = done.ignore_errors().batch(number)
         done = done.concatenate(tf.data.Dataset.from_tensors(nothing()))
         return done.take(1).get_single_element()

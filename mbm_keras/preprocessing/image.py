@@ -1,21 +1,49 @@
 """One encoded image to pixels."""
 
+from collections.abc import Callable
+from typing import NamedTuple
 from typing import Self
 
 import tensorflow as tf
 
+from mbm_keras.preprocessing import image_chunks
+from mbm_keras.preprocessing import jpeg_segments
+from mbm_keras.preprocessing.bmp import decode_bmp
+from mbm_keras.preprocessing.gif import decode_first_frame
 from mbm_keras.preprocessing.guard import decode_each
 from mbm_keras.preprocessing.guard import explain
 from mbm_keras.preprocessing.image_header import count_pixels
+from mbm_keras.preprocessing.orientation import turn_upright
+from mbm_keras.preprocessing.png import decode_png
 from mbm_keras.preprocessing.riff import form as riff_form
+from mbm_keras.preprocessing.webp import decode_webp
+
+
+class _Format(NamedTuple):
+    """How one format is decoded.
+
+    Args:
+        is_it: `(batch,)` strings to bool, by their first bytes.
+        inspect: Files of this format, `(batch,)`, to their orientation, what `read`
+            must know of each, and an index into `refusals`.
+        refusals: Why a file is not decoded.
+        read: A scalar string, and what `inspect` found, to an image.
+    """
+
+    is_it: Callable[..., tf.Tensor]
+    inspect: Callable[..., tuple[tf.Tensor, tuple[tf.Tensor, ...], tf.Tensor]]
+    refusals: tuple[str, ...]
+    read: Callable[..., tf.Tensor]
 
 
 class Pixels(tf.Module):
     """Decodes an image and resizes it to a square.
 
-    JPEG, PNG, BMP, WebP and the first frame of a GIF. Gray becomes RGB, and a
-    transparent image is laid on white. The sides are stretched to the square. The
-    orientation that a camera writes into the file is not applied.
+    JPEG, PNG, BMP without run-length coding, WebP without animation, and the first
+    frame of a GIF; `data_pipelines` turns other files into PNG. Gray becomes RGB, and a
+    transparent image is laid on white. Of 16 bits, the highest eight that the image
+    uses are taken. The sides are stretched to the square, upright by the orientation
+    that a camera writes into the file.
 
     A larger image is averaged over the area of each new pixel; a smaller one is
     interpolated linearly. A JPEG of twice the size or more is decoded at a half, a
@@ -44,28 +72,93 @@ class Pixels(tf.Module):
 
     def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """Files to `(batch, size, size, 3)` uint8; and which were decoded."""
-        is_jpeg = _is_jpeg(batch)
-        pixels, decoded = self._decode(self._jpeg, tf.where(is_jpeg, batch, ""))
+        jpeg, *others = self._formats()
+        found = self._decode_format(jpeg, batch, jpeg.is_it(batch))
 
         def decode_others():
-            others = tf.where(is_jpeg, "", batch)
-            more, more_decoded = self._decode(self._other, others)
-            # One of the two is zeros.
-            return pixels + more, decoded | more_decoded
+            result = found
+            for other in others:
+                result = self._add(other, batch, result)
+            return result
 
-        return tf.cond(
-            tf.reduce_any(~is_jpeg & (batch != "")),
-            decode_others,
-            lambda: (pixels, decoded),
+        is_other = ~jpeg.is_it(batch) & (batch != "")
+        result = tf.cond(tf.reduce_any(is_other), decode_others, lambda: found)
+        pixels, decoded, orientation = result
+        return turn_upright(pixels, orientation), decoded
+
+    def _add(self, kind, batch, result):
+        """The same with the files of one more format."""
+        which = kind.is_it(batch)
+
+        def add():
+            pixels, decoded, orientation = self._decode_format(kind, batch, which)
+            # In each row all formats but one have zeros, and ones for upright.
+            return (
+                result[0] + pixels,
+                result[1] | decoded,
+                tf.maximum(result[2], orientation),
+            )
+
+        return tf.cond(tf.reduce_any(which), add, lambda: result)
+
+    def _decode_format(self, kind, batch, which):
+        """Pixels of the files of one format, which were decoded, and orientations."""
+        files = tf.where(which, batch, "")
+        orientation, extra, refused = kind.inspect(files)
+        files = tf.where(refused > 0, "", files)
+        pixels, decoded = decode_each(
+            lambda *x: self._to_square(kind.read(*x)), files, self.array, extra
         )
-
-    def _decode(self, read, batch):
-        return decode_each(lambda x: self._to_square(read(x)), batch, self.array)
+        return pixels, decoded, orientation
 
     def explain(self, value: bytes) -> str:
         """Why a file cannot be decoded."""
-        read = self._jpeg if _is_jpeg(tf.constant(value)) else self._other
-        return explain(lambda x: self._to_square(read(x)), value)
+        for kind in self._formats():
+            if kind.is_it(tf.constant([value]))[0]:
+                return self._explain_format(kind, value)
+        return "not a JPEG, PNG, GIF, BMP or WebP image"
+
+    def _explain_format(self, kind, value):
+        inspect = tf.function(kind.inspect, autograph=False)  # loops are slow without
+        _, extra, refused = inspect(tf.constant([value]))
+        extra = [x[0] for x in extra]
+        reason = kind.refusals[int(refused[0])]
+        return reason or explain(lambda x: self._to_square(kind.read(x, *extra)), value)
+
+    def _formats(self):
+        """The formats that are decoded, JPEG first."""
+        return [
+            _Format(
+                lambda x: _starts(x, b"\xff\xd8\xff"),
+                lambda x: _without_extra(jpeg_segments.read_jpegs(x)),
+                jpeg_segments.REFUSALS,
+                self._jpeg,
+            ),
+            _Format(
+                lambda x: _starts(x, b"\x89PNG\r\n\x1a\n"),
+                _inspect_pngs,
+                image_chunks.REFUSALS,
+                lambda x, transparent: _rgb(decode_png(self._check(x), transparent)),
+            ),
+            _Format(
+                lambda x: riff_form(tf.strings.substr(x, 0, 12)) == b"WEBP",
+                lambda x: _without_extra(image_chunks.read_webps(x)),
+                image_chunks.REFUSALS,
+                lambda x: _rgb(decode_webp(self._check(x))),
+            ),
+            _Format(
+                lambda x: _starts(x, b"GIF8"),
+                _inspect_nothing,
+                ("",),
+                lambda x: decode_first_frame(self._check(x), self.max_pixels),
+            ),
+            _Format(
+                lambda x: _starts(x, b"BM"),
+                _inspect_nothing,
+                ("",),
+                lambda x: _rgb(decode_bmp(self._check(x))),
+            ),
+        ]
 
     def _jpeg(self, encoded):
         shape = tf.io.extract_jpeg_shape(encoded)[:2]
@@ -78,14 +171,8 @@ class Pixels(tf.Module):
             [lambda n=n: tf.io.decode_jpeg(encoded, 3, ratio=n) for n in (1, 2, 4, 8)],
         )
 
-    def _other(self, encoded):
-        encoded = self._check_size(encoded, count_pixels(encoded))
-        image = tf.cond(
-            riff_form(encoded) == b"WEBP",
-            lambda: tf.image.decode_webp(encoded)[0],
-            lambda: tf.image.decode_image(encoded, 0, expand_animations=False),
-        )
-        return _rgb(image)
+    def _check(self, encoded):
+        return self._check_size(encoded, count_pixels(encoded))
 
     def _check_size(self, encoded, pixels):
         small = tf.debugging.Assert(
@@ -125,8 +212,23 @@ class Pixels(tf.Module):
         return cls(**config)
 
 
-def _is_jpeg(encoded):
-    return tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
+def _starts(encoded, magic):
+    return tf.strings.substr(encoded, 0, len(magic)) == magic
+
+
+def _without_extra(found):
+    *others, refused = found
+    return others[0], (), refused
+
+
+def _inspect_pngs(encoded):
+    orientation, transparent, refused = image_chunks.read_pngs(encoded)
+    return orientation, (transparent,), refused
+
+
+def _inspect_nothing(encoded):
+    zeros = tf.zeros_like(encoded != "", tf.int32)
+    return zeros + 1, (), zeros
 
 
 def _rgb(image):
@@ -137,9 +239,10 @@ def _rgb(image):
     color = tf.broadcast_to(color, [shape[0], shape[1], 3])
 
     def on_white():
-        alpha = tf.cast(image[:, :, -1:], tf.float32) / 255
-        white = tf.cast(color, tf.float32) * alpha + 255 * (1 - alpha)
-        return tf.cast(tf.round(white), tf.uint8)
+        # 16 bits hold every product of two bytes.
+        alpha = tf.cast(image[:, :, -1:], tf.uint16)
+        white = tf.cast(color, tf.uint16) * alpha + 255 * (255 - alpha)
+        return tf.cast((white + 127) // 255, tf.uint8)
 
     image = tf.cond(has_alpha, on_white, lambda: color)
     return tf.ensure_shape(image, (None, None, 3))

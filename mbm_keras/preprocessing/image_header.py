@@ -33,7 +33,8 @@ def count_pixels(encoded):
     def bmp():
         # A height below zero means that the rows go down.
         height = little(22, 4)
-        return little(18, 4) * tf.minimum(height, 2**32 - height)
+        size = little(18, 4) * tf.minimum(height, 2**32 - height)
+        return tf.where(little(14, 4) == 12, little(18, 2) * little(20, 2), size)
 
     def webp():
         kind = tf.strings.substr(header, 12, 4)

@@ -44,7 +44,8 @@ def _header(encoded):
     values = tf.concat([values, tf.zeros(10, tf.int64)], axis=0)
     letters = (
         rb"\C{10}\{'descr': '\|u1', 'fortran_order': False, "
-        rb"'shape': \((\d{1,9}), (\d{1,9}), (\d{1,9}), 3\), \} *\n\C*"
+        # Six digits: the product of three such numbers fits into 64 bits.
+        rb"'shape': \((\d{1,6}), (\d{1,6}), (\d{1,6}), 3\), \} *\n\C*"
     )
     known = tf.strings.regex_full_match(head, letters)
     known &= tf.strings.substr(head, 0, 7) == b"\x93NUMPY\x01"

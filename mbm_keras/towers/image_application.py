@@ -11,6 +11,7 @@ import keras
 from keras import layers
 
 from mbm_keras.inputs import tower_name
+from mbm_keras.layers import PixelValues
 
 PRESETS = {
     "tiny": dict(size=32, application=keras.applications.MobileNetV3Small, width=8),
@@ -58,7 +59,7 @@ def build(
 
     Returns:
         A functional `keras.Model`.
-        Input `<name>`: `(batch, size, size, 3)` uint8 in [0, 255].
+        Input `<name>`: `(batch, size, size, 3)` in [0, 255] or [0, 1].
         Output: `(batch, width)` float32 if `pool`, else `(batch, regions, width)`, row
         by row from the top left.
 
@@ -66,7 +67,7 @@ def build(
         ValueError: If the network does not have this layer, or `width` is not the
             number of channels and `project` is False.
     """
-    image = keras.Input((size, size, 3), dtype="uint8", name=name)
+    image = keras.Input((size, size, 3), dtype="float32", name=name)
     network = application(
         include_top=False, weights=weights, input_shape=(size, size, 3)
     )
@@ -75,7 +76,7 @@ def build(
     network.trainable = not frozen
     # The module of each network has the function that scales pixels for it.
     module = importlib.import_module(application.__module__)
-    x = module.preprocess_input(keras.ops.cast(image, "float32"))
+    x = module.preprocess_input(PixelValues()(image))
     x = network(x)  # (batch, rows, columns, channels)
     channels = x.shape[-1]
     if not project and channels != width:

@@ -16,6 +16,7 @@ from keras import layers
 
 from mbm_keras.inputs import tower_name
 from mbm_keras.layers import MaskedBatchNormalization
+from mbm_keras.layers import PixelValues
 from mbm_keras.layers import nonzero_rows
 
 PRESETS = {
@@ -50,7 +51,7 @@ def build(
 
     Returns:
         A functional `keras.Model`.
-        Input `<name>`: `(batch, size, size, 3)` uint8 in [0, 255].
+        Input `<name>`: `(batch, size, size, 3)` in [0, 255] or [0, 1].
         Output: `(batch, width)` float32 if `pool`, else `(batch, regions, width)`, row
         by row from the top left, with `regions = ceil(size / prod(strides)) ** 2`.
 
@@ -70,9 +71,9 @@ def build(
             f"Expected a `size` of at least {smallest}, the product of the strides. "
             f"Received: size={size}, strides={strides}."
         )
-    image = keras.Input((size, size, 3), dtype="uint8", name=name)
+    image = keras.Input((size, size, 3), dtype="float32", name=name)
     valid = nonzero_rows(image)  # (batch,): absent images are zeros
-    x = layers.Rescaling(1 / 127.5, offset=-1)(image)
+    x = layers.Rescaling(1 / 127.5, offset=-1)(PixelValues()(image))
     # The first feature map is the largest and has no batch normalization, which would
     # cost more than its convolution; its input is scaled.
     x = layers.Conv2D(filters[0], 3, strides[0], padding="same", activation="relu")(x)

@@ -13,6 +13,7 @@ from keras import layers
 
 from mbm_keras.inputs import tower_name
 from mbm_keras.layers import MaskedBatchNormalization
+from mbm_keras.layers import PixelValues
 from mbm_keras.layers import nonzero_rows
 
 EPSILON = 1e-5  # of the normalizations, as in the authors' code
@@ -46,7 +47,7 @@ def build(
 
     Returns:
         A functional `keras.Model`.
-        Input `<name>`: `(batch, size, size, 3)` uint8 in [0, 255].
+        Input `<name>`: `(batch, size, size, 3)` in [0, 255] or [0, 1].
         Output: `(batch, width)` float32 if `pool`, else `(batch, regions, width)`, row
         by row from the top left, with `regions = ceil(size / 2 ** len(filters)) ** 2`.
 
@@ -59,9 +60,9 @@ def build(
             f"Expected a `size` of at least {smallest}, because {len(filters)} stages "
             f"halve the image. Received: size={size}."
         )
-    image = keras.Input((size, size, 3), dtype="uint8", name=name)
+    image = keras.Input((size, size, 3), dtype="float32", name=name)
     valid = nonzero_rows(image)  # (batch,): absent images are zeros
-    x = layers.Rescaling(1 / 127.5, offset=-1)(image)
+    x = layers.Rescaling(1 / 127.5, offset=-1)(PixelValues()(image))
     x = layers.Conv2D(filters[0], 3, padding="same", use_bias=False)(x)
     for channels in filters:
         for block in range(num_blocks):

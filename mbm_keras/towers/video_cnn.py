@@ -17,6 +17,7 @@ from mbm_keras.inputs import tower_name
 from mbm_keras.layers import AttachMask
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import MaskedMean
+from mbm_keras.layers import PixelValues
 from mbm_keras.layers import nonzero_steps
 
 PRESETS = {
@@ -49,8 +50,8 @@ def build(
 
     Returns:
         A functional `keras.Model`.
-        Input `<name>`: `(batch, num_frames, size, size, 3)` uint8 in [0, 255]; frames
-        of zeros, after the end of a clip, are padding.
+        Input `<name>`: `(batch, num_frames, size, size, 3)` in [0, 255] or [0, 1];
+        frames of zeros, after the end of a clip, are padding.
         Output: `(batch, width)` float32 if `pool`, else `(batch, num_frames, width)`
         with the Keras mask `(batch, num_frames)`.
 
@@ -64,11 +65,11 @@ def build(
             "convolutions halve a frame, and an even `width`. "
             f"Received: size={size}, width={width}."
         )
-    video = keras.Input((num_frames, size, size, 3), dtype="uint8", name=name)
+    video = keras.Input((num_frames, size, size, 3), dtype="float32", name=name)
     mask = nonzero_steps(video)  # (batch, num_frames)
     valid = ops.reshape(mask, (-1,))  # (batch * num_frames,)
-    x = ops.reshape(video, (-1, size, size, 3))  # (batch * num_frames, ...)
-    x = layers.Rescaling(1 / 127.5, offset=-1)(x)
+    x = layers.Rescaling(1 / 127.5, offset=-1)(PixelValues()(video))
+    x = ops.reshape(x, (-1, size, size, 3))  # (batch * num_frames, ...)
     x = layers.Conv2D(filters[0], 3, 2, padding="same", activation="relu")(x)
     for channels in filters[1:]:  # each pass halves height and width
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)

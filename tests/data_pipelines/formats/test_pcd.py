@@ -122,6 +122,13 @@ def test_a_repeat_that_reaches_into_itself():
             "unknown coding, magical",
         ),
         (pcd_bytes().replace(b"intensity", b"luminance"), "has no fields ..intensity"),
+        (
+            pcd_bytes().replace(b"COUNT 1 1 1 1 1", b"COUNT 0 0 0 0 0"),
+            "field ring has size 2, count 0",
+        ),
+        (pcd_bytes().replace(b"SIZE 2", b"SIZE 3"), "field ring has size 3"),
+        (pcd_bytes("ascii").replace(b"POINTS 50", b"POINTS 900000"), "ends early"),
+        (pcd_bytes("ascii")[:-9] + b"one thing", "not a number"),
         (b"VERSION 0.7\n" * 500, "does not end"),
         (
             pcd_bytes("binary_compressed").replace(pack_lzf(RINGS)[:8], b"\xff" * 8),

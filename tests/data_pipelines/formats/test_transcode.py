@@ -4,6 +4,7 @@ import io
 import types
 
 import numpy as np
+import pytest
 import soundfile
 
 from data_pipelines.formats.transcode import transcode
@@ -39,6 +40,14 @@ def test_images_unknown_bytes_and_wav_do_not_change():
     for data in (image_bytes(), b"junk", b"", wav_bytes()):
         assert transcode(data, "image") == data
         assert transcode(data, "audio") == data
+
+
+def test_an_image_that_graphs_do_not_decode_becomes_png():
+    data = transcode(image_bytes("TIFF"), "image")
+    assert data.startswith(b"\x89PNG")
+    small = types.SimpleNamespace(modality="image", max_pixels=100)
+    with pytest.raises(ValueError, match="more pixels than allowed"):
+        transcode(image_bytes("TIFF"), "image", small)
 
 
 def test_a_clip_without_a_preprocessor_does_not_change():

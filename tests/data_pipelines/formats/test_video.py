@@ -1,7 +1,10 @@
 """Clips: frames by time, sound in step with them, and damaged clips."""
 
 import io
+import itertools
+import struct
 import tarfile
+import types
 
 import numpy as np
 import pytest
@@ -64,6 +67,41 @@ def test_after_its_end_a_clip_has_zeros():
     np.testing.assert_allclose(seen, 20 + 10 * np.array([1, 3, 5, 7, 9]), atol=2)
 
 
+def test_a_clip_of_a_telephone_is_upright():
+    halves = np.repeat([[0, 255]], 16, axis=1).repeat(24, axis=0)  # right is white
+    data = clip_bytes("mp4", hertz=None, values=[halves] * 5)
+    for turn, white in (("90", "bottom"), ("180", "left"), ("270", "top")):
+        cos, sin = {"90": (0, 1), "180": (-1, 0), "270": (0, -1)}[turn]
+        one = 65_536
+        plain = struct.pack(">9i", one, 0, 0, 0, one, 0, 0, 0, 2**30)
+        turned = struct.pack(
+            ">9i", cos * one, sin * one, 0, -sin * one, cos * one, 0, 0, 0, 2**30
+        )
+        at = data.index(plain, data.index(b"tkhd"))
+        changed = data[:at] + turned + data[at + len(plain) :]
+        (frame,) = np.load(io.BytesIO(video.frames(changed, Frames(1, 8))))
+        sides = {
+            "top": frame[1], "bottom": frame[-2], "left": frame[:, 1],
+        }  # fmt: skip
+        assert sides[white].min() > 200
+        assert sum(side.min() > 200 for side in sides.values()) == 1
+
+
+def test_a_frame_larger_than_the_header_says_is_refused():
+    sized = types.SimpleNamespace(width=3, height=3, is_corrupt=False)
+    clip = types.SimpleNamespace(decode=lambda _: [sized])
+    video_stream = types.SimpleNamespace(width=1, height=1)
+    with pytest.raises(ValueError, match="9 a frame, not 8"):
+        list(video._decode_all(clip, video_stream, 8, [1.0]))
+
+
+def test_a_clip_of_frames_without_end_is_refused():
+    sized = types.SimpleNamespace(width=1, height=1, is_corrupt=False)
+    clip = types.SimpleNamespace(decode=lambda _: itertools.repeat(sized))
+    with pytest.raises(ValueError, match="more frames than allowed: 1241"):
+        list(video._decode_all(clip, sized, 8, [1.0]))
+
+
 def test_frames_that_are_frames_already_come_through():
     data = npy_bytes(np.zeros((2, 4, 4, 3), "uint8"))
     assert video.frames(data, Frames(2, 4)) == data
@@ -116,7 +154,9 @@ def test_a_clip_without_sound_has_none():
     [
         (b"no clip", "not a clip in a known format"),
         (image_bytes(), "not a clip in a known format"),
-        (b"#EXTM3U\n/etc/passwd", "not a clip in a known format"),
+        (b"#EXTM3U\n/etc/passwd", "playlist"),
+        (b"ffconcat version 1.0\nfile /etc/passwd", "playlist"),
+        (b"rtsp://127.0.0.1/clip", "not a clip in a known format"),
         (clip_bytes("mp4")[:-400], "cannot be decoded"),
         (clip_bytes("mp4")[:40], "cannot be decoded"),
         (clip_bytes("matroska")[:200], "cannot be decoded|no whole frame|corrupt"),

@@ -25,6 +25,7 @@ IMAGES = [image_bytes(seed=i) for i in range(3)]
         ("photo", IMAGES, "image"),
         ("photo", [b"", None, *IMAGES], "image"),
         ("photo", [b"damaged", *IMAGES], "image"),
+        ("scan", ["a.tif", "b.TIFF", "c.jxl"], "image"),
         ("user_id", ["a", "b", "c"], "ignore"),
         ("photo_id", IMAGES, "image"),
         ("same", ["x", "x", "x"], "ignore"),
