@@ -25,7 +25,7 @@ def _name(letters):
 
 _COMPRESSED = [_name(name) for name in (b"iCCP", b"iTXt", b"zTXt")]
 _TRNS, _END = _name(b"tRNS"), _name(b"IEND")
-_BIG = np.int64([2**24, 2**16, 2**8, 1])
+_BIG = np.array([2**24, 2**16, 2**8, 1], np.int64)
 
 
 def read_pngs(encoded):
