@@ -64,21 +64,21 @@ def decode_bmp(encoded):
     plain_16 = np.int64([0x7C00, 0x3E0, 0x1F, 0])
     masks = [tf.where(has_masks, m, p) for m, p in zip(masks, plain_16, strict=True)]
 
-    def indexed(n):
+    def look_up(n):
         return lambda: tf.gather(palette, _unpack(rows, n)[:, :width])
 
     def colors(n):
         shape = (height, width, n)
         return lambda: tf.reshape(rows[:, : width * n], shape)[:, :, 2::-1]
 
-    def masked(n):
+    def split_by_masks(n):
         shape = (height, width, n)
-        return lambda: _masked(tf.reshape(rows[:, : width * n], shape), masks)
+        return lambda: _split_by_masks(tf.reshape(rows[:, : width * n], shape), masks)
 
     index = sum(tf.where(bits == n, way, 0) for n, way in way_of.items())
     index = tf.where(has_masks & (bits == 32), 6, index)
-    ways = [indexed(1), indexed(4), indexed(8), colors(3), colors(4)]
-    ways += [masked(2), masked(4)]
+    ways = [look_up(1), look_up(4), look_up(8), colors(3), colors(4)]
+    ways += [split_by_masks(2), split_by_masks(4)]
     image = tf.switch_case(tf.cast(index, tf.int32), ways)
     return tf.cond(top_down, lambda: image, lambda: tf.reverse(image, (0,)))
 
@@ -102,7 +102,7 @@ def _unpack(rows, bits):
     return tf.reshape(tf.stack(parts, axis=2), (tf.shape(rows)[0], -1))
 
 
-def _masked(pixels, masks):
+def _split_by_masks(pixels, masks):
     """Channels of which each has some bits of a pixel.
 
     Args:

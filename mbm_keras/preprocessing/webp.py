@@ -11,7 +11,7 @@ _ANIMATED = 0x02
 
 
 def decode_webp(encoded):
-    """Decodes a WebP that is no animation.
+    """Decodes a WebP that is not an animation.
 
     TensorFlow writes four channels of an animation into room for three, and all frames
     at once: none reaches it.
