@@ -45,6 +45,11 @@ def are_dates(texts: pl.Series) -> bool:
     return _share(texts, _IS_DATE) >= _MOST
 
 
+def find_others(texts: pl.Series) -> pl.Series:
+    """Which texts of a column of dates are neither empty nor a date, booleans."""
+    return ~texts.str.contains(_IS_DATE) & (texts.str.strip_chars() != "")
+
+
 def are_vectors(texts: pl.Series) -> bool:
     """Whether most texts are lists of numbers: in brackets, or of four and more."""
     return _share(texts, _IS_VECTOR) >= _MOST

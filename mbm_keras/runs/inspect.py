@@ -114,14 +114,27 @@ def _columns(rows, target, broken):
             "modality": role,
             "rows": len(values),
             "missing": cells.count_absent(values),
-            "unreadable": unreadable.get(name, 0),
+            "unreadable": unreadable.get(name, 0) + _count_others(rows, name, role),
             "distinct": cells.count_distinct(values),
         }
     return facts
 
 
-def _balance(rows, target):
+def _count_others(rows, name, role):
+    """Cells of a column of numbers or dates that are something else."""
+    import numpy as np
+    import polars as pl
 
+    from data_pipelines.tables import cell_text
+
+    if role == "number":
+        return int(np.isinf(rows.raw(name)).sum())
+    if role == "date":
+        return int(cell_text.find_others(pl.Series(rows.raw(name))).sum())
+    return 0
+
+
+def _balance(rows, target):
     shown = [target] if target else rows.columns_of("category")
     return {
         name: dict(

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 import mbm_keras as mbm
+from mbm_keras import runs
 
 START = datetime.datetime(2024, 1, 1)
 COUNT = 400
@@ -58,9 +59,7 @@ def test_what_the_last_digits_of_a_large_number_say_is_learned(run):
 def test_a_boolean_comes_back_as_one(run, rows, tmp_path):
     frame = run.predict(rows[:5])
     assert frame["late"].dtype == pl.Boolean
-    from mbm_keras.runs import write_predictions
-
-    write_predictions(run, rows[:5], tmp_path / "answers.csv")
+    runs.write_predictions(run, rows[:5], tmp_path / "answers.csv")
     answers = pl.read_csv(tmp_path / "answers.csv", infer_schema=False)["late"]
     assert answers.to_list() == [str(x) for x in frame["late"]]
 
@@ -92,6 +91,13 @@ def test_what_is_not_a_number_or_a_date_is_corrupt(run, rows):
     assert frame["status_table"].to_list() == ["corrupt", "corrupt"]
     assert "time_ms: 'abc' is not a number" in frame["note"][0]
     assert "day: not a date" in frame["note"][1]
+
+
+def test_inspect_counts_what_is_not_a_number_or_a_date():
+    rows = {"a": ["1", "abc", "", "3"], "d": ["2024-01-01", "soon", None, "2024-01-03"]}
+    facts = runs.inspect(rows, columns={"a": "number", "d": "date"})["columns"]
+    for name in ("a", "d"):
+        assert facts[name]["missing"] == facts[name]["unreadable"] == 1
 
 
 @pytest.mark.slow
