@@ -3,8 +3,8 @@
 Left out, since no behavior changes or a test could only repeat the source: strings,
 docstrings, annotations, imports, decorators, the message of an error, what is printed
 or logged, the names of layers, `strict=` of zip, default values of arguments, presets,
-`dtype=`, which only matters with mixed precision, and a dropped `training=`, which
-Keras fills in.
+`dtype=`, which only matters with mixed precision, and dropped `training=` and
+`encoding=`, which Keras and the system fill in.
 """
 
 import ast
@@ -56,6 +56,7 @@ CONVERSIONS = frozenset(
     " isinstance len list map range reduce str super tuple zip".split()
 )
 QUIET_KEYWORDS = frozenset("name strict dtype shape".split())
+DEFAULTS = frozenset(["training", "encoding"])  # filled in by Keras and the system
 QUIET_CALLS = frozenset("print warn warning info debug".split())
 # The order of their arguments means nothing.
 COMMUTATIVE = frozenset(
@@ -347,7 +348,7 @@ class _Finder(ast.NodeVisitor):
         if name in OTHER:
             self.emit(node.func, "function", function[: -len(name)] + OTHER[name])
         for keyword in node.keywords:
-            if keyword.arg and keyword.arg not in QUIET_KEYWORDS | {"training"}:
+            if keyword.arg and keyword.arg not in QUIET_KEYWORDS | DEFAULTS:
                 rest = [ast.unparse(k) for k in node.keywords if k is not keyword]
                 arguments = [*map(ast.unparse, node.args), *rest]
                 self.emit(node, "keyword", f"{function}({', '.join(arguments)})")

@@ -56,7 +56,7 @@ def eagerly():
     tf.config.run_functions_eagerly(False)
 
 
-def test_weights_are_computed_anew_while_it_trains(eagerly):
+def test_weights_are_computed_anew_while_it_trains(eagerly, capsys):
     model = small_late_fusion(balance=Balance(unimodal_heads=True))
     x, y = small_batch(model, rows=24)
     x["table"][:, 0] = y[THREE.name]  # only the table says the label
@@ -70,6 +70,7 @@ def test_weights_are_computed_anew_while_it_trains(eagerly):
     np.testing.assert_allclose(weights.sum(0), 1.0)
     np.testing.assert_allclose(weights[:, :2], 0.25)
     assert np.ptp(weights[:, 2]) > 0.01 and (weights[:, 2] == weights[:, 3]).all()
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(

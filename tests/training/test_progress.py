@@ -92,6 +92,13 @@ def test_the_time_of_the_first_step_does_not_count(clock):
     assert shown.epochs == ["finetune 1 of 1, epoch 1/2  0:02 left"]
 
 
+def test_the_first_step_does_not_count_in_epochs_of_one_step(clock):
+    shown, stage = Shown(), Stage("finetune", 3)
+    run(Progress(shown, [stage], "accuracy"), stage, clock, steps=1)
+    left = [text.rpartition("  ")[2] for text in shown.epochs]
+    assert left == ["accuracy 0.25", "0:02 left", "0:00 left"]
+
+
 def test_a_resumed_stage_counts_its_own_epochs(clock):
     shown, stage = Shown(), Stage("finetune", 10)
     run(Progress(shown, [stage], "accuracy"), stage, clock, first=8)
