@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mbm_keras.training import Stage
 from mbm_keras.training import fit_stages
+from mbm_keras.training.fit import _zeros
 from tests.toys import TASK
 from tests.toys import are_same
 from tests.toys import toy_data
@@ -264,3 +265,13 @@ def test_rows_of_weight_zero_do_not_train(stage):
     after = weights_of(model, "hidden"), weights_of(model, "table_tower")
     # Kernel and bias; the batch normalization after it counts all rows.
     assert are_same(after[0], before[0]) and are_same(after[1][:2], before[1][:2])
+
+
+def test_a_row_of_zeros_has_the_lengths_that_either_tensor_knows():
+    targets = {"words": keras.KerasTensor((None, None), "int32")}
+    outputs = {"words": keras.KerasTensor((None, 3, 8)), "x": keras.KerasTensor((4, 2))}
+    (words,) = _zeros(targets, outputs).values()
+    assert words.shape == (1, 3) and words.dtype == "int32" and not words.any()
+    shapes = {name: row.shape for name, row in _zeros(outputs, targets).items()}
+    assert shapes == {"words": (1, 3, 8), "x": (1, 2)}
+    assert _zeros(targets, targets)["words"].shape == (1, 1)
