@@ -112,18 +112,18 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._start, self._drawn, self._trains = 0.0, 0.0, True
+        self._first = math.inf
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch
-        if not self._start:
-            self._first = epoch
+        self._first = min(self._first, epoch)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         # The first step of a stage traces and compiles: time counts from the second.
         now = time.monotonic()
         if not self._start and (batch or self._epoch > self._first):
             self._start = now
-            self._first += batch / self._num_steps()
+            self._first = self._epoch + batch / self._num_steps()
         if now - self._drawn >= _SECONDS:
             self._drawn = now
             share = batch / self._num_steps()

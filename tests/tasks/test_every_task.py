@@ -28,9 +28,9 @@ TAGS = np.array([[0, 1], [1, 1], [0, 1], [0, 0]], "float32")
 SHARE = np.clip(TAGS.mean(axis=0), 1e-6, 1 - 1e-6)
 NUMBERS = np.array([1.0, 4.0, 6.0, 9.0], "float32")
 WORDS = np.array([[3, 2, 0], [3, 4, 2], [3, 3, 2], [4, 2, 0]])
-SEPARATION = Separation(2, window=32, hop=16, fft=32)
+SEPARATION = Separation(2, window=32, hop=16, fft=32, power=0.4)
 SOUNDS = np.random.default_rng(0).uniform(-1, 1, (4, 2, 160)).astype("float32")
-SPECTROGRAM = numpy(spectrograms_of(SOUNDS, 32, 16, 32, 0.3)).mean(axis=0)
+SPECTROGRAM = numpy(spectrograms_of(SOUNDS, 32, 16, 32, 0.4)).mean(axis=0)
 LITTLE = -20.0  # log of a share of none
 
 
@@ -134,6 +134,21 @@ def test_chance_is_the_loss_of_the_best_constant(case):
     constant = np.tile(case.constant, (4, *[1] * case.constant.ndim)).astype("float32")
     loss = float(case.task.loss()(case.truth, constant))
     assert case.task.chance(case.truth) == pytest.approx(loss, abs=1e-5)
+
+
+@every_case
+def test_losses_and_metrics_are_built_again_from_their_configs(case):
+    constant = np.tile(case.constant, (4, *[1] * case.constant.ndim)).astype("float32")
+    answers = constant + np.random.default_rng(0).normal(size=constant.shape)
+    loss = case.task.loss()
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert_same(again(case.truth, answers), loss(case.truth, answers))
+    for metric in case.task.metrics():
+        again = keras.metrics.deserialize(keras.metrics.serialize(metric))
+        for one in (metric, again):
+            one.update_state(case.truth, answers)
+        assert again.name == metric.name
+        assert_same(again.result(), metric.result())
 
 
 @every_case

@@ -89,6 +89,20 @@ def test_the_tower_that_is_ahead_is_slowed_as_in_the_paper(
     assert modulation.scales(probabilities) == pytest.approx(scales)
 
 
+def test_scales_follow_the_metrics_of_a_step_and_end_with_the_training():
+    model, _, _ = model_and_batch()
+    modulation = GradientModulation(task=THREE, alpha=0.3)
+    modulation.set_model(model)
+    modulation.on_train_begin()
+    means = {"image": 0.9, "audio": 0.2, "table": 0.4}
+    logs = {f"{key}_label_probability": mean for key, mean in means.items()}
+    modulation.on_train_batch_end(0, {**logs, "loss": 1.0})
+    scales = [numpy(model.get_layer(f"{key}_gradient").scale) for key in KEYS]
+    np.testing.assert_allclose(scales, [1 - np.tanh(0.3 * 3), 1, 1], rtol=1e-5)
+    modulation.on_train_end()
+    assert all(numpy(model.get_layer(f"{key}_gradient").scale) == 1 for key in KEYS)
+
+
 @pytest.mark.slow
 def test_the_leading_tower_is_slowed_until_training_ends():
     model, x, _ = model_and_batch(96)

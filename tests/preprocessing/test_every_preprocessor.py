@@ -1,0 +1,56 @@
+"""Every preprocessor: its config makes it again, and its sizes describe its arrays."""
+
+import json
+
+import pytest
+
+from mbm_keras.preprocessing import PREPROCESSORS
+from mbm_keras.preprocessing import Category
+from mbm_keras.preprocessing import Number
+from mbm_keras.preprocessing import TableRow
+from mbm_keras.towers.encode import DEFAULTS
+
+ARGUMENTS = {
+    "CaptionIds": ([3, ["a", "b"]], {}),
+    "Faces": ([2, 3, 8], dict(max_pixels=99)),
+    "Frames": ([3, 16], dict(seconds=0.5, max_pixels=99, max_seconds=7.0)),
+    "LogMel": ([8_000, 0.3, 8], dict(hop=0.02)),
+    "Pixels": ([16], dict(max_pixels=99)),
+    "Points": ([40], dict(fields=("x", "y", "z"), stride=5)),
+    "Vector": ([3, [1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], {}),
+    "Waveform": ([8_000, 0.3], {}),
+    "WordIds": ([4, ["a"]], {}),
+}
+
+
+def make(name):
+    if name == "TableRow":
+        return TableRow({"age": Number(3.0, 2.0)}, {"city": Category(["Oslo", "Rome"])})
+    positional, named = ARGUMENTS[name]
+    return PREPROCESSORS[name](*positional, **named)
+
+
+every_preprocessor = pytest.mark.parametrize("name", PREPROCESSORS)
+
+
+@every_preprocessor
+def test_its_config_makes_it_again(name):
+    made = make(name)
+    config = json.loads(json.dumps(made.config()))
+    again = type(made).from_config(config)
+    assert json.loads(json.dumps(again.config())) == config
+    assert again.array == made.array and again.sizes() == made.sizes()
+    for argument in ARGUMENTS.get(name, [[], {}])[1]:
+        assert getattr(again, argument) == ARGUMENTS[name][1][argument]
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, kind in PREPROCESSORS.items() if kind.modality in DEFAULTS]
+)
+def test_the_tower_of_its_modality_takes_its_arrays(name):
+    made = make(name)
+    tower = DEFAULTS[made.modality](**made.sizes(), width=4, name="x")
+    (tensor,) = tower.inputs
+    # The steps of a text are open.
+    expected = [None] if made.modality == "text" else made.array.shape.as_list()
+    assert list(tensor.shape[1:]) == expected and tensor.dtype == made.array.dtype.name
