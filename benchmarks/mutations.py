@@ -2,9 +2,9 @@
 
 Left out, since no behavior changes or a test could only repeat the source: strings,
 docstrings, annotations, imports, decorators, the message of an error, what is printed
-or logged, the names of layers, `strict=` of zip, default values of arguments, presets,
-`dtype=`, which only matters with mixed precision, and dropped `training=` and
-`encoding=`, which Keras and the system fill in.
+or logged, how much is done at once, the names of layers, `strict=` of zip, default
+values of arguments, presets, `dtype=`, which only matters with mixed precision, and
+dropped `training=` and `encoding=`, which Keras and the system fill in.
 """
 
 import ast
@@ -58,6 +58,8 @@ CONVERSIONS = frozenset(
 QUIET_KEYWORDS = frozenset("name strict dtype shape".split())
 DEFAULTS = frozenset(["training", "encoding"])  # filled in by Keras and the system
 QUIET_CALLS = frozenset("print warn warning info debug".split())
+# How much is done at once: a matter of speed alone.
+AT_ONCE = frozenset(["_AT_ONCE", "_BATCH", "_CHUNK", "_FEW", "_ROWS", "_THREADS"])
 # The order of their arguments means nothing.
 COMMUTATIVE = frozenset(
     "add hypot logical_and logical_or max maximum min minimum multiply".split()
@@ -232,7 +234,7 @@ class _Finder(ast.NodeVisitor):
 
     def visit_Assign(self, node):
         targets = [ast.unparse(target) for target in node.targets]
-        if targets in (["PRESETS"], ["__all__"]):
+        if not self.functions and targets[0] in AT_ONCE | {"PRESETS", "__all__"}:
             return
         inside = {ast.unparse(child) for child in ast.walk(node.value)}
         if inside.intersection(targets):

@@ -27,6 +27,12 @@ def test_an_epoch_has_every_row_once_in_batches_of_bounded_size(shuffle):
     assert (first != second) == shuffle
 
 
+def test_a_batch_has_no_more_rows_than_its_size():
+    order = Buckets(300, 8, lengths=LENGTHS, max_steps=2_000)
+    sizes = list(map(len, rows_of(order.epoch(0))))
+    assert max(sizes) == 8 and sum(sizes) == 300
+
+
 def test_they_can_start_at_any_step():
     order = make_buckets(shuffle=True, seed=3)
     everything = rows_with_epoch(order.endless().take(2 * order.num_batches))
