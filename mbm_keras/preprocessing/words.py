@@ -29,10 +29,11 @@ _INVISIBLE = (
     r"[\x{AD}\x{34F}\x{61C}\x{640}\x{180B}-\x{180E}\x{200C}\x{200E}\x{200F}"
     r"\x{202A}-\x{202E}\x{2060}-\x{206F}\x{FE00}-\x{FE0F}\x{FEFF}\x{E0100}-\x{E01EF}]"
 )
-# Punctuation and spaces; of the symbols, those of ASCII except `$`, accents without a
-# letter, frames of boxes, and the sign of a lost character.
+# Punctuation; rare spaces, the usual one stays; of the symbols, those of ASCII except
+# `$`, accents without a letter, frames of boxes, and the sign of a lost character.
 _BETWEEN = (
-    r"[\p{P}\p{Z}\p{Cc}\p{Cs}\p{Co}+<=>|~^`\x{A8}\x{AF}\x{B4}\x{B8}\x{200B}"
+    r"[\p{P}\p{Cc}\p{Cs}\p{Co}\x{A0}\x{1680}\x{2000}-\x{200B}\x{2028}\x{2029}\x{202F}"
+    r"\x{205F}\x{3000}+<=>|~^`\x{A8}\x{AF}\x{B4}\x{B8}"
     r"\x{2C2}-\x{2C5}\x{2D2}-\x{2DF}\x{384}\x{385}\x{2500}-\x{257F}\x{309B}\x{309C}"
     r"\x{FF1C}-\x{FF1E}\x{FF3E}\x{FF40}\x{FF5C}\x{FF5E}\x{FFE3}\x{FFFC}\x{FFFD}]+"
 )
@@ -82,7 +83,7 @@ def join(words: tf.Tensor) -> tf.Tensor:
 
 def _ascii(texts):
     # The same words as `_any_script` finds, in a third of the time.
-    texts = tf.strings.regex_replace(tf.strings.lower(texts), r"[^a-z0-9$']+", " ")
+    texts = tf.strings.regex_replace(tf.strings.lower(texts), r"[^a-z0-9$'\s]+", " ")
     texts = tf.strings.regex_replace(texts, r"'\B|\B'", " ")
     return tf.strings.regex_replace(texts, r"\$", " $ ")
 
