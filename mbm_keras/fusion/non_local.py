@@ -74,8 +74,8 @@ class NonLocalFusion(keras.layers.Layer):
         y = q  # (batch, steps_1, units)
         for k_j, v_j, valid_j in zip(k, v, valid, strict=True):
             # (batch, steps_1, steps_j)
-            score = ops.matmul(q / self.units**0.5, ops.swapaxes(k_j, 1, 2))
-            score = ops.cast(score, "float32")
+            k_j = ops.swapaxes(ops.cast(k_j, "float32"), 1, 2)
+            score = ops.matmul(ops.cast(q, "float32"), k_j) / self.units**0.5
             lowest = ops.full_like(score, -1e30)
             score = ops.where(ops.expand_dims(valid_j, 1), score, lowest)
             share = ops.cast(ops.softmax(score, axis=-1), v_j.dtype)

@@ -247,7 +247,7 @@ def test_probabilities_of_a_model_are_served_as_they_are(task, target, tmp_path)
     y = task.head(keras.ops.cast(x, "float32"))
     model = keras.Model([x, present], {"label": y})
     head = model.get_layer(y._keras_history.operation.name)
-    head.set_weights([[[-2.0, 1.5]], [3.0, -1.0]])
+    head.set_weights([np.array([[-2.0, 1.5]]), np.array([3.0, -1.0])])
     save(model, features, tmp_path, targets={"label": target})
     served = tf.saved_model.load(str(tmp_path)).serve(
         {"text": tf.constant(["", "one"])}
