@@ -104,3 +104,25 @@ def test_a_loss_that_is_never_a_number_restores_the_latest_weights(tmp_path):
     checkpoint.restore(again)
     assert checkpoint.best_epoch == 0
     np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
+def test_an_equal_value_is_not_a_better_one(tmp_path):
+    model = compiled_model()
+    model.optimizer.build(model.trainable_variables)
+    checkpoint = Checkpoint(tmp_path, "loss", patience=2)
+    checkpoint.set_model(model)
+    checkpoint.set_params({"epochs": 9})
+    stopped = []
+    for epoch, value in enumerate([1.0, 1.0, 0.9, 0.9, 0.9]):
+        model.stop_training = False
+        checkpoint.on_epoch_end(epoch, {"loss": value})
+        stopped.append((model.stop_training, checkpoint.best_epoch, checkpoint.done))
+    assert stopped == [
+        (False, 1, False),
+        (False, 1, False),
+        (False, 3, False),
+        (False, 3, False),
+        (True, 3, True),
+    ]
+    assert (checkpoint.best, checkpoint.epoch) == (0.9, 5)
+    assert checkpoint.history == {"loss": [1.0, 1.0, 0.9, 0.9, 0.9]}

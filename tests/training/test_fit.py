@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mbm_keras.training import Stage
 from mbm_keras.training import fit_stages
+from mbm_keras.training.fit import _schedule
 from mbm_keras.training.fit import _zeros
 from tests.toys import TASK
 from tests.toys import are_same
@@ -275,3 +276,15 @@ def test_a_row_of_zeros_has_the_lengths_that_either_tensor_knows():
     shapes = {name: row.shape for name, row in _zeros(outputs, targets).items()}
     assert shapes == {"words": (1, 3, 8), "x": (1, 2)}
     assert _zeros(targets, targets)["words"].shape == (1, 1)
+
+
+def test_the_rate_rises_for_an_epoch_and_falls_along_half_a_cosine():
+    rate = _schedule(Stage("a", 5, 0.01), 10)
+    seen = [float(rate(step)) for step in (0, 5, 10, 30, 50, 60)]
+    half = 0.01 * (0.02 + 0.98 / 2)
+    np.testing.assert_allclose(seen, [0, 0.005, 0.01, half, 0.0002, 0.0002], rtol=1e-4)
+
+
+def test_the_rate_of_a_stage_of_one_epoch_rises_to_its_peak():
+    rate = _schedule(Stage("a", 1, 0.01), 10)
+    assert [float(rate(step)) for step in (5, 10)] == pytest.approx([0.005, 0.01])

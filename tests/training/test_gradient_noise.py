@@ -28,6 +28,19 @@ def test_the_same_step_and_salt_give_the_same_numbers(noise):
     np.testing.assert_array_equal(noise, numpy(hashed_normal((200, 300), 3, 1)))
 
 
+@pytest.mark.parametrize(
+    "step, salt, numbers",
+    [
+        (3, 1, [0.72709, 1.24445, 0.36281, -1.7309, -0.103, 1.26037]),
+        (70_000, 2, [0.55004, 0.76893, -0.99745, -1.30641, -0.84273, -0.45564]),
+    ],
+)
+def test_numbers_stay_the_same_for_runs_that_continue(step, salt, numbers):
+    # Computed from the equations with NumPy.
+    seen = numpy(hashed_normal((2, 3), step, salt))
+    np.testing.assert_allclose(seen.ravel(), numbers, atol=1e-4)
+
+
 @pytest.mark.parametrize("step, salt", [(4, 1), (3, 2)])
 def test_another_step_or_salt_gives_independent_numbers(noise, step, salt):
     other = numpy(hashed_normal((200, 300), step, salt))
