@@ -16,6 +16,17 @@ _TEXT_NAMES = {
     "question", "review", "sentence", "text", "title", "transcript", "utterance",
 }  # fmt: skip
 _ID_NAMES = {"id", "index", "key", "row", "uuid"}
+_COUNTER_NAMES = _ID_NAMES | {
+    "",
+    "count",
+    "counter",
+    "i",
+    "n",
+    "no",
+    "nr",
+    "num",
+    "number",
+}
 _SAMPLE = 200  # distinct values that are examined
 _SHORTEST_COUNTER = 10  # rows that are counted; fewer numbers in order are chance
 _LONGEST_VECTOR = 65_536  # numbers
@@ -165,7 +176,8 @@ def _find_identifier(values, known):
     """Why a column is an identifier, "" if it is not one."""
     if len(known) < len(values) or len(values) < 2:
         return ""
-    if known.dtype.is_integer() and _counts_rows(known):
+    counts = _last_word(values.name) in _COUNTER_NAMES and known.dtype.is_integer()
+    if counts and _counts_rows(known):
         return "it counts the rows, as an identifier"
     is_text = known.dtype == pl.String
     if not _is_id_name(values.name) and not (
@@ -179,8 +191,14 @@ def _find_identifier(values, known):
 
 def _is_id_name(name):
     """Whether a column is called `id`, `user_id`, `userId`, `UserID` or the like."""
-    last = re.split(r"[^0-9A-Za-z]+|(?<=[a-z0-9])(?=[A-Z])", name)[-1]
-    return last.lower() in _ID_NAMES
+    return _last_word(name) in _ID_NAMES
+
+
+def _last_word(name):
+    """`"id"` of `user_id`, `userId` and `UserID`; `""` of `Unnamed: 0`."""
+    if re.match(r"(unnamed|column)\W*\d*$", name.lower()):
+        return ""
+    return re.split(r"[^0-9A-Za-z]+|(?<=[a-z0-9])(?=[A-Z])", name)[-1].lower()
 
 
 def _counts_rows(known):

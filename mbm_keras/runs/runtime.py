@@ -8,13 +8,13 @@ import warnings
 
 
 def _is_no_second_trace(record):
-    """False for what TensorFlow says of models that are traced twice.
+    """False for what TensorFlow says of models that are traced anew.
 
-    Each model is traced for a whole batch and for the rest of the rows, and not again:
-    its loops are not the loop that the warning is about.
+    Every stage compiles a model of its own, and each is traced for a whole batch and
+    for the rest of the rows: these are not the loop that the warning is about.
     """
     text = record.getMessage()
-    return "function retracing" not in text or "TensorFlowTrainer.make_" not in text
+    return "function retracing" not in text or "TensorFlowTrainer." not in text
 
 
 def load_tensorflow():

@@ -95,6 +95,7 @@ UUIDS = [f"{i:08x}-0000-4000-8000-000000000000" for i in range(12)]
         ("paid", list(range(7, 30)), "number"),
         ("user_id", [1, 1, 2, 2], "number"),
         ("n", [0, 1, 2, 3], "number"),
+        ("x", list(range(30)), "number"),
     ],
 )
 def test_the_values_of_more_columns(name, values, modality):
@@ -105,7 +106,8 @@ def test_the_values_of_more_columns(name, values, modality):
     "name, values, reason",
     [
         ("n", list(range(12)), "it counts the rows, as an identifier"),
-        ("anything", list(range(1, 13)), "it counts the rows, as an identifier"),
+        ("Row number", list(range(1, 13)), "it counts the rows, as an identifier"),
+        ("Unnamed: 0", list(range(12)), "it counts the rows, as an identifier"),
         ("PassengerId", [5, 9, 2], "another value in every row"),
         ("customerID", ["a", "b", "c"], "another value in every row"),
         ("made", UUIDS, "another value in every row"),
