@@ -1,10 +1,14 @@
 """docs/files.md says what the code does."""
 
+import importlib.util
 import pathlib
 import re
 
+import pytest
+
 from data_pipelines.formats import picture
 from data_pipelines.formats import picture_kinds
+from tests import kinds_of_files
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs" / "files.md"
 
@@ -23,3 +27,19 @@ def test_the_table_of_images_is_that_of_the_code():
     text = DOCS.read_text(encoding="utf-8")
     (table,) = re.findall(r"<!-- images -->\n.*\n.*\n((?:\|.*\n)*)<!-- end -->", text)
     assert table.splitlines() == lines
+
+
+@pytest.mark.parametrize("section", kinds_of_files.SECTIONS)
+def test_the_document_says_what_becomes_of_each_kind_of_file(section, tmp_path):
+    missing = {
+        kind.name
+        for kind in kinds_of_files.SECTIONS[section]
+        if kind.package and importlib.util.find_spec(kind.package[0]) is None
+    }
+    found = kinds_of_files.find_results(section, tmp_path)
+    expected = kinds_of_files.read_document(section).splitlines()
+    for line, written in zip(
+        kinds_of_files.to_markdown(found).splitlines(), expected, strict=True
+    ):
+        if not any(line.startswith(f"| {name} |") for name in missing):
+            assert line == written, "write it with `python -m tests.kinds_of_files`"
