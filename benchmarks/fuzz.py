@@ -24,14 +24,17 @@ import time
 
 import common
 import fuzz_images
+import fuzz_sounds
 import numpy as np
 
-GENERATORS = {**fuzz_images.GENERATORS}
+GENERATORS = {**fuzz_images.GENERATORS, **fuzz_sounds.GENERATORS}
 IMAGES = tuple(fuzz_images.GENERATORS)
+SOUNDS = ("WAV", "FLAC", "OGG", "MP3", *fuzz_sounds.OTHERS)
 # By kind: number of files in a full run, and in one process.
 KINDS = {
     **{kind: (9_000, 1_500) for kind in IMAGES},
     **{kind: (9_000, 1_500) for kind in ("WAV", "FLAC", "OGG", "MP3")},
+    **{kind: (2_000, 1_000) for kind in fuzz_sounds.OTHERS},
     **{
         kind: (3_000, 1_000)
         for kind in ("MP4", "AVI", "MATROSKA", "MPEG", "SOUNDTRACK")
@@ -57,10 +60,12 @@ def seeds_of(kind, folder):
         for i, mode in enumerate(("RGB", "L", "P" if kind == "GIF" else "RGB")):
             pixels = rng.integers(0, 256, (24, 20, 3), "uint8")
             Image.fromarray(pixels).convert(mode).save(folder / f"{i}", kind)
-    elif kind in ("WAV", "FLAC", "OGG", "MP3"):
+    elif kind in SOUNDS:
+        subtype = "PCM_16" if kind in fuzz_sounds.OTHERS else None
         for i, channels in enumerate((1, 2)):
             wave = rng.uniform(-0.5, 0.5, (4_000, channels))
-            soundfile.write(folder / f"{i}", wave, 16_000, format=kind)
+            path = folder / f"{i}"
+            soundfile.write(path, wave, 16_000, format=kind, subtype=subtype)
     elif kind in CLIPS:
         write_clip(folder / "0", *CLIPS[kind])
     elif kind == "PCD":

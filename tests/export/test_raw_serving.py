@@ -249,9 +249,8 @@ def test_probabilities_of_a_model_are_served_as_they_are(task, target, tmp_path)
     head = model.get_layer(y._keras_history.operation.name)
     head.set_weights([np.array([[-2.0, 1.5]]), np.array([3.0, -1.0])])
     save(model, features, tmp_path, targets={"label": target})
-    served = tf.saved_model.load(str(tmp_path)).serve(
-        {"text": tf.constant(["", "one"])}
-    )
+    loaded = tf.saved_model.load(str(tmp_path))
+    served = loaded.serve({"text": tf.constant(["", "one"])})
     ids, _ = features.decode_batch({"text": tf.constant(["", "one"])})
     right = numpy(model([ids["text"], ids["present"]])["label"])
     assert "label_logits" not in served
