@@ -21,7 +21,9 @@ SMALLER = {
     r"\brows=2_000,": "rows=164,",
     r"unimodal=4, fusion=4, finetune=8": "unimodal=0, fusion=0, finetune=1",
     r'fusion="gated"': 'fusion="gated", unimodal_epochs=0, fusion_epochs=0',
-    r'target="answer"\n\)': 'target="answer", epochs=1, baselines=False)',
+    r'"rows.csv", target="answer"\n\)  # run': (
+        '"rows.csv", target="answer", epochs=1, baselines=False)  # run'
+    ),
     r"\bbatch\(100\)": "batch(4)",
     r"\bskip\(100\)": "skip(4)",
 }

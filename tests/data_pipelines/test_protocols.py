@@ -38,4 +38,4 @@ def test_features_follow_their_protocol():
 
 @pytest.mark.parametrize("target", preprocessing.TARGETS.values())
 def test_every_target_follows_its_protocol(target):
-    assert all(callable(getattr(target, name)) for name in members(protocols.Target))
+    assert all(hasattr(target, name) for name in members(protocols.Target))

@@ -43,7 +43,9 @@ def softmax(z):
 
 def norm(layer, x):
     gamma, beta = (numpy(w) for w in layer.weights)
-    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3)
+    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(
+        x.var(-1, keepdims=True) + layer.epsilon
+    )
     return gamma * x + beta
 
 
@@ -51,6 +53,13 @@ def gelu(x):
     from scipy.special import erf
 
     return x * (1 + erf(x / np.sqrt(2))) / 2
+
+
+def gelu_tanh(x):
+    return x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2
+
+
+ACTIVATIONS = {"gelu": gelu, "gelu_tanh": gelu_tanh, "relu": lambda x: np.maximum(x, 0)}
 
 
 def block(layer, x, context=None, valid=None):
@@ -69,7 +78,8 @@ def block(layer, x, context=None, valid=None):
     (w1, b1), (w2, b2) = (
         [numpy(w) for w in d.weights] for d in (layer.wide, layer.narrow)
     )
-    return y + gelu(norm(layer.norm_y, y) @ w1 + b1) @ w2 + b2
+    hidden = ACTIVATIONS[layer.activation](norm(layer.norm_y, y) @ w1 + b1)
+    return y + hidden @ w2 + b2
 
 
 def dense(layer, x):

@@ -89,7 +89,9 @@ def test_arguments_mean_the_same_for_every_kind(kind):
     assert table.columns == {"text": "category", "voice": "category"}
     assert set(table.split) == {"train", "valid"}
     assert len(by_group) == len(set(table.raw("voice")))
-    again = sources.open_table(rows, group="voice", fractions={"valid": 0.5}, seed=3)
+    again = sources.open_table(
+        rows, target="y", group="voice", fractions={"valid": 0.5}, seed=3
+    )
     assert (again.split == table.split).all()
 
 
