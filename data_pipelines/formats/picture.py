@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 50_000_000
+_MAX_SIDE = 65_535  # pixels; graphs read no PNG of more than a million
+_ENOUGH = 16_000_000  # pixels; more of them are averaged, no model takes as many
 _HEAD = 4_096  # bytes in which a drawing says that it is one
 _IN_GRAPHS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 _NOT_READ = ("JPEG XL", "SVG")
@@ -50,13 +53,15 @@ def to_png(data: bytes, max_pixels: int = MAX_PIXELS) -> bytes:
             warnings.simplefilter("ignore")
             with _open(data, name) as image:
                 width, height = image.size
-                if width * height <= max_pixels:
+                if width * height <= max_pixels and max(image.size) <= _MAX_SIDE:
                     return _encode(image)
     except Exception as error:  # noqa: BLE001 - decoders raise whatever they meet
         reason = str(error) or type(error).__name__
         if "BytesIO" in reason:  # Pillow names the file by its address
             reason = "its header is damaged"
         raise ValueError(f"a {name} image that cannot be decoded: {reason}") from None
+    if max(width, height) > _MAX_SIDE:
+        raise ValueError(f"{width} x {height} pixels; a side may have {_MAX_SIDE:,}")
     raise ValueError(f"more pixels than allowed: {width * height} {max_pixels}")
 
 
@@ -128,6 +133,9 @@ def _encode(image: Image.Image) -> bytes:
         image = image.convert("RGBA")
     elif image.mode not in ("1", "L", "LA", "RGB", "RGBA"):
         image = image.convert("RGB")
+    factor = math.ceil(math.sqrt(image.width * image.height / _ENOUGH))
+    if factor > 1 and image.mode in ("L", "LA", "RGB", "RGBA"):
+        image = image.reduce(factor)
     file = io.BytesIO()
     image.info.clear()  # no profile and no note: pixels alone
     image.save(file, "PNG", compress_level=1)

@@ -7,8 +7,8 @@ that of its file.
 import dataclasses
 from typing import Any
 
+import mbm_keras.tasks.model as model
 import mbm_keras.tasks.task as contract
-from mbm_keras.tasks import model
 from mbm_keras.tasks.captioning import Captioning
 from mbm_keras.tasks.classification import Classification
 from mbm_keras.tasks.multi_label import MultiLabel

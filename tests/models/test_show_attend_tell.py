@@ -313,7 +313,7 @@ def overfitted(request):
     )
     batch = TASK.feed({"image": image}, {"words": caption})
     data = tf.data.Dataset.from_tensors(batch).repeat(60)
-    for _ in range(6):
+    for _ in range(12):
         model.fit(data, epochs=1, verbose=0)
         figures = model.evaluate(*batch, verbose=0, return_dict=True)
         if figures["accuracy"] == 1:

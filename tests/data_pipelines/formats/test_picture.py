@@ -189,3 +189,16 @@ def test_the_size_is_in_the_header():
 )  # fmt: skip
 def test_the_format_by_the_first_bytes(head, name):
     assert picture_kinds.format_of(head) == name
+
+
+def test_an_image_larger_than_any_model_takes_is_averaged(monkeypatch):
+    monkeypatch.setattr(picture, "_ENOUGH", 30)
+    small = np.asarray(read(encode(Image.fromarray(PIXELS), "TIFF")), "float32")
+    means = PIXELS.reshape(5, 2, 6, 2, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(small, means, atol=1)
+
+
+def test_an_image_with_a_very_long_side_is_refused():
+    data = encode(Image.new("L", (70_000, 1)), "TIFF")
+    with pytest.raises(ValueError, match="70000 x 1 pixels; a side may have 65,535"):
+        picture.to_png(data)
