@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import threadpoolctl
 
 from mbm_keras.baselines import pipelines
 from mbm_keras.tasks import Classification
@@ -78,6 +79,12 @@ def fit_baselines(
             "Expected labels or numbers to learn, and one row or more. "
             f"Received: task={type(task).__name__}, rows={len(targets)}."
         )
+    # Matrices are small: on a busy machine threads that wait for each other cost more.
+    with threadpoolctl.threadpool_limits(1):
+        return _fit(columns, targets, task, seed)
+
+
+def _fit(columns, targets, task, seed):
     num_rows = len(next(iter(columns.values())).test)
     found = [_constant(task, targets, num_rows)]
     parts = {}
@@ -113,7 +120,7 @@ def _stack(parts, targets, task, seed):
         for pipeline, learn, _ in parts.values()
     ]
     values = np.concatenate(unseen, axis=1)
-    stacking = pipelines.linear(task, seed, values.shape[1]).fit(values, targets)
+    stacking = pipelines.linear(task, seed, *values.shape).fit(values, targets)
     answers = [_flat(output) for _, _, output in parts.values()]
     output = stacking.output(np.concatenate(answers, axis=1))
     seconds = time.perf_counter() - start

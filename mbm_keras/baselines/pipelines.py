@@ -11,7 +11,7 @@ from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
 
 _SMALLEST = 1e-6  # probability
-_MOST_VALUES, _SHARE = 200, 0.9  # of more values, directions with this much variance
+_MOST_VALUES, _DIRECTIONS = 200, 100  # of more values, these many main directions
 _MANY_CLASSES, _FEW_TREES = 5, 30
 
 
@@ -92,7 +92,7 @@ def pipeline_for(column: Any, task: Any, seed: int) -> tuple[str, Pipeline]:
         "image": "pixels, colors and gradients",
         "audio": "mean and spread of log-mel and cepstra",
     }.get(column.modality, "numbers")
-    return f"{what} + {line}", linear(task, seed, column.learn.shape[1])
+    return f"{what} + {line}", linear(task, seed, *column.learn.shape)
 
 
 def describe(modality: str, values: Any) -> Any:
@@ -111,12 +111,13 @@ def describe(modality: str, values: Any) -> Any:
     return make.get(modality, statistics.of_vectors)(np.asarray(values))
 
 
-def linear(task: Any, seed: int, num_values: int) -> Pipeline:
+def linear(task: Any, seed: int, num_rows: int, num_values: int) -> Pipeline:
     """A linear model of standardized values, of their main directions if they are many.
 
     Args:
         task: The task.
         seed: Seed of what is random.
+        num_rows: Rows to learn from.
         num_values: Numbers per row.
     """
     from sklearn.decomposition import PCA
@@ -125,7 +126,8 @@ def linear(task: Any, seed: int, num_values: int) -> Pipeline:
 
     steps: list[Any] = [StandardScaler()]
     if num_values > _MOST_VALUES:
-        steps.append(PCA(_SHARE, svd_solver="full"))
+        number = min(_DIRECTIONS, num_rows // 2)  # a fold has fewer rows
+        steps.append(PCA(number, svd_solver="randomized", random_state=seed))
     estimator = make_pipeline(*steps, _line(task, seed, strength=0.1))
     return Pipeline(estimator, task)
 
@@ -139,7 +141,7 @@ def _line(task, seed, strength):
     from sklearn.linear_model import RidgeCV
 
     if _is_labels(task):
-        return LogisticRegression(C=strength, max_iter=300, random_state=seed)
+        return LogisticRegression(C=strength, max_iter=100, random_state=seed)
     return RidgeCV(np.logspace(-2, 4, 13))
 
 
