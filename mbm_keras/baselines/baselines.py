@@ -67,7 +67,7 @@ def fit_baselines(
 
     Returns:
         The constant answer, one `Baseline` per input, and the stacking of them where
-        there are several inputs.
+        there are several inputs and rows enough for folds.
 
     Raises:
         ValueError: If the task is another one, or there is no row.
@@ -94,7 +94,7 @@ def _fit(columns, targets, task, seed):
         output = pipeline.fit(column.learn, targets).output(column.test)
         found.append(Baseline(title, (name,), output, time.perf_counter() - start))
         parts[name] = (pipeline, column.learn, output)
-    if len(parts) > 1:
+    if len(parts) > 1 and len(targets) >= 2 * _FOLDS:
         found.append(_stack(parts, targets, task, seed))
     return found
 

@@ -43,7 +43,7 @@ class Pipeline:
         # A classifier of scikit-learn refuses targets that are all the same.
         fitted = tuple(
             copy.deepcopy(self.estimator).fit(values, column)
-            if not _is_labels(self.task) or np.ptp(column)
+            if np.ptp(column)
             else None
             for column in columns
         )
@@ -59,6 +59,8 @@ class Pipeline:
             return np.log(share / (1 - share))
         (estimator,) = self.fitted
         if not isinstance(self.task, Classification):
+            if estimator is None:
+                return np.full((rows, 1), self.constant[0])
             return estimator.predict(values)[:, None]
         # A class without a row to learn from is never the answer.
         logits = np.full((rows, self.task.size), np.log(_SMALLEST))
@@ -126,7 +128,7 @@ def linear(task: Any, seed: int, num_rows: int, num_values: int) -> Pipeline:
 
     steps: list[Any] = [StandardScaler()]
     if num_values > _MOST_VALUES:
-        number = min(_DIRECTIONS, num_rows // 2)  # a fold has fewer rows
+        number = max(1, min(_DIRECTIONS, num_rows // 2))  # a fold has fewer rows
         steps.append(PCA(number, svd_solver="randomized", random_state=seed))
     estimator = make_pipeline(*steps, _line(task, seed, strength=0.1))
     return Pipeline(estimator, task)

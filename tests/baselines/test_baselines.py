@@ -124,3 +124,13 @@ def test_statistics_of_an_image_of_one_color():
     pixels, colors, gradients = np.split(statistics.of_images(images)[0], [192, 256])
     assert np.all(pixels == 1) and np.all(gradients == 0)
     assert colors.sum() == 1 and colors[-1] == 1
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 7])
+def test_few_rows_are_enough(rows):
+    answers = np.arange(2 * rows) % 2
+    inputs = ("text", "image", "table")
+    columns = {name: column_of(name, answers) for name in inputs}
+    for task in (LABEL, Regression("y")):
+        for baseline in fit_baselines(columns, answers[:rows], task=task):
+            assert np.isfinite(baseline.output).all()
