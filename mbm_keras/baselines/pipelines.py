@@ -154,7 +154,11 @@ def _words(column, task, seed):
     # A word of one letter is a word; scripts without spaces are read by character.
     tokens = r"\S" if _has_no_spaces(column.learn) else r"\w+|[^\w\s]"
     vectors = TfidfVectorizer(
-        ngram_range=(1, 2), sublinear_tf=True, token_pattern=tokens
+        ngram_range=(1, 2),
+        sublinear_tf=True,
+        token_pattern=tokens,
+        # All texts may be empty: every text has one token at least.
+        preprocessor=lambda text: f"{text.lower()} .",
     )
     return make_pipeline(vectors, _line(task, seed, strength=10.0))
 

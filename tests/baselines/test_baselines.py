@@ -106,6 +106,12 @@ def test_sentences_without_spaces_are_read_by_character():
     assert accuracy(single, answers) > 0.9
 
 
+def test_texts_may_all_be_empty():
+    columns = {"x": Column("text", [""] * 4, ["a"])}
+    _, single = fit_baselines(columns, np.array([0, 1, 0, 1]), task=LABEL)
+    assert np.isfinite(single.output).all()
+
+
 def test_other_tasks_are_refused():
     with pytest.raises(ValueError, match="labels or numbers.*Captioning"):
         fit_baselines({}, [1], task=Captioning(10, 5))
