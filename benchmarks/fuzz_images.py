@@ -245,7 +245,7 @@ def webp(rng):
     if len(frames) > 1:
         options.update(save_all=True, append_images=frames[1:])
     if rng.random() < 0.3:
-        options["exif"] = b"Exif\0\0" + exif(rng)
+        options["exif"] = (b"Exif\0\0" + exif(rng))[:65_000]  # what a segment may have
     frames[0].save(file, "WEBP", **options)
     chunks = split_webp(file.getvalue())
     if rng.random() < 0.3:
@@ -296,7 +296,7 @@ def jpeg(rng):
     if mode == "RGB":
         options["subsampling"] = rng.choice((0, 1, 2))
     if rng.random() < 0.3:
-        options["exif"] = b"Exif\0\0" + exif(rng)
+        options["exif"] = (b"Exif\0\0" + exif(rng))[:65_000]  # what a segment may have
     image.save(file, "JPEG", **options)
     segments = split_jpeg(file.getvalue())
     for _ in range(rng.choice((0, 0, 1, 2))):
