@@ -70,13 +70,7 @@ def by_fraction(
             f"the splits {['train', *fractions]}. Received: {distinct} "
             "independent rows. Add rows, or give a table for each split."
         )
-    rng = np.random.default_rng(seed)
-    if classes is None:
-        stratum = np.zeros(distinct, "int64")
-    else:
-        stratum = strata.find_strata(unit_of_row, classes)
-    order = rng.permutation(distinct)
-    order = order[np.argsort(stratum[order], kind="stable")]
+    order, stratum = _shuffle(distinct, unit_of_row, classes, seed)
     split = np.full(distinct, "train", dtype="<U5")
     for name, fraction in fractions.items():
         size = max(1, round(fraction * distinct))
@@ -123,13 +117,20 @@ def by_folds(
             "Expected at least 2 folds, and at least as many independent rows or "
             f"groups. Received: folds={folds}, {distinct} independent rows or groups."
         )
-    order = np.random.default_rng(seed).permutation(distinct)
-    if classes is not None:
-        stratum = strata.find_strata(unit_of_row, classes)
-        order = order[np.argsort(stratum[order], kind="stable")]
+    order, _ = _shuffle(distinct, unit_of_row, classes, seed)
     fold = np.empty(distinct, "int64")
     fold[order] = np.arange(distinct) % folds
     return fold[unit_of_row]
+
+
+def _shuffle(distinct, unit_of_row, classes, seed):
+    """The units in random order, stratum by stratum; and the stratum of each."""
+    if classes is None:
+        stratum = np.zeros(distinct, "int64")
+    else:
+        stratum = strata.find_strata(unit_of_row, classes)
+    order = np.random.default_rng(seed).permutation(distinct)
+    return order[np.argsort(stratum[order], kind="stable")], stratum
 
 
 def _number(units):

@@ -108,18 +108,20 @@ def _values(part, specs, table):
     """By name of the input, what the pipelines take, `describe`d batch by batch."""
     from mbm_keras import baselines
 
-    described = {spec.name: [] for spec in specs if spec.modality != "text"}
-    for inputs, _ in part.batches(_BATCH):
-        for spec in specs:
-            if spec.name in described:
-                array = np.asarray(inputs[spec.key])
-                described[spec.name].append(baselines.describe(spec.modality, array))
+    texts = [spec for spec in specs if spec.modality == "text"]
+    arrays = [spec for spec in specs if spec.modality != "text"]
+    described = {spec.name: [] for spec in arrays}
+    # Texts are read as the table has them, not as the words of a tower.
+    keys = [spec.key for spec in arrays]
+    for inputs, _ in part.batches(_BATCH, inputs=keys) if arrays else ():
+        for spec in arrays:
+            array = np.asarray(inputs[spec.key])
+            described[spec.name].append(baselines.describe(spec.modality, array))
     values = {name: np.concatenate(batches) for name, batches in described.items()}
     position = {row: i for i, row in enumerate(np.asarray(table.rows).tolist())}
     rows = [position[row] for row in np.asarray(part.ids).tolist()]
-    for spec in specs:
-        if spec.modality == "text":
-            values[spec.name] = table.raw(spec.name)[rows].tolist()
+    for spec in texts:
+        values[spec.name] = table.raw(spec.name)[rows].tolist()
     return values
 
 
