@@ -8,35 +8,31 @@ from typing import Any
 from mbm_keras.auto.plan import Plan
 
 
-def models_that_fit(plan: Plan) -> list[str]:
-    """Names of the models that a plan could use, see `mbm_keras.models.models_for`.
-
-    Args:
-        plan: The plan.
-    """
-    from mbm_keras.models import models_for
-
-    return models_for(draft_inputs(plan), draft_task(plan))
-
-
-def check_model(plan: Plan) -> None:
+def check_model(plan: Plan) -> list[str]:
     """Checks that the model of a plan takes its inputs and its target.
 
     Args:
         plan: The plan.
 
+    Returns:
+        Names of the models that do, see `mbm_keras.models.models_for`.
+
     Raises:
-        ValueError: If it does not; the message names the models that do.
+        ValueError: If that of the plan does not; the message names the models that do.
     """
     from mbm_keras.models import ZOO
+    from mbm_keras.models import models_for
 
+    inputs, task = draft_inputs(plan), draft_task(plan)
+    fitting = models_for(inputs, task)
     try:
-        ZOO[plan.model].check_fit(draft_inputs(plan), draft_task(plan))
+        ZOO[plan.model].check_fit(inputs, task)
     except ValueError as error:
         raise ValueError(
             f"The model {plan.model!r} does not fit this table: {error} Models that "
-            f"fit: {', '.join(models_that_fit(plan)) or 'none'}."
+            f"fit: {', '.join(fitting) or 'none'}."
         ) from None
+    return fitting
 
 
 def draft_inputs(plan: Plan) -> list[Any]:

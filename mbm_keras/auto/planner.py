@@ -96,14 +96,11 @@ def make_plan(
         seed=seed,
         reasons=reasons,
     )
-    fit.check_model(plan)
-    return dataclasses.replace(plan, reasons={**reasons, **_other_models(plan)})
-
-
-def _other_models(plan):
-    others = [name for name in fit.models_that_fit(plan) if name != plan.model]
-    why = plan.reasons["model"]
-    return {"model": f"{why}; these fit too: {', '.join(others)}" if others else why}
+    others = [name for name in fit.check_model(plan) if name != plan.model]
+    if not others:
+        return plan
+    why = f"{reasons['model']}; these fit too: {', '.join(others)}"
+    return dataclasses.replace(plan, reasons={**reasons, "model": why})
 
 
 def check_names(*, model=None, fusion=None, task=None):
