@@ -9,8 +9,35 @@ from keras import ops
 _POWERS = np.linspace(0.0, 1.0, 101)
 
 
+class _Weighted(keras.losses.Loss):
+    """A loss with weights by class and a focus."""
+
+    def __init__(
+        self,
+        class_weights: Any = (),
+        gamma: float = 0.0,
+        name: str | None = None,
+        reduction: str = "sum_over_batch_size",
+        dtype: Any = None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        # Pairs come back from a file as lists.
+        self.class_weights = tuple(
+            tuple(x) if isinstance(x, (list, tuple)) else x for x in class_weights
+        )
+        self.gamma = gamma
+
+    def focus(self, log):
+        """`-(1 - p)^gamma log p` of logarithms of probabilities, of the same shape."""
+        return -log * ops.power(1.0 - ops.exp(log), self.gamma) if self.gamma else -log
+
+    def get_config(self):
+        config = {"class_weights": self.class_weights, "gamma": self.gamma}
+        return {**super().get_config(), **config}
+
+
 @keras.saving.register_keras_serializable(package="mbm_keras.tasks.weighted_losses")
-class WeightedCrossentropy(keras.losses.Loss):
+class WeightedCrossentropy(_Weighted):
     """Cross-entropy of one label of several, with weights by class and a focus.
 
         loss = -w_y (1 - p_y)^gamma log p_y
@@ -28,38 +55,19 @@ class WeightedCrossentropy(keras.losses.Loss):
         dtype: As for `keras.losses.Loss`.
     """
 
-    def __init__(
-        self,
-        class_weights: Any = (),
-        gamma: float = 0.0,
-        name: str = "weighted_crossentropy",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-        self.class_weights = tuple(class_weights)
-        self.gamma = gamma
-
     def call(self, y_true, y_pred):
         """Ids `(batch,)` and logits `(batch, classes)` to losses `(batch,)`."""
         ids = ops.reshape(ops.cast(y_true, "int32"), (-1, 1))
         logs = ops.log_softmax(y_pred, axis=-1)
-        log = ops.take_along_axis(logs, ids, axis=1)[:, 0]  # (batch,)
-        loss = -log
-        if self.gamma:
-            loss *= ops.power(1.0 - ops.exp(log), self.gamma)
+        loss = self.focus(ops.take_along_axis(logs, ids, axis=1)[:, 0])  # (batch,)
         if self.class_weights:
             weights = ops.convert_to_tensor(self.class_weights, dtype=loss.dtype)
             loss *= ops.take(weights, ids[:, 0])
         return loss
 
-    def get_config(self):
-        config = {"class_weights": self.class_weights, "gamma": self.gamma}
-        return {**super().get_config(), **config}
-
 
 @keras.saving.register_keras_serializable(package="mbm_keras.tasks.weighted_losses")
-class WeightedBinaryCrossentropy(keras.losses.Loss):
+class WeightedBinaryCrossentropy(_Weighted):
     """Cross-entropy of any number of labels, with weights by label and a focus.
 
         loss = mean over labels of -w (1 - p)^gamma log p
@@ -72,39 +80,21 @@ class WeightedBinaryCrossentropy(keras.losses.Loss):
     Args:
         class_weights: By label, the weights of its absence and of its presence; empty
             for equal weights.
-        gamma: As for `WeightedCrossentropy`.
+        gamma: As for `WeightedCrossentropy`, and so are the others.
         name: Name of the loss.
-        reduction: Over the rows, as for `keras.losses.Loss`.
+        reduction: Over the rows.
         dtype: As for `keras.losses.Loss`.
     """
-
-    def __init__(
-        self,
-        class_weights: Any = (),
-        gamma: float = 0.0,
-        name: str = "weighted_binary_crossentropy",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-        self.class_weights = tuple(tuple(pair) for pair in class_weights)
-        self.gamma = gamma
 
     def call(self, y_true, y_pred):
         """0 or 1 and logits, `(batch, labels)`, to losses `(batch,)`."""
         truth = ops.cast(y_true, y_pred.dtype)
         log = ops.log_sigmoid((2.0 * truth - 1.0) * y_pred)  # (batch, labels)
-        loss = -log
-        if self.gamma:
-            loss *= ops.power(1.0 - ops.exp(log), self.gamma)
+        loss = self.focus(log)
         if self.class_weights:
             weights = ops.convert_to_tensor(self.class_weights, dtype=loss.dtype)
             loss *= weights[:, 0] + truth * (weights[:, 1] - weights[:, 0])
         return ops.mean(loss, axis=-1)
-
-    def get_config(self):
-        config = {"class_weights": self.class_weights, "gamma": self.gamma}
-        return {**super().get_config(), **config}
 
 
 def balanced_weights(counts: Any) -> np.ndarray:
