@@ -11,7 +11,6 @@ WAV, zero of each, 5 seconds.
 """
 
 import collections
-import functools
 import json
 import os
 import pathlib
@@ -26,10 +25,13 @@ import common
 import fuzz_images
 import fuzz_sounds
 import numpy as np
+from fuzz_decoders import Decoders
+from fuzz_seeds import IMAGES
+from fuzz_seeds import mutate
+from fuzz_seeds import read_seeds
+from fuzz_seeds import write_seeds
 
 GENERATORS = {**fuzz_images.GENERATORS, **fuzz_sounds.GENERATORS}
-IMAGES = tuple(fuzz_images.GENERATORS)
-SOUNDS = ("WAV", "FLAC", "OGG", "MP3", *fuzz_sounds.OTHERS)
 # By kind: number of files in a full run, and in one process.
 KINDS = {
     **{kind: (9_000, 1_500) for kind in IMAGES},
@@ -46,129 +48,6 @@ KINDS = {
 SECONDS = 600  # limit for one process, which takes a tenth of that
 BATCH = 50  # files decoded at once
 SLOW = 1.0  # seconds of a batch from which each of its files is measured
-
-
-def seeds_of(kind, folder):
-    """Writes a few intact files of a kind to `folder`; shards are folders of files."""
-    import polars as pl
-    import soundfile
-    from PIL import Image
-
-    rng = np.random.default_rng(0)
-    folder = pathlib.Path(folder)
-    if kind in IMAGES:
-        for i, mode in enumerate(("RGB", "L", "P" if kind == "GIF" else "RGB")):
-            pixels = rng.integers(0, 256, (24, 20, 3), "uint8")
-            Image.fromarray(pixels).convert(mode).save(folder / f"{i}", kind)
-    elif kind in SOUNDS:
-        subtype = "PCM_16" if kind in fuzz_sounds.OTHERS else None
-        for i, channels in enumerate((1, 2)):
-            wave = rng.uniform(-0.5, 0.5, (4_000, channels))
-            path = folder / f"{i}"
-            soundfile.write(path, wave, 16_000, format=kind, subtype=subtype)
-    elif kind in CLIPS:
-        write_clip(folder / "0", *CLIPS[kind])
-    elif kind == "PCD":
-        cloud = rng.normal(0, 9, (40, 4)).astype("<f4")
-        header = (
-            "VERSION 0.7\nFIELDS x y z intensity\nSIZE 4 4 4 4\nTYPE F F F F\n"
-            "WIDTH 40\nHEIGHT 1\nPOINTS 40\nDATA {}\n"
-        )
-        text = "\n".join(" ".join(map(str, point)) for point in cloud.tolist())
-        (folder / "0").write_text(header.format("ascii") + text)
-        body = header.format("binary").encode() + cloud.tobytes()
-        (folder / "1").write_bytes(body)
-        # Runs of 32 bytes, each after its length: LZF without repetition.
-        body = cloud.T.tobytes()
-        packed = b"".join(b"\x1f" + body[i : i + 32] for i in range(0, len(body), 32))
-        sizes = np.array([len(packed), len(body)], "<u4").tobytes()
-        header = header.format("binary_compressed").encode()
-        (folder / "2").write_bytes(header + sizes + packed)
-    else:
-        frame = pl.DataFrame(
-            {
-                "text": ["red thing", 'a "quoted, one"', "naïve café", None],
-                "age": [1.5, None, 3.0, 4.0],
-                "answer": ["yes", "no", "yes", "no"],
-            }
-        )
-        if kind == "csv":
-            frame.write_csv(folder / "rows.csv")
-        elif kind == "jsonl":
-            frame.write_ndjson(folder / "rows.jsonl")
-        elif kind == "parquet":
-            frame.write_parquet(folder / "rows.parquet")
-        else:
-            from data_pipelines import pack
-            from data_pipelines import sources
-
-            table = folder.parent / "table"
-            table.mkdir()
-            for i in range(4):
-                pixels = rng.integers(0, 256, (8, 8, 3), "uint8")
-                Image.fromarray(pixels).save(table / f"{i}.png")
-            photos = [f"{i}.png" for i in range(4)]
-            frame.with_columns(photo=pl.Series(photos)).write_csv(table / "rows.csv")
-            columns = {"photo": "image", "text": "text"}
-            rows = sources.open_table(
-                table / "rows.csv", target="answer", columns=columns
-            )
-            pack(rows, folder / "shards", kind=kind)
-
-
-CLIPS = {
-    "MP4": ("mp4", "mpeg4", "aac"),
-    "SOUNDTRACK": ("mp4", "mpeg4", "aac"),
-    "AVI": ("avi", "mjpeg", "pcm_s16le"),
-    "MATROSKA": ("matroska", "ffv1", "flac"),
-    "MPEG": ("mpeg", "mpeg2video", "mp2"),
-}
-
-
-def write_clip(path, kind, picture, sound):
-    """Writes half a second of noise as video and audio."""
-    import av
-
-    rng = np.random.default_rng(0)
-    with av.open(str(path), "w", format=kind) as clip:
-        video = clip.add_stream(picture, rate=25, width=32, height=24)
-        video.pix_fmt = "yuvj420p" if picture == "mjpeg" else "yuv420p"
-        audio = clip.add_stream(sound, rate=16_000, layout="mono")
-        for _ in range(12):
-            pixels = rng.integers(0, 256, (24, 32, 3), "uint8")
-            clip.mux(video.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
-        clip.mux(video.encode(None))
-        wave = rng.integers(-9_000, 9_000, (1, 8_000)).astype("<i2")
-        samples = av.AudioFrame.from_ndarray(wave, "s16", "mono")
-        samples.sample_rate, samples.pts = 16_000, 0
-        clip.mux(audio.encode(samples))
-        clip.mux(audio.encode(None))
-
-
-def mutate(data, rng):
-    """Changes, removes, repeats or inserts bytes, once or a few times."""
-    data = bytearray(data)
-    for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
-        if not data:
-            break
-        at, size = rng.randrange(len(data)), rng.choice((1, 1, 2, 4, 64, 1_000))
-        # The header has the sizes and offsets: half of the changes are in it.
-        at = at % 64 if rng.random() < 0.5 and len(data) > 64 else at
-        how = rng.randrange(6)
-        if how == 0:
-            data[at] ^= 1 << rng.randrange(8)
-        elif how == 1:
-            data[at : at + size] = rng.randbytes(len(data[at : at + size]))
-        elif how == 2:
-            del data[at : at + size if rng.random() < 0.5 else None]
-        elif how == 3:
-            data[at:at] = data[at : at + size]
-        elif how == 4:
-            data[at:at] = rng.randbytes(size)
-        else:
-            extremes = (b"\xff" * 4, b"\0" * 4, b"\x7f\xff\xff\xff")
-            data[at : at + 4] = rng.choice(extremes)
-    return bytes(data)
 
 
 def file_of(kind, number, seeds):
@@ -191,99 +70,6 @@ def child(kind, first, count, folder, one_by_one):
         print(json.dumps(_values(kind, mutated, 1 if one_by_one else BATCH)))
     else:
         print(json.dumps(_tables(seeds, mutated)))
-
-
-def read_seeds(folder):
-    """Intact files by their path in a folder."""
-    paths = sorted(path for path in pathlib.Path(folder).rglob("*") if path.is_file())
-    return {path.relative_to(folder): path.read_bytes() for path in paths}
-
-
-def preprocessor_of(kind):
-    """What decodes the files of a kind."""
-    from mbm_keras.preprocessing import Frames
-    from mbm_keras.preprocessing import LogMel
-    from mbm_keras.preprocessing import Pixels
-    from mbm_keras.preprocessing import Points
-
-    if kind in IMAGES:
-        return Pixels(8)
-    if kind == "PCD":
-        return Points(50)
-    if kind in CLIPS and kind != "SOUNDTRACK":
-        return Frames(4, 8)
-    return LogMel(8_000, 0.2, 8)
-
-
-def save_graph(kind, folder):
-    """Writes the SavedModel that decodes a kind, as a served model does."""
-    import tensorflow as tf
-
-    from mbm_keras.preprocessing import Features
-
-    features = Features(x=preprocessor_of(kind))
-    features.serve = tf.function(
-        lambda raw: features.decode_input("x", raw), [tf.TensorSpec((None,), tf.string)]
-    )
-    tf.saved_model.save(features, folder)
-
-
-class Decoders:
-    """The pipeline and the served graph of one kind."""
-
-    def __init__(self, kind):
-        import tensorflow as tf
-
-        from data_pipelines.formats.transcode import transcode
-        from mbm_keras.preprocessing import Features
-
-        self.preprocessor = preprocessor_of(kind)
-        self.convert = functools.partial(
-            transcode,
-            modality=self.preprocessor.modality,
-            preprocessor=self.preprocessor,
-        )
-        self.features = Features(x=self.preprocessor)
-        signature = [tf.TensorSpec((None,), tf.string)]
-        self.pipeline = tf.function(
-            lambda raw: self.features.decode_input("x", raw), signature
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            save_graph(kind, folder)
-            self.served = tf.saved_model.load(folder)
-
-    def explains(self, data):
-        """Whether there is a reason for a file that is rejected."""
-        try:
-            return self.features.explain("x", self.convert(data))
-        except ValueError as error:
-            return str(error)
-
-    def read(self, raw):
-        """Decodes files both ways.
-
-        Returns:
-            Status of each in the pipeline; how many are wrong; and how many differ.
-        """
-        import tensorflow as tf
-
-        from data_pipelines import stores
-        from data_pipelines.stores.paths import Paths
-
-        transcoded, rejected = stores.read_cells(Paths(""), "x", raw, self.convert)
-        arrays, states = (x.numpy() for x in self.pipeline(tf.constant(transcoded)))
-        served, served_states = (x.numpy() for x in self.served.serve(tf.constant(raw)))
-        states = states.copy()
-        states[list(rejected)] = 2
-        wrong = differ = 0
-        for i in range(len(raw)):
-            wrong += not np.isfinite(arrays[i]).all() or (
-                states[i] != 0 and arrays[i].any()
-            )
-            if transcoded[i] == raw[i]:
-                same = states[i] == served_states[i]
-                differ += not (same and np.array_equal(arrays[i], served[i]))
-        return states, int(wrong), int(differ)
 
 
 def _values(kind, mutated, batch):
@@ -374,7 +160,7 @@ def main():
         with tempfile.TemporaryDirectory() as outer:
             folder = os.path.join(outer, "seeds")
             os.mkdir(folder)
-            seeds_of(kind, folder)
+            write_seeds(kind, folder)
             for first in range(0, count, at_once):
                 _add(totals, _run(kind, first, min(count, at_once), folder, arguments))
         print(kind, dict(totals), file=sys.stderr, flush=True)
