@@ -89,6 +89,30 @@ def hash_stamps(table: Table, row_index: Sequence[int]) -> str:
     return digest.hexdigest()
 
 
+def hash_file(table: Table, name: str, cell: Any) -> bytes:
+    """A hash of the size and the bytes of a file; of a large one, of its parts.
+
+    Args:
+        table: The table.
+        name: Name of the column.
+        cell: A cell of it, not an absent one.
+
+    Returns:
+        The hash; that of the reason for a file that cannot be read.
+    """
+    try:
+        data = memoryview(table.store.get(name, cell))
+    except stores.Unreadable as error:
+        return hashlib.blake2b(str(error).encode("utf-8", "replace")).digest()
+    digest = hashlib.blake2b(b"%d" % len(data))
+    if len(data) <= _PARTS * _PART:
+        digest.update(data)
+    else:
+        for start in np.linspace(0, len(data) - _PART, _PARTS, dtype=int):
+            digest.update(data[start : start + _PART])
+    return digest.digest()
+
+
 def _stamp(table, name, cell):
     try:
         return table.store.stamp(name, cell)
@@ -104,7 +128,7 @@ def _hash_files(table, name):
     cells = [cell for cell in cells if cell and not _has_content(cell)]
     digest = hashlib.blake2b(digest_size=8)
     with ThreadPoolExecutor(_THREADS) as threads:
-        for found in threads.map(lambda cell: _hash_file(table, name, cell), cells):
+        for found in threads.map(lambda cell: hash_file(table, name, cell), cells):
             digest.update(found)
     return digest.hexdigest()
 
@@ -113,17 +137,3 @@ def _has_content(cell):
     if isinstance(cell, Mapping):
         return cell.get("crc") is not None
     return isinstance(cell, bytes)
-
-
-def _hash_file(table, name, cell):
-    try:
-        data = memoryview(table.store.get(name, cell))
-    except stores.Unreadable as error:
-        return hashlib.blake2b(str(error).encode("utf-8", "replace")).digest()
-    digest = hashlib.blake2b(b"%d" % len(data))
-    if len(data) <= _PARTS * _PART:
-        digest.update(data)
-    else:
-        for start in np.linspace(0, len(data) - _PART, _PARTS, dtype=int):
-            digest.update(data[start : start + _PART])
-    return digest.digest()

@@ -9,11 +9,11 @@ import polars as pl
 
 from data_pipelines import stores
 from data_pipelines.formats import video
-from data_pipelines.stores.spellings import identify
 from data_pipelines.tables import cells as convert
 from data_pipelines.tables import modality
 from data_pipelines.tables import splits
 from data_pipelines.tables import strata
+from data_pipelines.tables.copies import name_contents
 from data_pipelines.tables.guess import look_at
 from data_pipelines.tables.names import unused_name
 from data_pipelines.tables.plain import to_plain
@@ -94,8 +94,8 @@ def select(
         target=target,
         split=np.full(len(raw.frame), "train"),
     )
-    new_split = _find_splits(raw, table, split, group, fractions, seed)
-    return dataclasses.replace(table, split=new_split)
+    new_split, copies = _find_splits(raw, table, split, group, fractions, seed)
+    return dataclasses.replace(table, split=new_split, copies=copies)
 
 
 def _keep_choices(table, target, columns, inputs, split, group):
@@ -199,29 +199,34 @@ def _choose_inputs(raw, modalities, inputs):
 
 
 def _find_splits(raw, table, column, group, fractions, seed):
-    split = table.split
+    """The split of each row, and the number of copies among the files by column."""
+    split, copies = table.split, {}
     if isinstance(raw, Table) and column == raw.split_column and group is None:
-        split = raw.split
+        split, copies = raw.split, raw.copies
     elif column is not None:
         split = splits.by_column(table.frame[column])
     # A table with `train` and `test` alone: validation is drawn from `train`.
     missing = {n: f for n, f in (fractions or {}).items() if n not in split}
     learned = split == "train"
     if not missing or not learned.any():
-        return split
+        return split, copies
     rows = table.take(learned)
+    units, copies = _find_units(rows, group)
     split = split.astype("<U5")
-    split[learned] = splits.by_fraction(
-        find_units(rows, group), missing, seed, find_classes(rows)
-    )
-    return split
+    split[learned] = splits.by_fraction(units, missing, seed, find_classes(rows))
+    return split, copies
 
 
 def find_units(table: Table, group: str | None = None) -> np.ndarray:
     """`(rows,)`: rows with equal values share a group or a file, and stay together."""
-    if group is None:
-        return splits.units_by_files(_name_files_once(table), table.files())
-    return convert.to_strings(table.frame[group]).to_numpy()
+    return _find_units(table, group)[0]
+
+
+def _find_units(table, group):
+    if group is not None:
+        return convert.to_strings(table.frame[group]).to_numpy(), {}
+    frame, copies = name_contents(table)
+    return splits.units_by_files(frame, table.files()), copies
 
 
 def find_classes(table: Table) -> np.ndarray | None:
@@ -229,13 +234,3 @@ def find_classes(table: Table) -> np.ndarray | None:
     if table.target is None or table.frame[table.target].dtype == pl.Duration:
         return None
     return strata.classes_of(table.frame[table.target])
-
-
-def _name_files_once(table):
-    """The frame with one text for each file, however the cells write its path."""
-    if table.root is None:
-        return table.frame
-    named = [name for name in table.files() if table.frame[name].dtype == pl.String]
-    return table.frame.with_columns(
-        identify(table.root, table.frame[name]) for name in named
-    )

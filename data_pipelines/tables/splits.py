@@ -177,11 +177,12 @@ def units_by_files(frame: pl.DataFrame, columns: Iterable[str]) -> np.ndarray:
     """Units of rows that share a file.
 
     Ten questions about one image stay together: a model could learn the image by heart
-    in training and then be tested on it. If files connect more than half of the rows,
-    only rows that share the file of the most shared column stay together.
+    in training and then be tested on it. A file of more than half of the rows connects
+    none: it is a placeholder. If files connect more than half of the rows, only rows
+    that share the file of the most shared column stay together.
 
     Args:
-        frame: The rows.
+        frame: The rows, see `copies.name_contents`.
         columns: Names of the columns whose cells name files or hold bytes.
 
     Returns:
@@ -191,6 +192,8 @@ def units_by_files(frame: pl.DataFrame, columns: Iterable[str]) -> np.ndarray:
     shared = {}
     for name in columns:
         ids = _ids(frame[name])
+        _, index, rows = np.unique(ids, return_inverse=True, return_counts=True)
+        ids = np.where(rows[index] > num_rows / 2, -1 - np.arange(num_rows), ids)
         num_distinct = len(np.unique(ids))
         if num_distinct < num_rows:
             shared[name] = (num_distinct, ids)
@@ -210,8 +213,6 @@ def _ids(values):
         absent |= (values == "").fill_null(False)
     if values.dtype == pl.Binary:
         absent |= (values.bin.size() == 0).fill_null(False)
-    if isinstance(values.dtype, pl.Struct):  # cells of a store of shards
-        values = values.struct.json_encode()
     ids = values.rank("dense").fill_null(0).to_numpy().astype("int64")
     return np.where(absent.to_numpy(), -1 - np.arange(len(values)), ids)
 

@@ -86,6 +86,8 @@ class Table(RawTable):
         ignored: Modality by name of the columns that are not inputs.
         target: Name of the target column; None for a table without a target.
         split: `(rows,)` of `"train"`, `"valid"` and `"test"`.
+        copies: By name of a column of files, how many have the bytes of another one,
+            where that decided about the splits.
     """
 
     columns: dict[str, str]
@@ -93,6 +95,7 @@ class Table(RawTable):
     ignored: dict[str, str]
     target: str | None
     split: np.ndarray
+    copies: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def columns_of(self, modality: str) -> list[str]:
         """Names of the inputs of one modality."""

@@ -108,6 +108,7 @@ def notes_of(plan, tables, decoded, encoder):
         encoder: The adapted target.
     """
     notes = [*_length_notes(plan, decoded), *value_lines(decoded.values["rows"])]
+    notes += _copy_notes(tables["rows"])
     if "valid" in tables:
         notes += [f"valid, {x}" for x in value_lines(decoded.values["valid"])]
         unused = int((tables["rows"].split == "valid").sum())
@@ -119,6 +120,15 @@ def notes_of(plan, tables, decoded, encoder):
     if plan.target_kind == "label":
         notes += _class_notes(plan.target, decoded.samples, encoder.labels)
     return notes
+
+
+def _copy_notes(table):
+    """Files that were found twice, which decided about the splits."""
+    return [
+        f"{name}: {number} files are copies of others; splits count them as one file"
+        for name, number in table.copies.items()
+        if name in table.files()
+    ]
 
 
 def _length_notes(plan, decoded):

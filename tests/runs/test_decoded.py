@@ -17,10 +17,11 @@ from mbm_keras.runs.decoded import set_aside
 BROKEN = [Broken(2, "a", "no such file"), Broken(2, "b", "cut"), Broken(5, "a", "cut")]
 
 
-def table(rows, broken=(), split=()):
+def table(rows, broken=(), split=(), copies=()):
     return types.SimpleNamespace(
-        rows_read=rows, broken=tuple(broken), path="t.csv", split=np.array(split)
-    )
+        rows_read=rows, broken=tuple(broken), path="t.csv", split=np.array(split),
+        copies=dict(copies), files=lambda: ["photo"],
+    )  # fmt: skip
 
 
 def test_rows_of_a_second_table_are_counted_apart(tmp_path):
@@ -67,3 +68,12 @@ def test_rows_that_a_second_table_replaces_are_named():
     notes = notes_of(Plan("y", "number", {}), tables, Decoded({}, {}, values), None)
     assert notes[0].startswith("valid, age: 1 of 2 rows have no number")
     assert notes[1].startswith("2 rows of the split valid are not used")
+
+
+def test_copies_that_decided_about_splits_are_named():
+    tables = {"rows": table(9, copies={"photo": 2, "no input": 1})}
+    decoded = Decoded({}, {}, {"rows": {}})
+    notes = notes_of(Plan("y", "number", {}), tables, decoded, None)
+    assert notes == [
+        "photo: 2 files are copies of others; splits count them as one file"
+    ]

@@ -64,6 +64,13 @@ def test_rows_that_share_bytes_stay_together():
     assert units[0] == units[2] and np.unique(units).size == 5
 
 
+def test_a_file_of_more_than_half_of_the_rows_connects_none():
+    frame = pl.DataFrame({"photo": ["none.png"] * 5 + ["a.png"] * 2 + ["b.png"] * 2})
+    units = splits.units_by_files(frame, ["photo"])
+    assert units[5] == units[6] and units[7] == units[8]
+    assert np.unique(units).size == 7
+
+
 def test_files_of_two_columns_connect_rows():
     frame = pl.DataFrame({"a": list("xxyzuv"), "b": list("123345")})
     units = splits.units_by_files(frame, ["a", "b"])
