@@ -9,8 +9,17 @@ from keras import ops
 _POWERS = np.linspace(0.0, 1.0, 101)
 
 
-class _Weighted(keras.losses.Loss):
-    """A loss with weights by class and a focus."""
+@keras.saving.register_keras_serializable(package="mbm_keras.tasks.weighted_losses")
+class WeightedLoss(keras.losses.Loss):
+    """A loss with weights by class and a focus; its subclasses have the equations.
+
+    Args:
+        class_weights: As the subclass has them; empty for equal weights.
+        gamma: Strength of the focus, 0 for none.
+        name: Name of the loss.
+        reduction: Over the rows, as for `keras.losses.Loss`.
+        dtype: As for `keras.losses.Loss`.
+    """
 
     def __init__(
         self,
@@ -37,7 +46,7 @@ class _Weighted(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.tasks.weighted_losses")
-class WeightedCrossentropy(_Weighted):
+class WeightedCrossentropy(WeightedLoss):
     """Cross-entropy of one label of several, with weights by class and a focus.
 
         loss = -w_y (1 - p_y)^gamma log p_y
@@ -67,7 +76,7 @@ class WeightedCrossentropy(_Weighted):
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.tasks.weighted_losses")
-class WeightedBinaryCrossentropy(_Weighted):
+class WeightedBinaryCrossentropy(WeightedLoss):
     """Cross-entropy of any number of labels, with weights by label and a focus.
 
         loss = mean over labels of -w (1 - p)^gamma log p
