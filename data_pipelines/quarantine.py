@@ -1,4 +1,7 @@
-"""Rows set aside: which, in which column, and why. No row is dropped without it."""
+"""Rows set aside: which, in which column, and why. No row is dropped without it.
+
+A row that is kept without one of its cells is listed as well.
+"""
 
 import csv
 import io
@@ -13,22 +16,24 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet's formulas star
 
 
 class Broken(NamedTuple):
-    """One reason why a row is set aside.
+    """One reason why a row is set aside, or kept without a cell.
 
     Args:
         row: Number of the row in its table; the first row after the header is 1.
         column: Name of the column; empty for the whole row.
         reason: In words.
+        kept: True if the row is kept: the cell counts as missing.
     """
 
     row: int
     column: str
     reason: str
+    kept: bool = False
 
 
 def count(broken: Iterable[Broken]) -> int:
     """Number of rows set aside: a row with two reasons counts once."""
-    return len({item.row for item in broken})
+    return len({item.row for item in broken if not item.kept})
 
 
 def escape_formula(text: str) -> str:
@@ -57,8 +62,8 @@ def write(path: str | os.PathLike, broken: Iterable[Broken]) -> None:
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(Broken._fields)
-    for row, column, reason in sorted(set(broken)):
+    writer.writerow(Broken._fields[:3])
+    for row, column, reason, _ in sorted(set(broken)):
         writer.writerow((row, escape_formula(column), escape_formula(reason)))
     files.write(path, text.getvalue())
 
@@ -69,18 +74,20 @@ def refuse_too_many(
     """Stops before training on a table whose rows are mostly broken.
 
     Args:
-        broken: What is wrong with the rows set aside.
+        broken: What is wrong with the rows that are set aside, and with those that are
+            kept without a cell: a column that is misread has many of these.
         rows: Number of rows of the table.
-        limit: Largest share of broken rows, in [0, 1].
+        limit: Largest share of these rows, in [0, 1].
         path: The table.
 
     Raises:
-        ValueError: If more than `limit` of the rows are set aside.
+        ValueError: If more than `limit` of the rows are broken.
     """
-    if count(broken) > limit * rows:
+    number = len({item.row for item in broken})
+    if number > limit * rows:
         first = min(broken)
         raise ValueError(
-            f"{count(broken)} of {rows} rows of `{path}` are broken, more than the "
+            f"{number} of {rows} rows of `{path}` are broken, more than the "
             f"{limit:.0%} allowed. The first: row {first.row}, column "
             f"{first.column!r}: {first.reason}. Repair the table, or allow more with "
             "`--max-broken`."

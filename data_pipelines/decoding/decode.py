@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from data_pipelines.decoding.cut import file_inspector
 from data_pipelines.decoding.cut import find_cut
+from data_pipelines.decoding.inputs import COUNTS_AS_MISSING
 from data_pipelines.decoding.inputs import explain
 from data_pipelines.decoding.inputs import find_distinct
 from data_pipelines.decoding.inputs import find_inputs
@@ -15,6 +16,8 @@ from data_pipelines.decoding.inputs import row_cell
 from data_pipelines.decoding.samples import Samples
 from data_pipelines.decoding.status import CORRUPT
 from data_pipelines.decoding.status import OK
+from data_pipelines.decoding.status import PARTIAL
+from data_pipelines.decoding.status import is_present
 from data_pipelines.protocols import Features
 from data_pipelines.protocols import Target
 from data_pipelines.quarantine import Broken
@@ -47,7 +50,8 @@ def decode(
     Returns:
         The `Samples` of the good rows, whose ids are row numbers of the table; a mask
         `(rows,)` bool of the good rows; and a list of `Broken`, the reasons of the
-        others and of corrupt inputs that were kept.
+        others, of corrupt inputs that were kept, and of corrupt cells, see
+        `mbm_keras.preprocessing.KeepsGoodCells`.
 
     Raises:
         ValueError: If a column of `features` is not an input of the table.
@@ -59,15 +63,16 @@ def decode(
         values[key], index[key], value_status, value_cut, reasons = part
         status[key] = value_status[index[key]]
         cut[key] = value_cut[index[key]] & (status[key] == OK)
-        for row in np.flatnonzero(status[key] == CORRUPT):
+        for row in np.flatnonzero(np.isin(status[key], (CORRUPT, PARTIAL))):
             reason = reasons[index[key][row]]
-            broken.append(Broken(int(table.rows[row]), source.column, reason))
+            is_kept = status[key][row] == PARTIAL
+            broken.append(Broken(int(table.rows[row]), source.column, reason, is_kept))
 
     good = np.ones(len(table.rows), bool)
     if not keep_corrupt:
         for column in status.values():
             good &= column != CORRUPT
-    empty = np.all([column != OK for column in status.values()], axis=0)
+    empty = ~np.any([is_present(column) for column in status.values()], axis=0)
     for row in np.flatnonzero(empty & good):
         broken.append(Broken(int(table.rows[row]), "", "every input is empty"))
     good &= ~empty
@@ -144,9 +149,11 @@ def _decode_rows(table, features, source):
     raw = tf.data.Dataset.from_tensor_slices(columns).batch(_BATCH)
     values, status = _decode_all(raw, features, source)
     reasons = {}
-    for i in np.flatnonzero(status == CORRUPT):
+    for i in np.flatnonzero(np.isin(status, (CORRUPT, PARTIAL))):
         cell = row_cell(table, source, int(i), columns)
         reasons[i] = explain(table, features, source, cell)
+        if status[i] == PARTIAL:
+            reasons[i] += COUNTS_AS_MISSING
     return values, np.arange(len(status)), status, np.zeros(len(status), bool), reasons
 
 

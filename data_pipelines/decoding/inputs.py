@@ -18,6 +18,7 @@ from data_pipelines.tables.table import Table
 _FILES = 256  # read at once
 _BYTES = 64_000_000  # of files that are read at once, as a rule
 _STEP = 16  # files after which their bytes are counted
+COUNTS_AS_MISSING = "; the row is kept, the cell counts as missing"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from data_pipelines.decoding.cache import Cache
 from data_pipelines.decoding.cut import file_inspector
 from data_pipelines.decoding.cut import find_cut
+from data_pipelines.decoding.inputs import COUNTS_AS_MISSING
 from data_pipelines.decoding.inputs import TableInput
 from data_pipelines.decoding.inputs import explain
 from data_pipelines.decoding.inputs import row_cell
@@ -18,6 +19,7 @@ from data_pipelines.decoding.samples import count_steps
 from data_pipelines.decoding.status import ABSENT
 from data_pipelines.decoding.status import CORRUPT
 from data_pipelines.decoding.status import OK
+from data_pipelines.decoding.status import PARTIAL
 from data_pipelines.protocols import Features
 from data_pipelines.tables.table import Table
 
@@ -46,6 +48,7 @@ class RowDecoder:
         self._cache = None if cache is None else Cache(cache, table, source)
         self._cut = set()
         self._reasons = {}  # of corrupt rows; None where it is not known yet
+        self._partial = {}  # the same of rows with a corrupt cell that are kept
         self._lock = threading.Lock()
         # Made when they are first needed.
         self._function: Any = None
@@ -71,6 +74,8 @@ class RowDecoder:
         status = status % _CUT
         for row in rows[status == CORRUPT]:
             self._reasons.setdefault(int(row))
+        for row in rows[status == PARTIAL]:
+            self._partial.setdefault(int(row))
         return values, status
 
     def absent(self) -> np.ndarray:
@@ -85,20 +90,31 @@ class RowDecoder:
         """The rows that were found to be corrupt so far."""
         return list(self._reasons)
 
+    def partial(self) -> list[int]:
+        """The rows found so far that are kept without a corrupt cell."""
+        return list(self._partial)
+
     def cut(self) -> list[int]:
         """The rows found so far whose value is longer than its array."""
         return list(self._cut)
 
     def explain(self, row: int) -> str:
-        """Why a row is corrupt, in words."""
+        """Why a row, or a cell of it, is corrupt, in words."""
+        if row in self._partial:
+            if self._partial[row] is None:
+                self._partial[row] = self._explain(row) + COUNTS_AS_MISSING
+            return self._partial[row]
         if self._reasons[row] is None:
-            columns = dict(zip(self.source.columns, self._read_columns(), strict=True))
-            if self.source.is_row:
-                cell = row_cell(self._table, self.source, row, columns)
-            else:
-                (cell,) = (cells[row] for cells in columns.values())
-            self._reasons[row] = explain(self._table, self._features, self.source, cell)
+            self._reasons[row] = self._explain(row)
         return self._reasons[row]
+
+    def _explain(self, row):
+        columns = dict(zip(self.source.columns, self._read_columns(), strict=True))
+        if self.source.is_row:
+            cell = row_cell(self._table, self.source, row, columns)
+        else:
+            (cell,) = (cells[row] for cells in columns.values())
+        return explain(self._table, self._features, self.source, cell)
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Steps of some rows before their padding. Each row is decoded once for it."""

@@ -16,6 +16,7 @@ from data_pipelines.batching.names import index_name
 from data_pipelines.batching.order import no_autograph
 from data_pipelines.decoding.status import ABSENT
 from data_pipelines.decoding.status import OK
+from data_pipelines.decoding.status import is_present
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Samples(Batches):
 
     def present(self) -> np.ndarray:
         """`(rows, n)` bool, which inputs each row has, in the order of `inputs`."""
-        return np.stack([status == OK for status in self.status.values()], axis=1)
+        return np.stack([is_present(status) for status in self.status.values()], axis=1)
 
     def lengths(self, key: str) -> np.ndarray:
         """How many steps each row of an input has before its padding with zeros.

@@ -3,5 +3,13 @@
 This module imports nothing, so that preprocessors, which know no pipeline, can use it.
 """
 
-OK, ABSENT, CORRUPT = range(3)
-STATUS = ("ok", "absent", "corrupt")  # the word for each, by index
+from typing import Any
+
+# A value of several cells is partial if some are corrupt, and the others were decoded.
+OK, ABSENT, CORRUPT, PARTIAL = range(4)
+STATUS = ("ok", "absent", "corrupt", "partial")  # the word for each, by index
+
+
+def is_present(status: Any) -> Any:
+    """Which values a model sees: bool of the same shape, of an array or a tensor."""
+    return (status == OK) | (status == PARTIAL)

@@ -19,7 +19,8 @@ from data_pipelines.decoding.inputs import find_distinct
 from data_pipelines.decoding.inputs import find_inputs
 from data_pipelines.decoding.row_decoder import RowDecoder
 from data_pipelines.decoding.status import CORRUPT
-from data_pipelines.decoding.status import OK
+from data_pipelines.decoding.status import PARTIAL
+from data_pipelines.decoding.status import is_present
 from data_pipelines.protocols import Features
 from data_pipelines.protocols import Target
 from data_pipelines.quarantine import Broken
@@ -97,14 +98,16 @@ class Stream(Batches):
     @property
     def broken(self) -> list[Broken]:
         """What was found to be broken so far, in all rows of the table."""
-        found = [
-            (row, decoder.source.column, decoder.explain(row))
-            for decoder in self._decoders.values()
-            for row in decoder.corrupt()
-        ]
-        found += [(row, "", "every input is empty") for row in self._empty]
-        numbers = self.table.rows
-        return [*self._refused, *(Broken(int(numbers[r]), n, w) for r, n, w in found)]
+        numbers, found = self.table.rows, list(self._refused)
+        for decoder in self._decoders.values():
+            name = decoder.source.column
+            rows = [(row, False) for row in decoder.corrupt()]
+            rows += [(row, True) for row in decoder.partial()]
+            for row, is_kept in rows:
+                why = decoder.explain(row)
+                found.append(Broken(int(numbers[row]), name, why, is_kept))
+        empty = "every input is empty"
+        return [*found, *(Broken(int(numbers[row]), "", empty) for row in self._empty)]
 
     def scan(self, batch_size: int = 256) -> "Stream":
         """Decodes everything once, to find what is broken.
@@ -129,6 +132,7 @@ class Stream(Batches):
         for key, decoder in self._decoders.items():
             status[key] = decoder.absent()[self.rows]
             status[key][np.isin(self.rows, decoder.corrupt())] = CORRUPT
+            status[key][np.isin(self.rows, decoder.partial())] = PARTIAL
         return status
 
     @property
@@ -218,7 +222,7 @@ class Stream(Batches):
             bool, and one tensor for each of `keys`.
         """
         values, status = self._decode(self.rows[index], keys)
-        good = (status == OK).any(axis=1)
+        good = is_present(status).any(axis=1)
         if not self.keep_corrupt:
             good &= (status != CORRUPT).all(axis=1)
         if not good.any():
@@ -230,7 +234,7 @@ class Stream(Batches):
         if not good.all():
             index, status = index[good], status[good]
             values = [tf.boolean_mask(value, good) for value in values]
-        return [index, status == OK, *values]
+        return [index, is_present(status), *values]
 
     def _decode(self, rows, keys):
         """Arrays of the inputs `keys`, and `(batch, n)` the status of every input."""
@@ -241,7 +245,7 @@ class Stream(Batches):
                 values[key], status[:, i] = decoder.decode(rows)
             else:
                 status[:, i] = decoder.absent()[rows]
-        empty = (status != OK).all(axis=1)
+        empty = ~is_present(status).any(axis=1)
         if not self.keep_corrupt:
             empty &= (status != CORRUPT).all(axis=1)
         self._empty.update(rows[empty].tolist())

@@ -47,8 +47,8 @@ def figures(
         result |= scores(output, truth, names)
     elif isinstance(task, Regression):
         # A `Quantity` gives standardized targets: the errors are in its own unit.
-        unit = np.float64(task.unit)
-        result |= regression_scores(unit * output, unit * truth)
+        numbers = (task.to_numbers(values) for values in (output, truth))
+        result |= regression_scores(*numbers)
     return {name: _finite(value) for name, value in result.items()}
 
 

@@ -38,7 +38,8 @@ def save(model, features, path, *, targets=None):
                                 its task has an activation
         <output>_ids            the same of a model that writes: `(batch, length)` int32
         <output>_waves          of one that separates: `(batch, sounds, samples)`
-        status_<input>          `ok`, `absent` or `corrupt`, for each row
+        status_<input>          `ok`, `absent`, `corrupt`, or `partial` for a table with
+                                corrupt cells, which count as missing
         answered                bool, False for a row without any input: its answer
                                 means nothing
 

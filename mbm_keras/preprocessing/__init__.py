@@ -15,8 +15,10 @@ from mbm_keras.preprocessing.features import Features
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.labels import Labels
 from mbm_keras.preprocessing.points import Points
+from mbm_keras.preprocessing.protocols import KeepsGoodCells
 from mbm_keras.preprocessing.protocols import Preprocessor
 from mbm_keras.preprocessing.protocols import Target
+from mbm_keras.preprocessing.quantity import Quantity
 from mbm_keras.preprocessing.registry import PREPROCESSORS
 from mbm_keras.preprocessing.registry import TARGETS
 from mbm_keras.preprocessing.sounds import Sounds
@@ -24,7 +26,6 @@ from mbm_keras.preprocessing.table import Category
 from mbm_keras.preprocessing.table import Number
 from mbm_keras.preprocessing.table import TableRow
 from mbm_keras.preprocessing.targets import Label
-from mbm_keras.preprocessing.targets import Quantity
 from mbm_keras.preprocessing.text import WordIds
 from mbm_keras.preprocessing.vector import Vector
 from mbm_keras.preprocessing.video import Frames
@@ -39,6 +40,7 @@ __all__ = [
     "Faces",
     "Features",
     "Frames",
+    "KeepsGoodCells",
     "Label",
     "Labels",
     "LogMel",

@@ -9,10 +9,13 @@ from data_pipelines import files
 from data_pipelines.decoding.status import ABSENT
 from data_pipelines.decoding.status import CORRUPT
 from data_pipelines.decoding.status import OK
+from data_pipelines.decoding.status import PARTIAL
 from data_pipelines.decoding.status import STATUS
+from data_pipelines.decoding.status import is_present
 from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import keys
+from mbm_keras.preprocessing.protocols import KeepsGoodCells
 from mbm_keras.preprocessing.protocols import Preprocessor
 from mbm_keras.preprocessing.registry import PREPROCESSORS
 
@@ -135,7 +138,7 @@ class Features(tf.Module):
             arrays[key], state = self.decode_input(key, part)
             status.append(state)
         status = tf.stack(status, axis=1)  # (batch, n)
-        arrays[PRESENT] = status == OK
+        arrays[PRESENT] = is_present(status)
         return arrays, status
 
     def decode_input(self, key, raw):
@@ -249,7 +252,10 @@ def decode_values(preprocessor, raw):
     """
     arrays, decoded = preprocessor.decode(raw)
     absent = _find_absent(preprocessor.raw, raw)
-    status = tf.where(decoded, OK, tf.where(absent, ABSENT, CORRUPT))
+    good = OK
+    if isinstance(preprocessor, KeepsGoodCells):
+        good = tf.where(preprocessor.find_corrupt(raw), PARTIAL, OK)
+    status = tf.where(decoded, good, tf.where(absent, ABSENT, CORRUPT))
     return arrays, tf.cast(status, tf.uint8)
 
 

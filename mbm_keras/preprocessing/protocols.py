@@ -85,6 +85,26 @@ class Preprocessor(Protocol):
 
 
 @runtime_checkable
+class KeepsGoodCells(Protocol):
+    """A preprocessor of several columns that decodes a row without its bad cells.
+
+    Such a cell counts as missing. The status of the row is `partial`, unless no cell
+    was decoded.
+    """
+
+    def find_corrupt(self, batch: Any) -> tf.Tensor:
+        """Which rows have a cell that is there and cannot be decoded.
+
+        Args:
+            batch: `(batch,)` raw values by column, as for `Preprocessor.decode`.
+
+        Returns:
+            `(batch,)` bool.
+        """
+        ...
+
+
+@runtime_checkable
 class Target(Protocol):
     """Maps values of a table to what a model learns, and outputs to answers.
 

@@ -8,10 +8,10 @@ from mbm_keras.preprocessing.faces import Faces
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.labels import Labels
 from mbm_keras.preprocessing.points import Points
+from mbm_keras.preprocessing.quantity import Quantity
 from mbm_keras.preprocessing.sounds import Sounds
 from mbm_keras.preprocessing.table import TableRow
 from mbm_keras.preprocessing.targets import Label
-from mbm_keras.preprocessing.targets import Quantity
 from mbm_keras.preprocessing.text import WordIds
 from mbm_keras.preprocessing.vector import Vector
 from mbm_keras.preprocessing.video import Frames

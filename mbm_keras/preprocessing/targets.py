@@ -1,4 +1,4 @@
-"""Targets of one label or one number: values of a table to arrays, and back."""
+"""Targets of one label: values of a table to arrays, and back."""
 
 import decimal
 from collections.abc import Callable
@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from mbm_keras import label_text
-from mbm_keras.preprocessing.standardize import mean_and_scale
 
 # Types of the cells that labels are learned from, and how a label becomes one again.
 _TYPES: dict[str, Callable[[str], Any]] = {
@@ -118,77 +117,6 @@ class Label:
         return cls(**config)
 
 
-class Quantity:
-    """A number: regression.
-
-    The model learns `(number - mean) / scale`, which float32 can carry whatever the
-    unit is: prices of 1e20, weights of 1e-20, the milliseconds since 1970.
-
-    Args:
-        mean: Mean of the training split.
-        scale: Its standard deviation.
-    """
-
-    task = "regression"
-    output_kind = "logits"
-    num_outputs = 1
-    labels = ()
-
-    def __init__(self, mean=0.0, scale=1.0):
-        self.mean, self.scale = mean, scale
-
-    def task_arguments(self) -> dict:
-        """Arguments of the task, its name excepted."""
-        return {"unit": self.scale}
-
-    def adapt(self, values) -> None:
-        """Learns mean and scale.
-
-        Raises:
-            ValueError: If all values are equal.
-        """
-        values = _to_floats(values)
-        values = values[np.isfinite(values)]
-        if len(np.unique(values)) < 2:
-            raise ValueError(
-                "Expected two different numbers or more in the training split. "
-                f"Received: {np.unique(values).tolist()}."
-            )
-        self.mean, self.scale = map(float, mean_and_scale(values))
-
-    def encode(self, values) -> np.ndarray:
-        """`(rows,)` float32, standardized; NaN where a value is not a finite number."""
-        standardized = (_to_floats(values) - self.mean) / self.scale
-        with np.errstate(over="ignore"):
-            encoded = standardized.astype("float32")
-        return np.where(np.isfinite(encoded), encoded, np.float32(np.nan))
-
-    def known(self, encoded) -> np.ndarray:
-        """`(rows,)` bool: which of the encoded values a model can learn from."""
-        return np.isfinite(encoded)
-
-    def explain(self, value) -> str:
-        """Why a model cannot learn from a value."""
-        return "not a finite number"
-
-    def decode(self, outputs, name) -> dict:
-        """`(batch, 1)` standardized to the number, `(batch,)` float64."""
-        return {name: tf.cast(outputs[:, 0], tf.float64) * self.scale + self.mean}
-
-    def restore(self, answers) -> list:
-        """Numbers as `decode` returns them, as a list."""
-        return np.asarray(answers).tolist()
-
-    def config(self) -> dict:
-        """The arguments, with what `adapt` learned."""
-        return {"mean": self.mean, "scale": self.scale}
-
-    @classmethod
-    def from_config(cls, config) -> Self:
-        """Builds it from what `config` returned."""
-        return cls(**config)
-
-
 def _type_name(value):
     if isinstance(value, (bool, np.bool_)):
         return "bool"
@@ -213,15 +141,3 @@ def _unique_values(labels):
     for label in labels:
         by_value.setdefault(_value_of(label), []).append(label)
     return {value: same[0] for value, same in by_value.items() if len(same) == 1}
-
-
-def _to_floats(values):
-    """`(rows,)` float64, NaN where a value is not a number."""
-
-    def number(value):
-        try:
-            return float(value)
-        except (TypeError, ValueError, OverflowError):
-            return np.nan
-
-    return np.array([number(value) for value in values], "float64")

@@ -117,6 +117,8 @@ def notes_of(plan, tables, decoded, encoder):
                 f"{unused} rows of the split valid are not used: validation has a "
                 "table of its own"
             )
+    if plan.target_kind == "number" and encoder.describe():
+        notes.append(f"{plan.target}: {encoder.describe()}")
     if plan.target_kind == "label":
         notes += _class_notes(plan.target, decoded.samples, encoder.labels)
     return notes

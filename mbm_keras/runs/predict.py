@@ -54,7 +54,8 @@ def predict(
     Returns:
         A polars frame, one row per row of the table: `row`, its number; the columns to
         keep; the answer under the name of the target; `probability` of a label and
-        `probability_<label>`; `status_<input>`, `ok`, `absent` or `corrupt`; and
+        `probability_<label>`; `status_<input>`, `ok`, `absent`, `corrupt`, or
+        `partial` for a table without its corrupt cells; and
         `note`: why there is no answer or a part is corrupt, what is cut, and which
         category is unknown. A column of the table and the target keep their names;
         another one whose name is taken has `_2` at its end, or the next free number.

@@ -76,7 +76,7 @@ def find_unknown(table: Any, features: Any) -> dict[str, Any]:
     for preprocessor in features.by_key.values():
         if isinstance(preprocessor.raw, dict):
             for name, category in preprocessor.categories.items():
-                found[name] = _is_unknown(table.raw(name), category)
+                found[name] = category.find_unknown(table.raw(name))
     return found
 
 
@@ -109,19 +109,14 @@ def unused_columns(table: Any, saved: Any, reasons: Mapping[str, str]) -> dict:
 
 def _count_cells(table, preprocessor, name):
     import numpy as np
+    import tensorflow as tf
 
     cells = table.raw(name)
     if name in preprocessor.categories:
-        unknown = _is_unknown(cells, preprocessor.categories[name])
+        unknown = preprocessor.categories[name].find_unknown(cells)
         return {"missing": int((cells == "").sum()), "unknown": int(unknown.sum())}
     if cells.dtype.kind != "f":
-        return {"missing": int((cells == "").sum())}
+        _, valid = preprocessor.dates[name].decode(tf.constant(list(cells), tf.string))
+        missing = int((cells == "").sum())
+        return {"missing": missing, "corrupt": int((~valid.numpy()).sum()) - missing}
     return {"filled": int(np.isnan(cells).sum()), "corrupt": int(np.isinf(cells).sum())}
-
-
-def _is_unknown(cells, category):
-    import numpy as np
-    import tensorflow as tf
-
-    ids, _ = category.decode(tf.constant(list(cells), tf.string))
-    return np.asarray(ids) == 1

@@ -1,6 +1,11 @@
-"""A number: squared error and absolute error in the number's own unit."""
+"""A number: squared error and absolute error in the number's own unit.
+
+A skewed number is learned by its logarithm, see `mbm_keras.preprocessing.Quantity`; its
+errors are those of the number itself.
+"""
 
 import dataclasses
+import math
 from typing import ClassVar
 
 import keras
@@ -21,6 +26,10 @@ class Regression:
         units: How many numbers.
         unit: What the target is multiplied by for the metrics. A `Quantity` gives
             standardized targets, and its scale as the unit.
+        stretch: Standard deviation of the logarithms, where these are the targets: a
+            number is `unit * exp(stretch * z)`; 0 for targets that are numbers.
+        limits: Least and largest `z` for which this holds; beyond them it is the
+            tangent of this curve.
     """
 
     name: str = "number"
@@ -28,6 +37,8 @@ class Regression:
     scale: float = 1.0
     units: int = 1
     unit: float = 1.0
+    stretch: float = 0.0
+    limits: tuple[float, float] = (0.0, 0.0)
 
     per_step: ClassVar[bool] = False
 
@@ -53,9 +64,23 @@ class Regression:
     def metrics(self):
         """Absolute and squared error, multiplied by `unit`."""
         return [
-            AbsoluteErrorInUnit(self.unit, name="mae"),
-            SquaredErrorInUnit(self.unit, name="rmse"),
+            AbsoluteErrorInUnit(self.unit, self.stretch, self.limits, name="mae"),
+            SquaredErrorInUnit(self.unit, self.stretch, self.limits, name="rmse"),
         ]
+
+    def to_numbers(self, values):
+        """Targets or outputs as numbers in their own unit.
+
+        A number whose logarithm is learned lacks the constant that was added to it.
+
+        Args:
+            values: Targets or outputs, `(rows, ...)`.
+
+        Returns:
+            Float64 of the same shape.
+        """
+        values = np.asarray(values, "float64")
+        return np.float64(self.unit) * _curve(values, self.stretch, self.limits, np)
 
     def chance(self, truth):
         """The loss of a model that always answers with the mean.
@@ -99,45 +124,60 @@ class ScaledSquaredError(keras.losses.Loss):
         return {**super().get_config(), "scale": self.scale}
 
 
-@keras.saving.register_keras_serializable(package="mbm_keras.tasks.regression")
-class AbsoluteErrorInUnit(keras.metrics.MeanAbsoluteError):
-    """The mean of `unit * |y_true - y_pred|`.
+def _curve(values, stretch, limits, ops=keras.ops):
+    """Numbers from the logarithms that are learned, see `limits` of `Regression`."""
+    if not stretch:
+        return values
+    low, high = limits
+    first, last = (stretch * math.exp(stretch * limit) for limit in limits)
+    curve = ops.exp(stretch * ops.clip(values, low, high))
+    below, above = ops.minimum(values - low, 0.0), ops.maximum(values - high, 0.0)
+    return curve + first * below + last * above
+
+
+class _InUnit:
+    """What the metrics below have in common: arguments, unit and scale.
 
     Args:
         unit: What 1 is in the unit of the result.
+        stretch: As for `Regression`.
+        limits: As for `Regression`.
         name: Name of the metric.
         dtype: As for `keras.metrics.Metric`.
     """
 
-    def __init__(self, unit=1.0, name="mae", dtype=None):
+    def __init__(self, unit=1.0, stretch=0.0, limits=(0.0, 0.0), name=None, dtype=None):
         super().__init__(name=name, dtype=dtype)
-        self.unit = unit
+        self.unit, self.stretch, self.limits = unit, stretch, tuple(limits)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true, y_pred = (
+            _curve(keras.ops.cast(y, self.dtype), self.stretch, self.limits)
+            for y in (y_true, y_pred)
+        )
+        return super().update_state(y_true, y_pred, sample_weight)
 
     def result(self):
         return self.unit * super().result()
 
     def get_config(self):
-        return {"unit": self.unit, "name": self.name, "dtype": self.dtype}
+        return {
+            "unit": self.unit,
+            "stretch": self.stretch,
+            "limits": self.limits,
+            "name": self.name,
+            "dtype": self.dtype,
+        }
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.tasks.regression")
-class SquaredErrorInUnit(keras.metrics.RootMeanSquaredError):
+class AbsoluteErrorInUnit(_InUnit, keras.metrics.MeanAbsoluteError):
+    """The mean of `unit * |y_true - y_pred|`."""
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.tasks.regression")
+class SquaredErrorInUnit(_InUnit, keras.metrics.RootMeanSquaredError):
     """`unit` times the root of the mean of `(y_true - y_pred) ** 2`.
 
     The unit is outside of the square, which float32 cannot carry for 1e20.
-
-    Args:
-        unit: What 1 is in the unit of the result.
-        name: Name of the metric.
-        dtype: As for `keras.metrics.Metric`.
     """
-
-    def __init__(self, unit=1.0, name="rmse", dtype=None):
-        super().__init__(name=name, dtype=dtype)
-        self.unit = unit
-
-    def result(self):
-        return self.unit * super().result()
-
-    def get_config(self):
-        return {"unit": self.unit, "name": self.name, "dtype": self.dtype}

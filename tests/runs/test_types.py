@@ -85,12 +85,15 @@ def test_every_type_is_served(run, rows, tmp_path):
     assert [x == b"True" for x in answers["late"].numpy()] == expected
 
 
-def test_what_is_not_a_number_or_a_date_is_corrupt(run, rows):
+def test_a_cell_that_cannot_be_read_counts_as_missing_and_is_reported(run, rows):
     wrong = [{**rows[0], "time_ms": "abc"}, {**rows[0], "day": "soon"}]
-    frame = run.predict(wrong)
-    assert frame["status_table"].to_list() == ["corrupt", "corrupt"]
-    assert "time_ms: 'abc' is not a number" in frame["note"][0]
+    frame = run.predict(wrong, probabilities=True)
+    assert frame["status_table"].to_list() == ["partial", "partial"]
+    assert "time_ms: 'abc' is not a number; the row is kept" in frame["note"][0]
     assert "day: not a date" in frame["note"][1]
+    empty = [{**rows[0], "time_ms": None}, {**rows[0], "day": ""}]
+    same = run.predict(empty, probabilities=True)
+    assert frame["probability_true"].equals(same["probability_true"])
 
 
 def test_inspect_counts_what_is_not_a_number_or_a_date():
