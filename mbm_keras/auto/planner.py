@@ -152,8 +152,14 @@ def plan_inputs(table):
             )
     if row:
         name = "table" if "table" not in inputs else "table_columns"
-        reason = "numbers, dates and categories are one input"
-        inputs[name] = InputPlan("table", row, "TableRow", reason=reason)
+        inputs[name] = InputPlan(
+            "table",
+            row,
+            "TableRow",
+            tower="tabm",
+            tower_sizes={"num_members": 8},
+            reason="numbers, dates and categories are one input",
+        )
     return inputs
 
 

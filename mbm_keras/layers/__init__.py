@@ -8,6 +8,8 @@ from mbm_keras.layers.masked_batch_normalization import MaskedBatchNormalization
 from mbm_keras.layers.masked_mean import MaskedMean
 from mbm_keras.layers.masked_mean import masked_mean
 from mbm_keras.layers.modality_dropout import ModalityDropout
+from mbm_keras.layers.number_embedding import NumberEmbedding
+from mbm_keras.layers.number_embedding import normal_edges
 from mbm_keras.layers.padding import AttachMask
 from mbm_keras.layers.padding import PadSteps
 from mbm_keras.layers.padding import ValidMask
@@ -26,6 +28,7 @@ from mbm_keras.layers.presence import present_softmax
 from mbm_keras.layers.presence import replace_absent
 from mbm_keras.layers.presence import zero_absent
 from mbm_keras.layers.sinusoids import Sinusoids
+from mbm_keras.layers.table_columns import split_table
 
 __all__ = [
     "AttachMask",
@@ -37,6 +40,7 @@ __all__ = [
     "MaskedMean",
     "MeanPlaceholder",
     "ModalityDropout",
+    "NumberEmbedding",
     "PadSteps",
     "PixelValues",
     "Sinusoids",
@@ -46,12 +50,14 @@ __all__ = [
     "masked_mean",
     "nonzero_rows",
     "nonzero_steps",
+    "normal_edges",
     "ones_for_absent",
     "pixel_values",
     "present_mean",
     "present_softmax",
     "repeat_for",
     "replace_absent",
+    "split_table",
     "zero_absent",
     "zero_padding",
 ]

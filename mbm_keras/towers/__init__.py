@@ -13,6 +13,7 @@ from types import ModuleType
 
 from mbm_keras.towers import audio_cnn
 from mbm_keras.towers import audio_crnn
+from mbm_keras.towers import ft_transformer
 from mbm_keras.towers import image_application
 from mbm_keras.towers import image_cnn
 from mbm_keras.towers import image_resnet
@@ -20,6 +21,7 @@ from mbm_keras.towers import points_net
 from mbm_keras.towers import sequence_linear
 from mbm_keras.towers import sequence_rnn
 from mbm_keras.towers import table_mlp
+from mbm_keras.towers import tabm
 from mbm_keras.towers import text_cnn
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers import text_transformer

@@ -41,8 +41,8 @@ def build(
     Returns:
         A functional `keras.Model`.
         Input `<name>`: `(batch, 2 * numbers + len(categories))` float32: the
-        standardized numbers (0 if absent), then a flag for each number (1 if present),
-        then the ids of the categories (0 = absent, 1 = unknown).
+        numbers of mean 0 and scale 1 (0 if absent), then a flag for each number (1 if
+        present), then the ids of the categories (0 = absent, 1 = unknown or rare).
         Output: `(batch, width)` float32 if `pool`, else `(batch, 1, width)`.
 
     Raises:
