@@ -33,7 +33,8 @@ RESERVED = frozenset({
 # Layers and operations that get their name from Keras, with a number or without.
 _AUTOMATIC = frozenset({
     "add", "any", "attach_mask", "attention", "attention_block", "batch_normalization",
-    "bidirectional", "caption_decoder", "cast", "co_attention", "complex_masks",
+    "bidirectional", "caption_decoder", "cast", "category_tokens", "co_attention",
+    "complex_masks",
     "concatenate", "conv2d", "dense", "divergence", "dropout", "expand_dims", "flatten",
     "full_like", "functional", "gelu", "get_item", "global_average_pooling1d",
     "global_max_pooling2d", "gradient_scale", "identity", "last_step",
@@ -41,6 +42,8 @@ _AUTOMATIC = frozenset({
     "matrix_interaction", "max_pooling2d", "maximum", "mean", "mixture_of_experts",
     "multiply", "nearest_frames", "permute", "pixel_values",
     "position_and_modality", "product_of_experts", "re_lu", "rescaling", "reshape",
+    "learned_tokens", "member_dense", "member_mean", "number_embedding", "one_hot",
+    "repeat_vector",
     "sample", "scalar_interaction", "scale_and_position", "sequence_generator",
     "sinusoids",
     "softmax", "spectrogram", "split", "stack", "subtract", "sum", "take",

@@ -93,7 +93,7 @@ def test_a_cell_that_cannot_be_read_counts_as_missing_and_is_reported(run, rows)
     assert "day: not a date" in frame["note"][1]
     empty = [{**rows[0], "time_ms": None}, {**rows[0], "day": ""}]
     same = run.predict(empty, probabilities=True)
-    assert frame["probability_true"].equals(same["probability_true"])
+    assert frame["probability_True"].equals(same["probability_True"])
 
 
 def test_inspect_counts_what_is_not_a_number_or_a_date():
