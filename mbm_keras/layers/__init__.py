@@ -2,6 +2,7 @@
 
 from mbm_keras.layers.attention_block import AttentionBlock
 from mbm_keras.layers.gradient_scale import GradientScale
+from mbm_keras.layers.image_statistics import ImageStatistics
 from mbm_keras.layers.learned_tokens import LearnedTokens
 from mbm_keras.layers.learned_tokens import repeat_for
 from mbm_keras.layers.masked_batch_normalization import MaskedBatchNormalization
@@ -28,12 +29,16 @@ from mbm_keras.layers.presence import present_softmax
 from mbm_keras.layers.presence import replace_absent
 from mbm_keras.layers.presence import zero_absent
 from mbm_keras.layers.sinusoids import Sinusoids
+from mbm_keras.layers.spectrogram_statistics import SpectrogramStatistics
+from mbm_keras.layers.spectrogram_statistics import heard_steps
+from mbm_keras.layers.spectrogram_statistics import mean_and_spread
 from mbm_keras.layers.table_columns import split_table
 
 __all__ = [
     "AttachMask",
     "AttentionBlock",
     "GradientScale",
+    "ImageStatistics",
     "LearnedPlaceholder",
     "LearnedTokens",
     "MaskedBatchNormalization",
@@ -44,10 +49,13 @@ __all__ = [
     "PadSteps",
     "PixelValues",
     "Sinusoids",
+    "SpectrogramStatistics",
     "ValidMask",
     "ZeroAbsent",
     "halve_mask",
+    "heard_steps",
     "masked_mean",
+    "mean_and_spread",
     "nonzero_rows",
     "nonzero_steps",
     "normal_edges",

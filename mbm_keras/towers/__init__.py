@@ -13,10 +13,12 @@ from types import ModuleType
 
 from mbm_keras.towers import audio_cnn
 from mbm_keras.towers import audio_crnn
+from mbm_keras.towers import audio_statistics
 from mbm_keras.towers import ft_transformer
 from mbm_keras.towers import image_application
 from mbm_keras.towers import image_cnn
 from mbm_keras.towers import image_resnet
+from mbm_keras.towers import image_statistics
 from mbm_keras.towers import points_net
 from mbm_keras.towers import sequence_linear
 from mbm_keras.towers import sequence_rnn
