@@ -33,9 +33,9 @@ RESERVED = frozenset({
 # Layers and operations that get their name from Keras, with a number or without.
 _AUTOMATIC = frozenset({
     "add", "any", "attach_mask", "attention", "attention_block", "batch_normalization",
-    "bidirectional", "caption_decoder", "cast", "category_tokens", "co_attention",
-    "complex_masks",
-    "concatenate", "conv2d", "dense", "divergence", "dropout", "expand_dims", "flatten",
+    "bidirectional", "caption_decoder", "cast", "category_tokens", "clip",
+    "co_attention", "complex_masks", "concatenate", "conv2d", "dense", "divergence",
+    "dropout", "expand_dims", "flatten",
     "full_like", "functional", "gelu", "get_item", "global_average_pooling1d",
     "global_max_pooling1d", "global_max_pooling2d", "gradient_scale", "greater",
     "identity", "image_statistics", "last_step", "layer_normalization", "logical_and",

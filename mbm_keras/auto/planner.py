@@ -217,7 +217,7 @@ def _image(table, name):
         "Pixels",
         {"size": size},
         "image_statistics",
-        {"filters": filters, "dropout": _dropout(table)},
+        {"filters": filters, "dropout": 0.5 if len(table.rows) < _FEW_ROWS else 0.3},
         f"median image, {size} pixels; {_STATISTICS}",
     )
 
@@ -237,15 +237,10 @@ def _audio(table, name):
         {
             # Long sounds have room for half the channels in the time of a step.
             "filters": [16, 32, 64 if seconds <= _LONG else 32],
-            "dropout": _dropout(table),
+            "dropout": 0.3,
         },
         f"95 % of the sounds fit into {seconds} s; {_STATISTICS}",
     )
-
-
-def _dropout(table):
-    """The fewer rows, the more the towers of images and sounds forget in training."""
-    return 0.5 if len(table.rows) < _FEW_ROWS else 0.3
 
 
 def _video(table, name):

@@ -50,8 +50,12 @@ class ImageStatistics(keras.layers.Layer):
         self.directions = directions
         self.colors = colors
 
+    def build(self, shape):
+        self.shape = tuple(shape[1:])
+
     def call(self, images):
-        images = ops.cast(images, "float32")
+        # What changed an image in `tf.data` may not say its size.
+        images = ops.reshape(ops.cast(images, "float32"), (-1, *self.shape))
         small = _shrink(images, min(self.side, images.shape[1]))
         parts = [_flat(small), self._count_colors(images), self._count_edges(images)]
         return ops.concatenate(parts, axis=-1)

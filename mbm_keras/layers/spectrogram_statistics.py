@@ -83,8 +83,12 @@ class SpectrogramStatistics(keras.layers.Layer):
         self.num_cepstra = num_cepstra
         self.lag = lag
 
+    def build(self, spectrogram_shape, heard_shape=None):
+        # What changed a sound in `tf.data` may not say how many bands it has.
+        self.bands = spectrogram_shape[-1]
+
     def call(self, spectrogram, heard):
-        bands = spectrogram.shape[-1]
+        bands = self.bands
         order = np.arange(min(self.num_cepstra, bands))
         angles = np.outer(np.arange(bands) + 0.5, order) * math.pi / bands
         cosines = ops.convert_to_tensor(np.cos(angles) / math.sqrt(bands), "float32")

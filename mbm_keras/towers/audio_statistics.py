@@ -3,9 +3,9 @@
     y = W d(n(s(x))) + relu(V d(p(cnn(x - mean(x)))))
 
 s is the mean and spread over time of bands, cepstra and their changes, n a
-normalization, d dropout, p the mean and spread over time. The first term alone is as
-good as a linear model of the statistics with few recordings; the second one learns more
-where there is more to learn from.
+normalization, d dropout, p the mean and spread over time. W is 0 at first. The first
+term alone is as good as a linear model of the statistics with few recordings; the
+second one learns more where there is more to learn from.
 
 Source: Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems",
 https://arxiv.org/abs/1606.07792, section 3 (a linear model next to a deep one); Snyder
@@ -36,6 +36,7 @@ from mbm_keras.layers import nonzero_steps
 from mbm_keras.layers import zero_padding
 
 MOMENTUM = 0.9  # few steps reach the statistics of a short training
+LARGEST = 4.0  # of a normalized statistic: a row unlike all others says no more
 PRESETS = {
     "tiny": dict(frames=16, num_mel_bins=8, filters=(4, 8), width=8),
     "base": dict(frames=998, num_mel_bins=64, filters=(16, 32, 64), width=128),
@@ -92,7 +93,10 @@ def build(
     # === Statistics ===
     wide = SpectrogramStatistics()(x, heard)  # (batch, statistics)
     wide = MaskedBatchNormalization(momentum=MOMENTUM)(wide, mask=present)
-    wide = layers.Dense(width)(layers.Dropout(dropout)(wide))
+    wide = layers.Dropout(dropout)(ops.clip(wide, -LARGEST, LARGEST))
+    # Adam moves all weights by the same: many inputs would move the output too far.
+    wide = layers.Rescaling(wide.shape[-1] ** -0.5)(wide)
+    wide = layers.Dense(width, kernel_initializer="zeros")(wide)
 
     # === CNN ===
     x = x - ops.expand_dims(masked_mean(x, heard), 1)

@@ -3,9 +3,9 @@
     y = W d(n(s(x))) + relu(V d(p(cnn(x))))
 
 s is small pixels, a histogram of colors and histograms of gradients, n a normalization,
-d dropout, p the mean and the maximum over the image. The first term alone is as good as
-a linear model of the statistics with few images; the second one learns more where there
-is more to learn from.
+d dropout, p the mean and the maximum over the image. W is 0 at first. The first term
+alone is as good as a linear model of the statistics with few images; the second one
+learns more where there is more to learn from.
 
 Source: Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems",
 https://arxiv.org/abs/1606.07792, section 3 (a linear model next to a deep one);
@@ -27,6 +27,7 @@ from mbm_keras.layers import PixelValues
 from mbm_keras.layers import nonzero_rows
 
 MOMENTUM = 0.9  # few steps reach the statistics of a short training
+LARGEST = 4.0  # of a normalized statistic: a row unlike all others says no more
 PRESETS = {
     "tiny": dict(size=16, filters=(4, 8), width=8),
     "base": dict(size=128, filters=(16, 32, 64, 128, 128), width=128),
@@ -76,7 +77,10 @@ def build(
     # === Statistics ===
     wide = ImageStatistics()(layers.Rescaling(1 / 255)(pixels))  # (batch, statistics)
     wide = MaskedBatchNormalization(momentum=MOMENTUM)(wide, mask=valid)
-    wide = layers.Dense(width)(layers.Dropout(dropout)(wide))
+    wide = layers.Dropout(dropout)(ops.clip(wide, -LARGEST, LARGEST))
+    # Adam moves all weights by the same: many inputs would move the output too far.
+    wide = layers.Rescaling(wide.shape[-1] ** -0.5)(wide)
+    wide = layers.Dense(width, kernel_initializer="zeros")(wide)
 
     # === CNN ===
     x = layers.Rescaling(1 / 127.5, offset=-1)(pixels)

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from mbm_keras.layers import ImageStatistics
 from tests.helpers import numpy
@@ -47,3 +48,12 @@ def test_is_saved_with_its_arguments_and_knows_its_size():
     again = ImageStatistics.from_config(layer.get_config())
     shape = again.compute_output_spec(keras.KerasTensor((None, 8, 8, 3))).shape
     assert shape == (None, 2 * 2 * 3 + 2**3 + 4)
+
+
+def test_takes_images_whose_size_the_graph_does_not_know():
+    layer = ImageStatistics(side=2, cells=1)
+    layer.build((None, 8, 8, 3))
+    images = np.random.default_rng(0).random((2, 8, 8, 3)).astype("float32")
+    unknown = tf.TensorSpec((None, None, None, 3), tf.float32)
+    found = tf.function(layer.__call__, input_signature=[unknown])(images)
+    np.testing.assert_allclose(found, numpy(layer(images)), atol=1e-6)

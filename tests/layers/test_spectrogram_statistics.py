@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mbm_keras.baselines.statistics import of_spectrograms
 from mbm_keras.layers import SpectrogramStatistics
@@ -78,5 +79,16 @@ def test_is_saved_with_its_arguments():
     layer = SpectrogramStatistics(num_cepstra=4, lag=1)
     again = SpectrogramStatistics.from_config(layer.get_config())
     assert (again.num_cepstra, again.lag) == (4, 1)
+    layer.build((None, 9, 6))
     shape = layer.compute_output_spec(keras.KerasTensor((None, 9, 6)), None).shape
     assert shape == (None, 2 * 6 + 4 * 4 + 2)
+
+
+def test_takes_sounds_whose_bands_the_graph_does_not_know(sound):
+    layer = SpectrogramStatistics(num_cepstra=4)
+    layer.build((None, 12, 6), (None, 12))
+    heard = numpy(heard_steps(sound))
+    unknown = tf.TensorSpec((None, None, None), tf.float32)
+    mask = tf.TensorSpec((None, None), tf.bool)
+    found = tf.function(layer.__call__, input_signature=[unknown, mask])(sound, heard)
+    np.testing.assert_allclose(found, numpy(layer(sound, heard)), atol=1e-5)
