@@ -92,7 +92,8 @@ def build(
 
     # === Statistics ===
     wide = SpectrogramStatistics()(x, heard)  # (batch, statistics)
-    wide = MaskedBatchNormalization(momentum=MOMENTUM)(wide, mask=present)
+    norm = MaskedBatchNormalization(momentum=MOMENTUM, center=False, scale=False)
+    wide = norm(wide, mask=present)
     wide = layers.Dropout(dropout)(ops.clip(wide, -LARGEST, LARGEST))
     # Adam moves all weights by the same: many inputs would move the output too far.
     wide = layers.Rescaling(wide.shape[-1] ** -0.5)(wide)

@@ -76,7 +76,8 @@ def build(
 
     # === Statistics ===
     wide = ImageStatistics()(layers.Rescaling(1 / 255)(pixels))  # (batch, statistics)
-    wide = MaskedBatchNormalization(momentum=MOMENTUM)(wide, mask=valid)
+    norm = MaskedBatchNormalization(momentum=MOMENTUM, center=False, scale=False)
+    wide = norm(wide, mask=valid)
     wide = layers.Dropout(dropout)(ops.clip(wide, -LARGEST, LARGEST))
     # Adam moves all weights by the same: many inputs would move the output too far.
     wide = layers.Rescaling(wide.shape[-1] ** -0.5)(wide)
