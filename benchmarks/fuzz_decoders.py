@@ -29,10 +29,12 @@ def save_graph(kind, folder):
     import tensorflow as tf
 
     from mbm_keras.preprocessing import Features
+    from mbm_keras.preprocessing.features import decode_values
 
     features = Features(x=preprocessor_of(kind))
     features.serve = tf.function(
-        lambda raw: features.decode_input("x", raw), [tf.TensorSpec((None,), tf.string)]
+        lambda raw: decode_values(features.by_key["x"], raw),
+        [tf.TensorSpec((None,), tf.string)],
     )
     tf.saved_model.save(features, folder)
 

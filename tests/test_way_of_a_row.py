@@ -45,7 +45,14 @@ def calls(monkeypatch):
 def test_a_row_goes_through_each_room_once(calls, tmp_path):
     lines = [f"the box is {'red' if i % 2 else 'blue'},{i % 2}\n" for i in range(40)]
     (tmp_path / "rows.csv").write_text("".join(["text,y\n", *lines]))
-    mbm.train(tmp_path / "rows.csv", "y", out=tmp_path / "run", epochs=1, verbose=0)
+    mbm.train(
+        tmp_path / "rows.csv",
+        "y",
+        out=tmp_path / "run",
+        epochs=1,
+        baselines=False,
+        verbose=0,
+    )
     assert calls == [name for _, name in STEPS]
 
 

@@ -96,7 +96,7 @@ def save(model, features, path, *, targets=None):
 
     results = {}
 
-    @tf.function
+    @tf.function(autograph=False)
     def serve(raw):
         number = tf.shape(next(iter(raw.values())))[0]
         # Not every model runs without rows: it answers an empty one instead.

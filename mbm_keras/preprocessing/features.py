@@ -15,6 +15,8 @@ from data_pipelines.decoding.status import is_present
 from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import keys
+from mbm_keras.preprocessing.image import Pixels
+from mbm_keras.preprocessing.image import traced_decode
 from mbm_keras.preprocessing.protocols import KeepsGoodCells
 from mbm_keras.preprocessing.protocols import Preprocessor
 from mbm_keras.preprocessing.registry import PREPROCESSORS
@@ -135,14 +137,14 @@ class Features(tf.Module):
         for name, f in self.by_name.items():
             key = chosen[name]
             part = raw if isinstance(f.raw, dict) else raw[name]
-            arrays[key], state = self.decode_input(key, part)
+            arrays[key], state = decode_values(f, part)
             status.append(state)
         status = tf.stack(status, axis=1)  # (batch, n)
         arrays[PRESENT] = is_present(status)
         return arrays, status
 
     def decode_input(self, key, raw):
-        """Decodes one input.
+        """Decodes one input, where it is built for every table rather than served.
 
         Args:
             key: Key of the input.
@@ -152,7 +154,11 @@ class Features(tf.Module):
             `(batch, ...)` arrays, zeros where a value is absent or corrupt; and
             `(batch,)` uint8, the status of each.
         """
-        return decode_values(self.by_key[key], raw)
+        f = self.by_key[key]
+        # A subclass may differ in more than its arguments.
+        if type(f) is Pixels and tf.inside_function():
+            return _with_status(f, raw, *traced_decode(f.size, f.max_pixels)(raw))
+        return decode_values(f, raw)
 
     def explain(self, key, value) -> str:
         """Says why a raw value of one input is corrupt.
@@ -250,7 +256,10 @@ def decode_values(preprocessor, raw):
         `(batch, ...)` arrays, zeros where a value is absent or corrupt; and `(batch,)`
         uint8, the status of each, see `data_pipelines.decoding.status`.
     """
-    arrays, decoded = preprocessor.decode(raw)
+    return _with_status(preprocessor, raw, *preprocessor.decode(raw))
+
+
+def _with_status(preprocessor, raw, arrays, decoded):
     absent = _find_absent(preprocessor.raw, raw)
     good = OK
     if isinstance(preprocessor, KeepsGoodCells):

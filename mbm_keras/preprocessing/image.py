@@ -1,5 +1,6 @@
 """One encoded image to pixels."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 from typing import Self
@@ -210,6 +211,23 @@ class Pixels(tf.Module):
     def from_config(cls, config) -> Self:
         """Builds it from what `config` returned."""
         return cls(**config)
+
+
+@functools.lru_cache(maxsize=8)
+def traced_decode(size: int, max_pixels: int) -> Callable[..., tf.Tensor]:
+    """`Pixels.decode` as a function that a process traces once, which takes seconds.
+
+    A call costs a little more than the operations in the graph of the caller.
+
+    Args:
+        size: As for `Pixels`.
+        max_pixels: As for `Pixels`.
+    """
+    return tf.function(
+        Pixels(size, max_pixels).decode,
+        autograph=False,
+        input_signature=[tf.TensorSpec((None,), tf.string)],
+    )
 
 
 def _starts(encoded, magic):

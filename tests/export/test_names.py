@@ -17,6 +17,8 @@ from mbm_keras.preprocessing import Number
 from mbm_keras.preprocessing import TableRow
 from mbm_keras.preprocessing import WordIds
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["Review Text", "1text", "a.b", "a_b", "km/h", "class", "serve", "present",
          "text", "text_tower", "Name", "name", "self", "x" * 300]  # fmt: skip
 NUMBER, CATEGORY, OUTPUT = "größe (m²)", "Größe (m²)", "how good?"
@@ -97,7 +99,6 @@ def test_a_wrong_input_is_an_error_with_the_keys(served, tmp_path):
         save(model, features, tmp_path)
 
 
-@pytest.mark.slow
 def test_serves_without_keras_and_without_us(served, expected):
     _, _, path = served
     with alone() as process:

@@ -29,6 +29,8 @@ from tests.helpers import npy_bytes
 from tests.helpers import numpy
 from tests.helpers import wav_bytes
 
+pytestmark = pytest.mark.slow
+
 CLIP = np.random.default_rng(0).integers(0, 256, (3, 20, 20, 3)).astype("uint8")
 SWEEP = np.random.default_rng(0).normal(0, 9, (30, 4)).astype("<f4")
 RAW = {
@@ -186,7 +188,6 @@ def test_arrays_are_served_too(served, loaded):
     assert_same(loaded.signatures["predict"](**inputs)["answer"], right)
 
 
-@pytest.mark.slow
 def test_serves_without_keras_and_without_us(served):
     model, features, path = served
     right = np.asarray(logits(model, features, range(4)))

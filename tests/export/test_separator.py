@@ -34,6 +34,7 @@ def tiny_separator(features):
     return looking_to_listen.separator(model, tiny["task"])
 
 
+@pytest.mark.slow
 def test_a_mixture_becomes_a_sound_per_speaker(tmp_path):
     features = Features(mixture=Waveform(RATE, 0.16), faces=Faces(2, 5, 12))
     separator = tiny_separator(features)

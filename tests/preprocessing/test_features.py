@@ -97,6 +97,7 @@ def test_a_corrupt_neighbor_changes_nothing(features, raw):
         assert_same(together[name][:1], alone[name])
 
 
+@pytest.mark.slow
 def test_one_by_one_and_batches_in_a_pipeline_are_the_same(features, raw):
     rows = tf.data.Dataset.from_tensor_slices(raw)
     together, _ = features.decode_batch(raw)

@@ -7,6 +7,8 @@ import tensorflow as tf
 import mbm_keras as mbm
 from tests.helpers import image_bytes
 
+pytestmark = pytest.mark.slow
+
 CAPTIONS = ("a red square", "a small blue circle left of a ring", "two dots")
 
 

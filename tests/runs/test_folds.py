@@ -9,6 +9,8 @@ from mbm_keras.cli.lines import train_lines
 from mbm_keras.runs import steps
 from mbm_keras.runs.folds import summarize
 
+pytestmark = pytest.mark.slow
+
 
 def make_rows():
     """Forty-eight rows of twelve speakers, and eight rows of test."""
@@ -43,13 +45,13 @@ def stopped(plan, tmp_path_factory):
 
         patch.setattr(steps, "fit", stop)
         with pytest.raises(KeyboardInterrupt):
-            mbm.train(make_rows(), plan=plan, out=out, verbose=0)
+            mbm.train(make_rows(), plan=plan, out=out, baselines=False, verbose=0)
     return out, (out / "folds/1/metrics.json").stat().st_mtime_ns
 
 
 @pytest.fixture(scope="module")
 def run(plan, stopped):
-    return mbm.train(make_rows(), plan=plan, out=stopped[0], verbose=0)
+    return mbm.train(make_rows(), plan=plan, out=stopped[0], baselines=False, verbose=0)
 
 
 def test_a_finished_fold_is_not_trained_again(run, stopped):

@@ -11,6 +11,8 @@ import tensorflow as tf
 import mbm_keras as mbm
 from tests.helpers import image_bytes
 
+pytestmark = pytest.mark.slow
+
 ODD = ("Review Text", "present", "birth_place", "größe (m²)", "1text")
 
 
@@ -42,7 +44,9 @@ def run(rows, tmp_path_factory):
     plan = mbm.plan(rows, "class", epochs=2, batch_size=16, allow_outside=True)
     plan = dataclasses.replace(plan, unimodal_epochs=1, fusion_epochs=1, width=16)
     out = tmp_path_factory.mktemp("python") / "run"
-    return mbm.train(rows, plan=plan, out=out, allow_outside=True, verbose=0)
+    return mbm.train(
+        rows, plan=plan, out=out, allow_outside=True, baselines=False, verbose=0
+    )
 
 
 def test_columns_may_be_called_anything(run):
@@ -136,7 +140,6 @@ def test_the_package_knows_its_version():
     assert mbm.__version__[0].isdigit()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["polars", "columns", "dataset"])
 def test_a_table_is_what_the_user_has(kind, tmp_path):
     words = [f"a {'red' if i % 2 else 'blue'} thing, number {i % 4}" for i in range(60)]
@@ -148,5 +151,7 @@ def test_a_table_is_what_the_user_has(kind, tmp_path):
             ({"text": words}, {"y": answers})
         ),
     }[kind]()
-    run = mbm.train(table, "y", out=tmp_path / "run", epochs=2, verbose=0)
+    run = mbm.train(
+        table, "y", out=tmp_path / "run", epochs=2, baselines=False, verbose=0
+    )
     assert run.metrics["rows"] == 60 and run.metrics["inputs"] == {"text": "text"}

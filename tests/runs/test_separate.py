@@ -18,6 +18,8 @@ from mbm_keras.preprocessing import Sounds
 from mbm_keras.preprocessing import Waveform
 from tests.helpers import clip_bytes
 
+pytestmark = pytest.mark.slow
+
 RATE, WINDOW = 4_000, 0.3
 LEFT, RIGHT = (0.0, 0.0, 0.5, 1.0), (0.0, 0.5, 1.0, 1.0)
 

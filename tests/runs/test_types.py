@@ -40,7 +40,7 @@ def train(rows, target, out, **changes):
     plan = dataclasses.replace(
         plan, unimodal_epochs=0, fusion_epochs=0, width=32, **changes
     )
-    return mbm.train(rows, plan=plan, out=out, verbose=0)
+    return mbm.train(rows, plan=plan, out=out, baselines=False, verbose=0)
 
 
 @pytest.fixture(scope="module")

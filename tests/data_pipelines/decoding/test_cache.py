@@ -51,6 +51,7 @@ def test_a_later_epoch_and_a_later_process_read_no_file(
         assert_equal_batches(to_arrays(batches), epoch)
 
 
+@pytest.mark.slow
 def test_another_preprocessor_replaces_the_files(photos, tmp_path):
     table, features = photos
     to_arrays(Stream(table, features, cache=tmp_path).batches(8))
