@@ -20,7 +20,6 @@ from data_pipelines.augment.image import flips
 from data_pipelines.augment.image import frames
 from data_pipelines.augment.image import pictures
 from data_pipelines.augment.mixing import mixup
-from data_pipelines.augment.sound import filters
 from data_pipelines.augment.sound import noise
 from data_pipelines.augment.sound import spectrograms
 from data_pipelines.augment.sound import waves
@@ -33,7 +32,6 @@ __all__ = [
     "channels",
     "colors",
     "crops",
-    "filters",
     "flips",
     "frames",
     "mixup",

@@ -13,19 +13,14 @@ def spectrograms(
     gain: float = 1.0,
     time_mask: float = 0.15,
     bin_mask: float = 0.1,
-    warp: float = 0.0,
 ) -> Change:
     """Moves, stretches, detunes and masks each log-mel spectrogram.
 
     Frames of zeros are padding, which is not changed.
 
-    Source of `warp`: Jaitly and Hinton 2013, "Vocal Tract Length Perturbation (VTLP)
-    improves speech recognition",
-    https://www.cs.toronto.edu/~hinton/absps/perturb.pdf, section 2. Deviation: linear
-    in mel bands. Source of the masks: Park et al. 2019, "SpecAugment: A Simple Data
-    Augmentation Method for Automatic Speech Recognition",
-    https://arxiv.org/abs/1904.08779, section 2. Deviation: one mask along each axis,
-    filled with the mean.
+    Source of the masks: Park et al. 2019, "SpecAugment: A Simple Data Augmentation
+    Method for Automatic Speech Recognition", https://arxiv.org/abs/1904.08779, section
+    2. Deviation: one mask along each axis, filled with the mean.
 
     Args:
         shift: Largest move in time, as a share of the frames.
@@ -34,8 +29,6 @@ def spectrograms(
         gain: Largest change of the logarithm of the energy.
         time_mask: Widest mask of frames, as a share.
         bin_mask: Widest mask of bands, as a share.
-        warp: Largest change of the scale of the bands, as a share: a voice with a
-            longer or shorter vocal tract.
 
     Returns:
         A function of `(batch, frames, num_mel_bins)` float32 and keys.
@@ -49,14 +42,13 @@ def spectrograms(
         # Frames of each sound before its padding, (batch, 1).
         frames = tf.reduce_max(tf.where(nonzero, t + 1, 0.0), axis=1, keepdims=True)
         valid = (t < frames)[:, :, None]
-        u = row_random.uniform(keys, 9, -1.0, 1.0)
-        u = tf.split(u, 9, axis=1)  # (batch, 1) each
+        u = row_random.uniform(keys, 8, -1.0, 1.0)
+        u = tf.split(u, 8, axis=1)  # (batch, 1) each
         source = (t - u[0] * shift * frames) * (1.0 + u[1] * speed)
         source = tf.maximum(tf.minimum(tf.round(source), frames - 1), 0)
         moved = tf.gather(batch, tf.cast(source, tf.int32), axis=1, batch_dims=1)
         b = tf.range(bands)[None]  # (1, bands)
-        source = tf.round(b * (1.0 + u[8] * warp) + u[2] * bins)
-        source = tf.clip_by_value(source, 0, bands - 1)
+        source = tf.clip_by_value(tf.round(b + u[2] * bins), 0, bands - 1)
         moved = tf.gather(moved, tf.cast(source, tf.int32), axis=2, batch_dims=1)
         moved = tf.where(valid, moved, 0.0)
         mean = tf.reduce_sum(moved, axis=(1, 2), keepdims=True)
@@ -71,35 +63,6 @@ def spectrograms(
         masked |= mask(b, bands, bin_mask, u[5], u[6])[:, None, :]
         changed = tf.where(masked, mean, moved) + u[7][:, :, None] * gain
         return tf.where(valid, changed, 0.0)
-
-    return change
-
-
-def filters(gain: float = 1.5, points: int = 4) -> Change:
-    """Filters each log-mel spectrogram as another microphone or room does.
-
-    The logarithm of the gain is random at some bands, and linear between them. Frames
-    of zeros are padding, which is not changed.
-
-    Source: Nam et al. 2022, "FilterAugment: An Acoustic Environmental Data Augmentation
-    Method", https://arxiv.org/abs/2110.03282, section 2.2. Deviation: the bands are the
-    same for all rows.
-
-    Args:
-        gain: Largest change of the logarithm of the energy in a band.
-        points: Number of bands with a gain of their own, 2 or more.
-
-    Returns:
-        A function of `(batch, frames, num_mel_bins)` float32 and keys.
-    """
-
-    def change(batch, keys):
-        gains = row_random.uniform(keys, points, -gain, gain)  # (batch, points)
-        bands = tf.linspace(0.0, points - 1.0, tf.shape(batch)[2])
-        distance = tf.abs(bands[None] - tf.range(tf.cast(points, tf.float32))[:, None])
-        curve = gains @ tf.maximum(0.0, 1.0 - distance)  # (batch, num_mel_bins)
-        valid = tf.reduce_any(batch != 0, axis=2, keepdims=True)
-        return tf.where(valid, batch + curve[:, None], 0.0)
 
     return change
 

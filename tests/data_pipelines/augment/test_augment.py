@@ -27,7 +27,6 @@ CHANGES = {
     "channels": (augment.channels(), IMAGES),
     "frames": (augment.frames(augment.pictures()), CLIPS),
     "spectrograms": (augment.spectrograms(), SOUNDS),
-    "filters": (augment.filters(), SOUNDS),
     "noise": (augment.noise(), SOUNDS),
     "waves": (augment.waves(), WAVES),
     "words": (augment.words(), WORDS),
@@ -65,7 +64,6 @@ def test_a_row_changes_the_same_way_in_any_batch(name):
         (augment.chain(augment.crops(0), augment.flips(0)), IMAGES, 0),
         (augment.colors(0, 0), IMAGES, 1),
         (augment.spectrograms(0, 0, 0, 0, 0, 0), SOUNDS, 0),
-        (augment.filters(0), SOUNDS, 0),
         (augment.noise(200, 201), SOUNDS, 1e-5),
         (augment.waves(0, 0, 200, 201), WAVES, 1e-6),
         (augment.words(0.0), WORDS, 0),
@@ -211,26 +209,3 @@ def test_waves_have_the_given_noise(tones):
     noisy = augment.waves(0, 0, 20, 20)(tones, make_keys(tones)).numpy()
     ratio = 10 * np.log10((tones**2).mean() / ((noisy - tones) ** 2).mean())
     np.testing.assert_allclose(ratio, 20, atol=0.2)
-
-
-def test_a_filter_is_linear_between_its_bands_and_leaves_padding():
-    sounds = np.zeros((6, 5, 7), "float32")
-    sounds[:, :3] = 1
-    gains = augment.filters(2.0, points=3)(sounds, make_keys(sounds)).numpy() - sounds
-    assert not gains[:, 3:].any()
-    np.testing.assert_allclose(gains[:, :3], gains[:, :1] + 0 * gains[:, :3], atol=1e-6)
-    slopes = np.diff(gains[:, 0], axis=1)
-    np.testing.assert_allclose(
-        slopes[:, :3], slopes[:, :1] + 0 * slopes[:, :3], atol=1e-6
-    )
-    assert (np.abs(gains) <= 2).all() and np.abs(gains).max() > 1
-
-
-def test_a_warped_spectrogram_has_the_bands_of_another_voice():
-    bands = np.tile(np.arange(1.0, 41.0, dtype="float32"), (50, 3, 1))
-    change = augment.spectrograms(0, 0, 0, 0, 0, 0, warp=0.2)
-    warped = change(bands, make_keys(bands)).numpy()[:, 0]
-    assert (warped[:, 0] == 1).all() and warped[:, 20].min() < 19 < 23 < warped[
-        :, 20
-    ].max()
-    assert (np.diff(warped, axis=1) >= 0).all()
