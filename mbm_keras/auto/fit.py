@@ -23,6 +23,7 @@ def check_model(plan: Plan) -> list[str]:
     from mbm_keras.models import ZOO
     from mbm_keras.models import models_for
 
+    _check_texts(plan)
     inputs, task = draft_inputs(plan), draft_task(plan)
     fitting = models_for(inputs, task)
     try:
@@ -35,8 +36,19 @@ def check_model(plan: Plan) -> list[str]:
     return fitting
 
 
+def _check_texts(plan):
+    """Grams are for a model whose towers the plan chooses; the others read words."""
+    for name, planned in plan.inputs.items():
+        if planned.preprocessor == "WordGrams" and plan.model != "late_fusion":
+            raise ValueError(
+                f"Expected WordIds for the text {name!r} of the model {plan.model!r}; "
+                "give the model when the plan is made. Received: "
+                f"preprocessor={planned.preprocessor!r}."
+            )
+
+
 def draft_inputs(plan: Plan) -> list[Any]:
-    """The inputs of a plan, as `InputSpec`s."""
+    """The inputs of a plan, as `InputSpec`s; texts as words, which all models read."""
     from mbm_keras.auto.build import build_preprocessors
     from mbm_keras.inputs import InputSpec
     from mbm_keras.inputs import keys

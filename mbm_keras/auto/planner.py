@@ -69,7 +69,8 @@ def make_plan(
         )
     check_names(model=model, fusion=fusion, task=task)
     kind, why = (task, _GIVEN) if task else targets.infer_kind(table)
-    inputs = plan_inputs(table.take(table.split == "train"))
+    chosen_model, why_model = _model_for(kind)
+    inputs = plan_inputs(table.take(table.split == "train"), model or chosen_model)
     reasons = {"target_kind": why}
 
     def choose(name, given, chosen, reason):
@@ -81,7 +82,7 @@ def make_plan(
         target_kind=kind,
         inputs=inputs,
         left_out=left_out(table, columns or {}, group),
-        model=choose("model", model, *_model_for(kind)),
+        model=choose("model", model, chosen_model, why_model),
         fusion=choose("fusion", fusion, "film", "best on the tables of RESULTS.md"),
         epochs=choose(
             "epochs",
@@ -121,19 +122,23 @@ def check_names(*, model=None, fusion=None, task=None):
             raise ValueError(f"Expected a {what} in {known}. Received: {name!r}.")
 
 
-def plan_inputs(table):
+def plan_inputs(table, model="late_fusion"):
     """An `InputPlan` by input name, sized by a look into the files.
 
     Columns of numbers, dates and categories together are one input, `table`.
 
     Args:
         table: A `data_pipelines.tables.table.Table`.
+        model: Name of the model. `late_fusion` reads the grams of a text too, the
+            others its words alone.
     """
     inputs = {
         name: plan_column(table, name)
         for modality, plan_column in _PLANS.items()
         for name in table.columns_of(modality)
     }
+    if model == "late_fusion":
+        inputs = {name: _with_grams(planned) for name, planned in inputs.items()}
     row = {
         name: modality
         for modality in ("number", "date", "category")
@@ -195,6 +200,19 @@ def _text(table, name):
     reason = f"{share:.1%} of the texts fit into {longest} words"
     return InputPlan(
         "text", {name: "text"}, "WordIds", {"longest": longest}, reason=reason
+    )
+
+
+def _with_grams(planned):
+    """A text by its words and its grams, any other input as it is."""
+    if planned.preprocessor != "WordIds":
+        return planned
+    return dataclasses.replace(
+        planned,
+        preprocessor="WordGrams",
+        tower="text_wide_deep",
+        tower_sizes={"word_width": 64, "dropout": 0.5},
+        reason=f"{planned.reason}, and pairs of words by TF-IDF",
     )
 
 

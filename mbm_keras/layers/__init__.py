@@ -33,6 +33,7 @@ from mbm_keras.layers.spectrogram_statistics import SpectrogramStatistics
 from mbm_keras.layers.spectrogram_statistics import heard_steps
 from mbm_keras.layers.spectrogram_statistics import mean_and_spread
 from mbm_keras.layers.table_columns import split_table
+from mbm_keras.layers.word_convolutions import WordConvolutions
 
 __all__ = [
     "AttachMask",
@@ -51,6 +52,7 @@ __all__ = [
     "Sinusoids",
     "SpectrogramStatistics",
     "ValidMask",
+    "WordConvolutions",
     "ZeroAbsent",
     "halve_mask",
     "heard_steps",

@@ -12,6 +12,7 @@ from mbm_keras.preprocessing.caption import CaptionIds
 from mbm_keras.preprocessing.dates import Date
 from mbm_keras.preprocessing.faces import Faces
 from mbm_keras.preprocessing.features import Features
+from mbm_keras.preprocessing.grams import WordGrams
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.labels import Labels
 from mbm_keras.preprocessing.points import Points
@@ -54,5 +55,6 @@ __all__ = [
     "Vector",
     "Target",
     "Waveform",
+    "WordGrams",
     "WordIds",
 ]

@@ -5,6 +5,7 @@ from mbm_keras.preprocessing.audio import Waveform
 from mbm_keras.preprocessing.caption import Caption
 from mbm_keras.preprocessing.caption import CaptionIds
 from mbm_keras.preprocessing.faces import Faces
+from mbm_keras.preprocessing.grams import WordGrams
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.labels import Labels
 from mbm_keras.preprocessing.points import Points
@@ -26,6 +27,7 @@ _PREPROCESSORS = (
     TableRow,
     Vector,
     Waveform,
+    WordGrams,
     WordIds,
 )
 _TARGETS = (Caption, Label, Labels, Quantity, Sounds)

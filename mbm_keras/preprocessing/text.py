@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mbm_keras.preprocessing.words import count_words
 from mbm_keras.preprocessing.words import standardize
 
 
@@ -82,16 +83,11 @@ class WordIds(tf.Module):
         words = tf.strings.split(texts)  # (batch, words), ragged
         ids = tf.ragged.map_flat_values(self.lookup.lookup, words)
         ids = ids.to_tensor(shape=(None, self.sequence_length))
-        return tf.ensure_shape(ids, (None, *self.array.shape))
+        return tf.ensure_shape(ids, (None, self.sequence_length))
 
     def find_cut(self, values) -> np.ndarray:
         """Which strings have more words than `sequence_length`, `(batch,)` bool."""
-        found = [np.zeros(0, bool)]
-        for start in range(0, len(values), 1024):
-            texts = standardize(tf.constant(list(values[start : start + 1024])))
-            lengths = tf.strings.split(texts).row_lengths()
-            found.append(lengths.numpy() > self.sequence_length)
-        return np.concatenate(found)
+        return count_words(values) > self.sequence_length
 
     def explain(self, value: bytes) -> str:
         """Why a string cannot be decoded."""

@@ -4,6 +4,9 @@ A word is what spaces and punctuation separate. Scripts without spaces have a wo
 character, and every emoji or other symbol is a word.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
 import tensorflow as tf
 
 from mbm_keras.preprocessing.normal_form import compose
@@ -62,6 +65,15 @@ def standardize(texts: tf.Tensor) -> tf.Tensor:
     """Texts as their words, see `split`, with spaces between them: `(batch,)`."""
     ascii_only = tf.reduce_all(tf.strings.regex_full_match(texts, r"[\x00-\x7f]*"))
     return tf.cond(ascii_only, lambda: _ascii(texts), lambda: _any_script(texts))
+
+
+def count_words(texts: Sequence[str | bytes]) -> np.ndarray:
+    """How many words each text has, `(len(texts),)` int64."""
+    found = [np.zeros(0, "int64")]
+    for start in range(0, len(texts), 1024):
+        words = split(tf.constant(list(texts[start : start + 1024]), tf.string))
+        found.append(words.row_lengths().numpy())
+    return np.concatenate(found)
 
 
 def join(words: tf.Tensor) -> tf.Tensor:

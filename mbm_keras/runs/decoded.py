@@ -138,7 +138,7 @@ def _length_notes(plan, decoded):
     return [
         f"{name}: up to {planned.sizes['longest']:,} words are read; no text is cut"
         for name, planned in plan.inputs.items()
-        if planned.preprocessor == "WordIds"
+        if planned.modality == "text"
         and "longest" in planned.sizes
         and "cut" not in decoded.values["rows"].get(name, {})
     ]

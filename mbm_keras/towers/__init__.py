@@ -27,6 +27,7 @@ from mbm_keras.towers import tabm
 from mbm_keras.towers import text_cnn
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers import text_transformer
+from mbm_keras.towers import text_wide_deep
 from mbm_keras.towers import vector_mlp
 from mbm_keras.towers import video_cnn
 

@@ -18,7 +18,7 @@ from mbm_keras.towers import image_cnn
 from mbm_keras.towers import points_net
 from mbm_keras.towers import sequence_rnn
 from mbm_keras.towers import table_mlp
-from mbm_keras.towers import text_cnn
+from mbm_keras.towers import text_wide_deep
 from mbm_keras.towers import vector_mlp
 from mbm_keras.towers import video_cnn
 
@@ -30,7 +30,7 @@ DEFAULTS: dict[str, Builder] = {
     "points": points_net.build,
     "sequence": sequence_rnn.build,
     "table": table_mlp.build,
-    "text": text_cnn.build,
+    "text": text_wide_deep.build,
     "vector": vector_mlp.build,
     "video": video_cnn.build,
 }

@@ -11,6 +11,7 @@ import mbm_keras as mbm
 from data_pipelines import sources
 from mbm_keras.auto import Plan
 from mbm_keras.auto import sizes
+from mbm_keras.auto.fit import check_model
 from mbm_keras.auto.stages import learned_something
 from mbm_keras.auto.targets import infer_kind
 from tests.helpers import image_bytes
@@ -136,7 +137,21 @@ def test_a_longer_text_is_read_where_the_table_has_them():
     rows = {"text": texts, "y": ["a", "b"] * 30}
     planned = mbm.plan(rows, "y", columns={"text": "text"}).inputs["text"]
     assert planned.sizes == {"longest": 448}
-    assert planned.reason == "100.0% of the texts fit into 448 words"
+    assert planned.reason.startswith("100.0% of the texts fit into 448 words")
+
+
+def test_a_text_is_read_by_its_grams_where_the_model_takes_any_tower(table, plan):
+    planned = plan.inputs["review"]
+    assert (planned.preprocessor, planned.tower) == ("WordGrams", "text_wide_deep")
+    columns = {"photo": "image"}
+    words = mbm.plan(table, "answer", columns=columns, model="low_rank_fusion")
+    words = words.inputs["review"]
+    assert (words.preprocessor, words.tower) == ("WordIds", None)
+
+
+def test_a_plan_whose_model_cannot_read_grams_is_refused(plan):
+    with pytest.raises(ValueError, match="WordIds for the text 'review'.*'mcan'"):
+        check_model(dataclasses.replace(plan, model="mcan"))
 
 
 def test_the_longest_text_is_bounded():

@@ -20,6 +20,7 @@ from mbm_keras.preprocessing import Pixels
 from mbm_keras.preprocessing import Points
 from mbm_keras.preprocessing import Quantity
 from mbm_keras.preprocessing import TableRow
+from mbm_keras.preprocessing import WordGrams
 from mbm_keras.preprocessing import WordIds
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
@@ -35,6 +36,7 @@ CLIP = np.random.default_rng(0).integers(0, 256, (3, 20, 20, 3)).astype("uint8")
 SWEEP = np.random.default_rng(0).normal(0, 9, (30, 4)).astype("<f4")
 RAW = {
     "text": [b"one two", b"", b"two", b"one"],
+    "note": [b"two one two", b"\xff", b"", "One, zw\xf6lf".encode()],
     "image": [image_bytes(), image_bytes("JPEG"), b"no image", b""],
     "audio": [wav_bytes(), b"", wav_bytes(rate=44_100), b""],
     "clip": [npy_bytes(CLIP), b"", npy_bytes(CLIP)[:-1], npy_bytes(CLIP[:1])],
@@ -49,6 +51,7 @@ def served(tmp_path_factory):
     """A model, its features, and the folder of its SavedModel."""
     features = Features(
         text=WordIds(4, ["one", "two"]),
+        note=WordGrams(4, ["one"], ["one", "two", "one two"], [[2, 2], [1, 1]], 3),
         image=Pixels(16),
         audio=LogMel(8_000, 0.25, 8),
         clip=Frames(4, 16),
@@ -95,6 +98,7 @@ def test_answers_with_the_status_of_every_input(served, loaded):
     seen = {n: answers[f"status_{n}"].numpy().tolist() for n in features.by_name}
     assert seen == {
         "text": [b"ok", b"absent", b"ok", b"ok"],
+        "note": [b"ok", b"corrupt", b"absent", b"ok"],
         "image": [b"ok", b"ok", b"corrupt", b"absent"],
         "audio": [b"ok", b"absent", b"ok", b"absent"],
         "clip": [b"ok", b"absent", b"corrupt", b"ok"],

@@ -19,6 +19,10 @@ ARGUMENTS = {
     "Points": ([40], dict(fields=("x", "y", "z"), stride=5)),
     "Vector": ([3, [1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], {}),
     "Waveform": ([8_000, 0.3], {}),
+    "WordGrams": (
+        [2, ["a"], ["a", "a b"], [[2, 1], [1, 1]], 3],
+        dict(max_grams=7),
+    ),
     "WordIds": ([4, ["a"]], {}),
 }
 

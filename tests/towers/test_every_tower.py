@@ -113,6 +113,7 @@ def test_names_its_source_and_shapes(name):
         ("tabm", dict(num_members=0), "num_members >= 1.*num_members=0"),
         ("text_rnn", dict(width=7), "even.*width=7"),
         ("text_transformer", dict(width=7), "multiple of `num_heads`.*width=7"),
+        ("text_wide_deep", dict(sequence_length=None), "sequence_length=None"),
         ("video_cnn", dict(size=3), "at least 4.*size=3"),
         ("video_cnn", dict(width=7), "even.*width=7"),
     ],

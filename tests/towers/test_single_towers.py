@@ -11,12 +11,43 @@ from mbm_keras.towers import sequence_rnn
 from mbm_keras.towers import table_mlp
 from mbm_keras.towers import text_cnn
 from mbm_keras.towers import text_rnn
+from mbm_keras.towers import text_wide_deep
 
 
 def test_text_cnn_has_the_parameters_of_its_formula():
     # An embedding of 20 words by 8, convolutions of one and three words.
     tower = text_cnn.build(20, width=8)
     assert tower.count_params() == 20 * 8 + (8 * 8 + 8) + (3 * 8 * 8 + 8)
+
+
+def test_text_wide_deep_without_grams_is_text_cnn():
+    keras.utils.set_random_seed(0)
+    deep = text_wide_deep.build(20, width=8)
+    cnn = text_cnn.build(20, width=8)
+    cnn.set_weights(deep.get_weights())
+    ids = {"text": np.array([[3, 4, 5, 0]])}
+    np.testing.assert_allclose(deep(ids), cnn(ids), atol=1e-6)
+
+
+def test_text_wide_deep_adds_the_weighted_vectors_of_grams():
+    keras.utils.set_random_seed(0)
+    tower = text_wide_deep.build(20, 5, 3, width=8, rank=4)
+    vectors, kernel, _ = weights_of_grams(tower)
+    words, nothing = [3, 4, 0], [0, 0]
+    grams = [1 + 5 * 30, 4 + 5 * 40]  # weights 0.6 and 0.8
+    both, deep = np.asarray(
+        tower({"text": np.array([[*words, *grams], [*words, *nothing]])})
+    )
+    expected = (0.6 * vectors[1] + 0.8 * vectors[4]) @ kernel
+    np.testing.assert_allclose(both - deep, expected, atol=1e-5)
+
+
+def weights_of_grams(tower):
+    """Vectors, kernel and bias of the wide part."""
+    embeddings = [x for x in tower.layers if isinstance(x, layers.Embedding)]
+    grams = next(x for x in embeddings if x.input_dim == 5)
+    (dense,) = (x for x in tower.layers if isinstance(x, layers.Dense))
+    return [np.asarray(w) for w in [*grams.weights, *dense.weights]]
 
 
 def test_image_cnn_has_the_parameters_of_its_formula():
