@@ -5,7 +5,8 @@ import functools
 
 import numpy as np
 
-_MOST_ROWS = 3_000  # to learn from, so that it takes seconds
+_MOST_WORK = 1_500_000  # rows times answers to learn from: half a minute of one core
+_FEWEST, _MOST_ROWS = 3_000, 20_000
 _BATCH = 256
 _SMALLER_IS_BETTER = ("loss", "mae", "rmse")
 
@@ -32,7 +33,11 @@ def score_baselines(trained, tables, samples):
     if not isinstance(task, Classification | MultiLabel | Regression):
         return []
     last = "test" if "test" in samples else "valid"
-    parts = {name: _some(samples[name]) for name in ("train", last)}
+    limit = limit_rows(task, [spec.modality for spec in trained.specs])
+    parts = {
+        "train": _some(samples["train"], limit),
+        last: _some(samples[last], _MOST_ROWS),
+    }
     values = {
         name: _values(part, trained.specs, _table_of(tables, name))
         for name, part in parts.items()
@@ -98,11 +103,27 @@ def verdict(metrics):
     return f"best plain baseline: {plain}"
 
 
-def _some(part):
-    """At most some thousand rows, spread evenly."""
-    if len(part) <= _MOST_ROWS:
+def limit_rows(task, modalities):
+    """The most rows to learn from: what a linear model fits in half a minute.
+
+    It has a line per answer, and the stacking of several inputs fits it on folds too.
+    Images, sounds and the like have some thousand rows: describing them takes time.
+
+    Args:
+        task: The task.
+        modalities: Those of the inputs.
+    """
+    if not set(modalities) <= {"text", "table"}:
+        return _FEWEST
+    answers = task.size * (1 if len(modalities) == 1 else 3)
+    return min(_MOST_ROWS, max(_FEWEST, _MOST_WORK // answers))
+
+
+def _some(part, limit):
+    """At most `limit` rows, spread evenly."""
+    if len(part) <= limit:
         return part
-    return part.take(np.linspace(0, len(part) - 1, _MOST_ROWS).astype(int))
+    return part.take(np.linspace(0, len(part) - 1, limit).astype(int))
 
 
 def _table_of(tables, split):

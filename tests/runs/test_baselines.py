@@ -1,9 +1,12 @@
 """Plain baselines of a run: the same rows, the best of them, and what is said."""
 
 import numpy as np
+import pytest
 
 from mbm_keras.runs.baselines import best
+from mbm_keras.runs.baselines import limit_rows
 from mbm_keras.runs.baselines import verdict
+from mbm_keras.tasks import Classification
 
 RESULTS = [
     {"name": "majority", "inputs": [], "accuracy": 0.5, "mae": 3.0},
@@ -32,6 +35,22 @@ def test_a_better_baseline_is_named():
 def test_an_equal_model_is_not_worse():
     assert verdict(metrics(0.7)).startswith("best plain baseline: TF-IDF")
     assert verdict({**metrics(0.7), "baselines": []}) == ""
+
+
+@pytest.mark.parametrize(
+    "classes, modalities, rows",
+    [
+        (7, ["text"], 20_000),
+        (150, ["text"], 10_000),
+        (150, ["text", "table"], 3_333),
+        (5_000, ["text"], 3_000),
+        (7, ["text", "image"], 3_000),
+    ],
+)
+def test_baselines_learn_from_as_many_rows_as_their_work_allows(
+    classes, modalities, rows
+):
+    assert limit_rows(Classification(classes), modalities) == rows
 
 
 def test_a_run_has_baselines_of_its_rows(noted):
