@@ -107,6 +107,8 @@ def notes_of(plan, tables, decoded, encoder):
         decoded: What it returned.
         encoder: The adapted target.
     """
+    from mbm_keras.preprocessing import Quantity
+
     notes = [*_length_notes(plan, decoded), *value_lines(decoded.values["rows"])]
     notes += _copy_notes(tables["rows"])
     if "valid" in tables:
@@ -117,7 +119,7 @@ def notes_of(plan, tables, decoded, encoder):
                 f"{unused} rows of the split valid are not used: validation has a "
                 "table of its own"
             )
-    if plan.target_kind == "number" and encoder.describe():
+    if isinstance(encoder, Quantity) and encoder.describe():
         notes.append(f"{plan.target}: {encoder.describe()}")
     if plan.target_kind == "label":
         notes += _class_notes(plan.target, decoded.samples, encoder.labels)
