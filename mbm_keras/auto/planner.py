@@ -18,7 +18,7 @@ _GIVEN = "given"
 _ONE_TOWER_EPOCHS, _EPOCHS = 24, 20
 _LONG = 3.0  # seconds of a sound
 _FEW_ROWS = 1_000
-_STATISTICS = "statistics next to a CNN are good with few rows too"
+_STATISTICS = "statistics next to a CNN, for few rows"
 
 
 def make_plan(

@@ -4,8 +4,8 @@
 
 s is the mean and spread over time of bands, cepstra and their changes, n a
 normalization, d dropout, p the mean and spread over time. W is 0 at first. The first
-term alone is as good as a linear model of the statistics with few recordings; the
-second one learns more where there is more to learn from.
+term is a linear model of the statistics, for few recordings; the second one learns more
+where there is more to learn from.
 
 Source: Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems",
 https://arxiv.org/abs/1606.07792, section 3 (a linear model next to a deep one); Snyder

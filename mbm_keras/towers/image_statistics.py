@@ -3,9 +3,9 @@
     y = W d(n(s(x))) + relu(V d(p(cnn(x))))
 
 s is small pixels, a histogram of colors and histograms of gradients, n a normalization,
-d dropout, p the mean and the maximum over the image. W is 0 at first. The first term
-alone is as good as a linear model of the statistics with few images; the second one
-learns more where there is more to learn from.
+d dropout, p the mean and the maximum over the image. W is 0 at first. The first
+term is a linear model of the statistics, for few images; the second one learns more
+where there is more to learn from.
 
 Source: Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems",
 https://arxiv.org/abs/1606.07792, section 3 (a linear model next to a deep one);
