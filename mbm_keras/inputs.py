@@ -27,30 +27,27 @@ PRESENT = "present"  # the input `(batch, n)` bool: which inputs each row has
 RESERVED = frozenset({
     PRESENT, "answered", "labels",
     # Layers of models.
-    "bottleneck", "decode", "film", "fusion", "hidden", "latents", "modality_dropout",
-    "norm", "posterior_mean", "query", "read",
+    "bottleneck", "decode", "film", "fused", "fusion", "hidden", "latents",
+    "modality_dropout", "norm", "posterior_mean", "query", "read",
 })  # fmt: skip
 # Layers and operations that get their name from Keras, with a number or without.
 _AUTOMATIC = frozenset({
-    "add", "any", "attach_mask", "attention", "attention_block", "batch_normalization",
-    "bidirectional", "caption_decoder", "cast", "category_tokens", "clip",
-    "co_attention", "complex_masks", "concatenate", "conv2d", "dense", "divergence",
-    "dropout", "expand_dims", "flatten",
-    "full_like", "functional", "gelu", "get_item", "global_average_pooling1d",
+    "add", "any", "attach_mask", "attention", "attention_block", "average",
+    "batch_normalization", "bidirectional", "calibrated_mean", "caption_decoder",
+    "cast", "category_tokens", "clip", "co_attention", "complex_masks", "concatenate",
+    "conv2d", "dense", "divergence", "dropout", "expand_dims", "flatten", "full_like",
+    "functional", "gelu", "get_item", "global_average_pooling1d",
     "global_max_pooling1d", "global_max_pooling2d", "gradient_scale", "greater",
-    "identity", "image_statistics", "last_step", "layer_normalization", "logical_and",
-    "masked_batch_normalization", "masked_mean",
-    "matrix_interaction", "max_pooling2d", "maximum", "mean", "min",
-    "mixture_of_experts", "multiply", "nearest_frames", "not_equal", "pad_steps",
-    "permute", "pixel_values",
-    "position_and_modality", "product_of_experts", "re_lu", "rescaling", "reshape",
-    "learned_tokens", "member_dense", "member_mean", "number_embedding", "one_hot",
-    "repeat_vector",
-    "sample", "scalar_interaction", "scale_and_position", "sequence_generator",
-    "sinusoids",
-    "softmax", "spectrogram", "spectrogram_statistics", "split", "sqrt", "square",
-    "stack", "subtract", "sum", "take",
-    "time_distributed", "true_divide", "unbiased_norm", "valid_mask",
+    "identity", "image_statistics", "last_step", "layer_normalization",
+    "learned_tokens", "logical_and", "masked_batch_normalization", "masked_mean",
+    "matrix_interaction", "max_pooling2d", "maximum", "mean", "member", "member_dense",
+    "member_mean", "min", "mixture_of_experts", "multiply", "nearest_frames",
+    "not_equal", "number_embedding", "one_hot", "pad_steps", "permute", "pixel_values",
+    "position_and_modality", "product_of_experts", "re_lu", "repeat_vector",
+    "rescaling", "reshape", "sample", "scalar_interaction", "scale_and_position",
+    "sequence_generator", "sinusoids", "softmax", "spectrogram",
+    "spectrogram_statistics", "split", "sqrt", "square", "stack", "subtract", "sum",
+    "take", "time_distributed", "true_divide", "unbiased_norm", "valid_mask",
     "vector_interaction", "waves", "where", "with_coordinates", "zero_absent",
     "zeros_like",
 })  # fmt: skip
@@ -99,6 +96,11 @@ def reconstruction_name(key: str) -> str:
 def unimodal_output_name(key: str, output: str) -> str:
     """Name of the output of an input's own head."""
     return f"{key}_{output}"
+
+
+def fused_output_name(output: str) -> str:
+    """Name of the output of the fusion's head, next to those of the inputs."""
+    return f"fused_{output}"
 
 
 def output_name(output: str, inputs: Iterable["InputSpec"] = ()) -> str:

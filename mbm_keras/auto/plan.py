@@ -20,6 +20,8 @@ _FIELDS = (
     "model",
     "fusion",
     "width",
+    "stages",
+    "members",
     "unimodal_epochs",
     "fusion_epochs",
     "epochs",
@@ -30,9 +32,11 @@ _FIELDS = (
     "class_weight",
     "loss",
     "folds",
+    "minutes",
     "seed",
 )
 CLASS_WEIGHTS, LOSSES = ("balanced",), ("focal",)
+STAGES = ("joint", "standard")
 
 
 def _frozen(values):
@@ -81,6 +85,11 @@ class Plan:
         fusion: Name of the fusion layer of `late_fusion`, see `mbm_keras.fusion`.
         width: Width of the embeddings.
         model_sizes: Other arguments of the model's builder.
+        stages: `"joint"` for one stage in which towers, fusion and heads learn at once;
+            `"standard"` for the stages of the field: each tower by itself, then the
+            fusion, then everything.
+        members: Number of models whose answers are averaged. With more than one, each
+            validates on another part of the rows and learns from the others.
         unimodal_epochs: Most epochs of each tower by itself; 0 to skip these stages.
         fusion_epochs: Most epochs of the fusion; 0 to skip this stage.
         epochs: Most epochs of the last stage, all towers together.
@@ -94,6 +103,8 @@ class Plan:
         loss: `"focal"` for a loss that rests on the rows that are predicted badly; None
             for that of the task.
         folds: Number of folds of a cross-validation before the training; 0 for none.
+        minutes: The most that training may take, once the rows are decoded; None for no
+            limit. A run with a limit cannot be repeated bit for bit.
         seed: Seed of everything random.
         reasons: Why, by name of the field.
     """
@@ -106,6 +117,8 @@ class Plan:
     fusion: str = "film"
     width: int = 128
     model_sizes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    stages: str = "joint"
+    members: int = 1
     unimodal_epochs: int = 5
     fusion_epochs: int = 10
     epochs: int = 20
@@ -117,6 +130,7 @@ class Plan:
     class_weight: str | None = None
     loss: str | None = None
     folds: int = 0
+    minutes: float | None = None
     seed: int = 0
     reasons: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -130,6 +144,13 @@ class Plan:
                 f"learning_rate={self.learning_rate}."
             )
         self._check_imbalance()
+        if self.stages not in STAGES or self.members < 1:
+            raise ValueError(
+                f"Expected stages in {STAGES} and members >= 1. Received: "
+                f"stages={self.stages!r}, members={self.members}."
+            )
+        if self.minutes is not None and not self.minutes > 0:
+            raise ValueError(f"Expected minutes > 0. Received: minutes={self.minutes}.")
         if self.folds < 0 or self.folds == 1:
             raise ValueError(f"Expected folds >= 2. Received: folds={self.folds}.")
 

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from mbm_keras.auto import budget
 from mbm_keras.auto import fit
 from mbm_keras.auto import sizes
 from mbm_keras.auto import targets
@@ -15,7 +16,6 @@ from mbm_keras.auto.plan import Plan
 from mbm_keras.registry import names
 
 _GIVEN = "given"
-_ONE_TOWER_EPOCHS, _EPOCHS = 24, 20
 _LONG = 3.0  # seconds of a sound
 _FEW_ROWS = 1_000
 _STATISTICS = "statistics next to a CNN, for few rows"
@@ -36,6 +36,9 @@ def make_plan(
     class_weight: str | None = None,
     loss: str | None = None,
     folds: int | None = None,
+    stages: str | None = None,
+    members: int | None = None,
+    minutes: float | None = None,
     seed: int = 0,
 ) -> Plan:
     """Chooses how to train on a table.
@@ -54,6 +57,9 @@ def make_plan(
         class_weight: `"balanced"`, or None for rows that count alike.
         loss: `"focal"`, or None for the loss of the task.
         folds: Number of folds of a cross-validation, None for none.
+        stages: `"joint"` or `"standard"`, None to choose.
+        members: Number of models whose answers are averaged, None to choose.
+        minutes: Limit of training, None for none.
         seed: Seed of everything random.
 
     Returns:
@@ -77,25 +83,27 @@ def make_plan(
         reasons[name] = _GIVEN if given is not None else reason
         return chosen if given is None else given
 
+    name, why = _model_for(kind)
+    name = choose("model", model, name, why)
+    rows = int((table.split != "test").sum())
+    batch = choose("batch_size", batch_size, *budget.batch_size(rows))
     plan = Plan(
         target=table.target,
         target_kind=kind,
         inputs=inputs,
         left_out=left_out(table, columns or {}, group),
-        model=choose("model", model, chosen_model, why_model),
+        model=chosen_model,
+        stages=choose("stages", stages, "joint", "ahead at equal steps"),
+        members=choose("members", members, *budget.members(rows, chosen_model)),
         fusion=choose("fusion", fusion, "film", "best on the tables of RESULTS.md"),
-        epochs=choose(
-            "epochs",
-            epochs,
-            _ONE_TOWER_EPOCHS if len(inputs) == 1 else _EPOCHS,
-            "early stopping ends it before",
-        ),
-        batch_size=choose("batch_size", batch_size, 64, "default"),
-        learning_rate=choose("learning_rate", learning_rate, 4e-3, "default"),
+        epochs=choose("epochs", epochs, *budget.epochs(rows, batch)),
+        batch_size=batch,
+        learning_rate=choose("learning_rate", learning_rate, 2e-3, "default"),
         augment=choose("augment", augment, True, "small changes keep the meaning"),
         class_weight=choose("class_weight", class_weight, None, "rows count alike"),
         loss=choose("loss", loss, None, "default"),
         folds=choose("folds", folds, 0, "no cross-validation"),
+        minutes=choose("minutes", minutes, None, "no limit"),
         group=group,
         seed=seed,
         reasons=reasons,

@@ -1,10 +1,11 @@
-"""The stages of a plan: each tower by itself, then the fusion, then everything."""
+"""The stages of a plan."""
 
 import dataclasses
 
 from mbm_keras.inputs import tower_name
 
 _LEARNED = 0.95  # of the loss of a constant answer: below it a tower learned something
+_WAIT = 3  # a stage ends after a third of its epochs without a better one
 
 
 def stages_of(plan, model, specs, chance):
@@ -51,25 +52,42 @@ def learned_something(history, chance):
 
 def _all_stages(plan, model, specs):
     from mbm_keras.training import Stage
+    from mbm_keras.training import calibrated_mean
 
     layers = {layer.name for layer in model.layers}
     towers = [spec for spec in specs if tower_name(spec.key) in layers]
-    rate = plan.learning_rate
-    if len(towers) < 2:
-        return towers, [], None, Stage("training", plan.epochs, rate, patience=6)
+    has_heads = calibrated_mean(model) is not None
+    last = Stage(
+        "training",
+        plan.epochs,
+        plan.learning_rate,
+        patience=_patience(plan.epochs),
+        heads=has_heads,
+        average=True,
+    )
+    if plan.stages == "joint" or len(towers) < 2:
+        return towers, [], None, last
     unimodal, fusion = [], None
     if plan.unimodal_epochs:
         unimodal = [
             Stage(
                 f"{spec.name} unimodal",
                 plan.unimodal_epochs,
-                rate,
+                plan.learning_rate,
                 unimodal=spec.key,
-                patience=2,
+                patience=_patience(plan.unimodal_epochs),
             )
             for spec in towers
         ]
     if plan.fusion_epochs:
-        fusion = Stage("fusion", plan.fusion_epochs, rate, patience=3)
-    last = Stage("finetune", plan.epochs, rate, patience=4)
-    return towers, unimodal, fusion, last
+        fusion = dataclasses.replace(
+            last,
+            name="fusion",
+            epochs=plan.fusion_epochs,
+            patience=_patience(plan.fusion_epochs),
+        )
+    return towers, unimodal, fusion, dataclasses.replace(last, name="finetune")
+
+
+def _patience(epochs):
+    return max(2, epochs // _WAIT)

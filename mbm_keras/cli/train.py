@@ -69,6 +69,26 @@ def train(
             help="Cross-validation with this many folds, before the training.", min=2
         ),
     ] = None,
+    stages: Annotated[
+        str | None,
+        typer.Option(
+            help="joint: towers, fusion and heads at once. standard: each tower by "
+            "itself, the fusion, then everything. Default: joint."
+        ),
+    ] = None,
+    members: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of models whose answers are averaged. Default: by the rows.",
+            min=1,
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            help="The most that training may take; the best weights so far are kept."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     stream: options.Stream = None,
     max_broken: options.MaxBroken = 0.05,
@@ -103,6 +123,9 @@ def train(
             class_weight=class_weight,
             loss=loss,
             folds=folds,
+            stages=stages,
+            members=members,
+            minutes=minutes,
             seed=seed,
             stream=stream,
             max_broken=max_broken,

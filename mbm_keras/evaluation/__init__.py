@@ -2,18 +2,22 @@
 
 from mbm_keras.evaluation.figures import figures
 from mbm_keras.evaluation.predict import evaluate
+from mbm_keras.evaluation.predict import join
 from mbm_keras.evaluation.predict import predict
 from mbm_keras.evaluation.predict import score
 from mbm_keras.evaluation.report import ReportData
 from mbm_keras.evaluation.report import write_report
 from mbm_keras.evaluation.subsets import subsets
+from mbm_keras.evaluation.subsets import subsets_of_several
 
 __all__ = [
     "ReportData",
     "evaluate",
     "figures",
+    "join",
     "predict",
     "score",
     "subsets",
+    "subsets_of_several",
     "write_report",
 ]

@@ -39,6 +39,45 @@ def subsets(
     Raises:
         ValueError: If the model has no input `present`.
     """
+    return subsets_of_several([(model, dataset)], task=task)
+
+
+def subsets_of_several(
+    pairs: Iterable[tuple[keras.Model, Iterable[Any]]], *, task: Task
+) -> list[dict[str, Any]]:
+    """The same for several models, each with rows of its own, as one table.
+
+    Args:
+        pairs: Models with the same inputs, and a dataset for each, see `subsets`.
+        task: The task.
+
+    Returns:
+        As for `subsets`, over the rows of all datasets.
+
+    Raises:
+        ValueError: As for `subsets`.
+    """
+    found = [_predict_subsets(model, dataset, task) for model, dataset in pairs]
+    keys, chosen = found[0][:2]
+    targets = join([part[4] for part in found])
+    table = []
+    for i, subset in enumerate(chosen):
+        rows = join([part[3][i] for part in found])  # (rows,) bool
+        row = {
+            "inputs": [key for key, used in zip(keys, subset, strict=True) if used],
+            "rows": int(rows.sum()),
+        }
+        if rows.any():
+            outputs = join([part[2][i] for part in found])
+            row |= score(
+                {task.name: outputs[rows]}, {task.name: targets[rows]}, task=task
+            )
+        table.append(row)
+    return table
+
+
+def _predict_subsets(model, dataset, task):
+    """Keys, subsets, and for each subset outputs and the rows that have it; targets."""
     names = [tensor.name for tensor in model.inputs]
     if PRESENT not in names:
         raise ValueError(
@@ -58,23 +97,13 @@ def subsets(
             output = model.predict_on_batch({**inputs, PRESENT: present})[task.name]
             outputs[i].append(output)
             valid[i].append(present.any(axis=1))
-    targets = join(targets)
-
-    table = []
-    for i, subset in enumerate(chosen):
-        rows = join(valid[i])  # (rows,) bool
-        row = {
-            "inputs": [key for key, used in zip(keys, subset, strict=True) if used],
-            "rows": int(rows.sum()),
-        }
-        if rows.any():
-            row |= score(
-                {task.name: join(outputs[i])[rows]},
-                {task.name: targets[rows]},
-                task=task,
-            )
-        table.append(row)
-    return table
+    return (
+        keys,
+        chosen,
+        [join(parts) for parts in outputs],
+        [join(parts) for parts in valid],
+        join(targets),
+    )
 
 
 def choose(n: int) -> list[tuple[int, ...]]:

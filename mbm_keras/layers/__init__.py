@@ -1,6 +1,7 @@
 """Layers that two or more towers, fusions or models use."""
 
 from mbm_keras.layers.attention_block import AttentionBlock
+from mbm_keras.layers.calibrated_mean import CalibratedMean
 from mbm_keras.layers.gradient_scale import GradientScale
 from mbm_keras.layers.image_statistics import ImageStatistics
 from mbm_keras.layers.learned_tokens import LearnedTokens
@@ -38,6 +39,7 @@ from mbm_keras.layers.word_convolutions import WordConvolutions
 __all__ = [
     "AttachMask",
     "AttentionBlock",
+    "CalibratedMean",
     "GradientScale",
     "ImageStatistics",
     "LearnedPlaceholder",

@@ -23,11 +23,13 @@ from keras import ops
 from mbm_keras.fusion import ConcatenationFusion
 from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import InputSpec
+from mbm_keras.inputs import fused_output_name
 from mbm_keras.inputs import gradient_name
 from mbm_keras.inputs import index_name
 from mbm_keras.inputs import output_name
 from mbm_keras.inputs import placeholder_name
 from mbm_keras.inputs import unimodal_output_name
+from mbm_keras.layers import CalibratedMean
 from mbm_keras.layers import GradientScale
 from mbm_keras.layers import MaskedMean
 from mbm_keras.layers import ModalityDropout
@@ -36,6 +38,7 @@ from mbm_keras.preset import options_from
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Task
 from mbm_keras.tasks import TaskModel
+from mbm_keras.tasks.task import check_logits
 from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers.encode import Builder
 from mbm_keras.towers.encode import check_inputs
@@ -122,6 +125,7 @@ def build(
     absence: Absence | Mapping[str, Any] | None = None,
     balance: Balance | Mapping[str, Any] | None = None,
     unique: bool = False,
+    calibrate: bool = False,
     name: str = "late_fusion",
 ) -> keras.Model:
     """Builds the model.
@@ -147,6 +151,10 @@ def build(
             questions. Each tower then runs on the unique values alone, and an input
             `<key>_index` `(batch,)` int32 says which of them a row has. The weights are
             those of the model without.
+        calibrate: True for a head on every tower as well, and an answer that is the
+            `mbm_keras.layers.CalibratedMean` of theirs and of the fusion's. A stage
+            with `heads=True` trains all of them, `mbm_keras.training.calibrate` weighs
+            them.
         name: Name of the model.
 
     Returns:
@@ -164,9 +172,12 @@ def build(
 
     Raises:
         ValueError: If the model cannot take the inputs or the task, see `check_fit`; if
-            there is `absence` without `presence`.
+            there is `absence` without `presence`, or `calibrate` with a task whose
+            outputs are probabilities.
     """
     check_fit(inputs, task, towers)
+    if calibrate:
+        check_logits(task)
     if absence is not None and not presence:
         raise ValueError(
             "Expected presence=True, since without it no input is ever absent. "
@@ -212,7 +223,7 @@ def build(
 
     # === Heads of single inputs ===
     unimodal = {}
-    if balance is not None and balance.unimodal_heads:
+    if calibrate or (balance is not None and balance.unimodal_heads):
         for spec, x in zip(inputs, encoded, strict=True):
             x = MaskedMean()(x) if len(x.shape) == 3 else x  # (batch, width)
             output = unimodal_output_name(spec.key, task.name)
@@ -225,7 +236,13 @@ def build(
     if hidden_units != 0:
         hidden = layers.Dense(hidden_units or width, activation="relu", name="hidden")
         x = layers.Dropout(dropout)(hidden(x))  # (batch, hidden units)
-    x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
+    if calibrate:
+        x = task.head(x, output_name(fused_output_name(task.name), inputs))
+        x = CalibratedMean()([*unimodal.values(), x], present)  # (batch, task.size)
+        answer = layers.Identity(dtype="float32", name=output_name(task.name, inputs))
+        x, unimodal = answer(x), {}
+    else:
+        x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
 
     if presence:
         tensors.append(present)

@@ -14,6 +14,9 @@ _SMALLER_IS_BETTER = ("loss", "mae", "rmse")
 def score_baselines(trained, tables, samples):
     """What plain pipelines of scikit-learn make of the rows that the model had.
 
+    Where the last split is that of validation, and each member of the model validated
+    on a part of its own, the pipelines learn as often, each time from the other parts.
+
     Args:
         trained: A `Trained`.
         tables: `"rows"`, and `"valid"` where there is a second table.
@@ -23,7 +26,6 @@ def score_baselines(trained, tables, samples):
         A list of dicts, as `metrics.json` has them: `name`, `inputs`, `seconds` and the
         figures of the last split; empty where the target is a text.
     """
-    from mbm_keras import baselines
     from mbm_keras import evaluation
     from mbm_keras.tasks import Classification
     from mbm_keras.tasks import MultiLabel
@@ -32,45 +34,62 @@ def score_baselines(trained, tables, samples):
     task = trained.task
     if not isinstance(task, Classification | MultiLabel | Regression):
         return []
-    last = "test" if "test" in samples else "valid"
-    limit = limit_rows(task, [spec.modality for spec in trained.specs])
-    parts = {
-        "train": _some(samples["train"], limit),
-        last: _some(samples[last], _MOST_ROWS),
-    }
-    values = {
-        name: _values(part, trained.specs, _table_of(tables, name))
-        for name, part in parts.items()
-    }
-    columns = {
-        spec.name: baselines.Column(
-            spec.modality,
-            values["train"][spec.name],
-            values[last][spec.name],
-            _categories(spec),
-        )
-        for spec in trained.specs
-    }
-    targets = {
-        name: np.asarray(part.targets[task.name]) for name, part in parts.items()
-    }
     if isinstance(task, Regression):
         # A plain pipeline learns the number itself, where a model has its logarithm.
-        targets = {name: task.to_numbers(y) / task.unit for name, y in targets.items()}
         task = dataclasses.replace(task, stretch=0.0)
-    found = baselines.fit_baselines(
-        columns, targets["train"], task=task, seed=trained.plan.seed
-    )
+    last = "test" if "test" in samples else "valid"
+    pairs = [(samples["train"], samples[last])] if last in samples else None
+    table = tables["valid"] if last == "valid" and "valid" in tables else tables["rows"]
+    limit = limit_rows(task, [spec.modality for spec in trained.specs])
+    parts = [
+        _fit(
+            trained,
+            task,
+            tables["rows"],
+            table,
+            _some(train, limit),
+            _some(test, _MOST_ROWS),
+        )
+        for train, test in pairs or trained.fitted.parts
+    ]
+    truth = np.concatenate([targets for _, targets in parts])
     score = functools.partial(evaluation.figures, task=task, labels=trained.labels)
     results = []
-    for baseline in found:
-        output = baseline.output.astype("float32")
-        figures = score({task.name: output}, {task.name: targets[last]})
+    for several in zip(*(found for found, _ in parts), strict=True):
+        output = np.concatenate([one.output for one in several]).astype("float32")
+        figures = score({task.name: output}, {task.name: truth})
         figures.pop("classes", None)
-        about = {"name": baseline.name, "inputs": list(baseline.inputs)}
-        seconds = round(baseline.seconds, 2)
+        about = {"name": several[0].name, "inputs": list(several[0].inputs)}
+        seconds = round(sum(one.seconds for one in several), 2)
         results.append({**about, "seconds": seconds, **figures})
     return results
+
+
+def _fit(trained, task, table, other, train, test):
+    """The baselines that learned from `train`, and the targets of `test`."""
+    from mbm_keras import baselines
+
+    specs = trained.specs
+    learned = _values(train, specs, table)
+    asked = _values(test, specs, other)
+    columns = {
+        spec.name: baselines.Column(
+            spec.modality, learned[spec.name], asked[spec.name], _categories(spec)
+        )
+        for spec in specs
+    }
+    targets, truth = (_plain_targets(trained.task, part) for part in (train, test))
+    found = baselines.fit_baselines(columns, targets, task=task, seed=trained.plan.seed)
+    return found, truth
+
+
+def _plain_targets(task, part):
+    from mbm_keras.tasks import Regression
+
+    targets = np.asarray(part.targets[task.name])
+    if not isinstance(task, Regression):
+        return targets
+    return task.to_numbers(targets) / task.unit
 
 
 def best(results, metric):
@@ -124,10 +143,6 @@ def _some(part, limit):
     if len(part) <= limit:
         return part
     return part.take(np.linspace(0, len(part) - 1, limit).astype(int))
-
-
-def _table_of(tables, split):
-    return tables["valid"] if split == "valid" and "valid" in tables else tables["rows"]
 
 
 def _values(part, specs, table):

@@ -162,13 +162,18 @@ def _class_notes(target, samples, labels):
     return [f"{len(missing)} labels have rows in training alone: {shown}"]
 
 
-def check_splits(samples, table):
+def check_splits(samples, table, members):
     """Checks that there are rows to learn from and to validate with.
+
+    Args:
+        samples: `Samples` or `Stream` by split.
+        table: Name of the table.
+        members: Number of models. Several find their validation rows in training.
 
     Raises:
         ValueError: If the training or the validation split has no good row.
     """
-    for split in ("train", "valid"):
+    for split in ("train", "valid") if members == 1 else ("train",):
         if split not in samples or not len(samples[split]):
             counts = {name: len(part) for name, part in samples.items()}
             raise ValueError(

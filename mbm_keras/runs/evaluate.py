@@ -96,7 +96,7 @@ def evaluate(
         labels=encoder.labels,
     )
     specs = saved.features.inputs()
-    subsets = score_subsets(saved.model, batches, run.task, specs)
+    subsets = score_subsets([(saved.model, batches)], run.task, specs)
     values = describe_values(rows, saved.features, samples)
     cache.cleanup()
     return {

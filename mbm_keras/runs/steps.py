@@ -1,12 +1,14 @@
 """The steps of a training run, in order; `train` calls one after another."""
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 from mbm_keras.auto.plan import Plan
+from mbm_keras.runs.members import Fitted
+from mbm_keras.runs.members import fit_members
+from mbm_keras.runs.members import member_rows
 
 _EVALUATION_BATCH = 256
 
@@ -20,16 +22,24 @@ class Trained:
         specs: A list of `InputSpec`.
         task: The `Task`, without weights of classes.
         labels: The labels in the order of the outputs; empty for other answers.
-        model: The trained `keras.Model`.
-        histories: Training curves by stage.
+        fitted: The trained models, a `Fitted`.
     """
 
     plan: Plan
     specs: list
     task: Any
     labels: Sequence[str]
-    model: Any
-    histories: dict
+    fitted: Fitted
+
+    @property
+    def model(self):
+        """The trained `keras.Model`."""
+        return self.fitted.model
+
+    @property
+    def histories(self):
+        """Training curves by stage."""
+        return self.fitted.histories
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,13 +143,14 @@ def learn(plan: Plan, rows: Any) -> tuple[Any, Any]:
     return features, encoder
 
 
-def fit(plan, features, encoder, samples, folder, verbose):
-    """Builds the model of a plan, and runs its stages.
+def fit(plan, features, encoder, rows, samples, folder, verbose):
+    """Builds the models of a plan, and runs their stages.
 
     Args:
         plan: The plan.
         features: The adapted preprocessors.
         encoder: The adapted target.
+        rows: The `Table`.
         samples: `Samples` or `Stream` by split.
         folder: Where each stage keeps its checkpoints.
         verbose: As for `train`.
@@ -147,11 +158,8 @@ def fit(plan, features, encoder, samples, folder, verbose):
     Returns:
         A `Trained`.
     """
-    from mbm_keras.auto import build
-    from mbm_keras.auto import stages
     from mbm_keras.tasks import task_for
     from mbm_keras.tasks import weighted_task
-    from mbm_keras.training import fit_stages
 
     plain, specs = task_for(plan.target, encoder), features.inputs()
     task = weighted_task(
@@ -160,29 +168,9 @@ def fit(plan, features, encoder, samples, folder, verbose):
         class_weight=plan.class_weight,
         loss=plan.loss,
     )
-    model = build.build_model(plan, specs, task)
-    train_batches = functools.partial(
-        samples["train"].batches,
-        plan.batch_size,
-        shuffle=True,
-        seed=plan.seed,
-        augment=build.build_augmentation(plan, specs),
-    )
-    valid_batches = functools.partial(samples["valid"].batches, _EVALUATION_BATCH)
-    chance = task.chance(samples["valid"].targets[task.name])
-    histories = fit_stages(
-        model,
-        stages.stages_of(plan, model, specs, chance),
-        train_batches,
-        valid_batches,
-        task=task,
-        folder=folder,
-        # A step of small towers takes no longer than the return to Python.
-        steps_per_execution=8,
-        expected=stages.expected_stages(plan, model, specs),
-        verbose=verbose,
-    )
-    return Trained(plan, specs, plain, encoder.labels, model, histories)
+    parts = member_rows(plan, rows, samples)
+    fitted = fit_members(plan, specs, task, parts, folder, verbose)
+    return Trained(plan, specs, plain, encoder.labels, fitted)
 
 
 def score(trained, samples):
@@ -193,31 +181,60 @@ def score(trained, samples):
         samples: `Samples` or `Stream` by split.
 
     Returns:
-        A `Scores`.
+        A `Scores`. Without validation rows, those figures are of the training rows,
+        each predicted by the member that did not learn from it.
     """
     from mbm_keras import evaluation
     from mbm_keras.metrics import confusion
 
-    model, task = trained.model, trained.task
-    batches = {k: part.batches(_EVALUATION_BATCH) for k, part in samples.items()}
-    outputs = {k: evaluation.predict(model, v, task=task) for k, v in batches.items()}
+    task, pairs = trained.task, pairs_of(trained, samples)
+    outputs = {}
+    for split, several in pairs.items():
+        found = [evaluation.predict(m, v, task=task) for m, v in several]
+        outputs[split] = (
+            evaluation.join([o for o, _ in found]),
+            evaluation.join([t for _, t in found]),
+        )
     figures = {
         split: {
-            "rows": len(samples[split]),
+            "rows": len(found[1][task.name]),
             **evaluation.figures(*found, task=task, labels=trained.labels),
         }
         for split, found in outputs.items()
     }
-    last = "test" if "test" in samples else "valid"
+    last = list(pairs)[-1]
     classes = [split.pop("classes", {}) for split in figures.values()]
     classes = dict(zip(figures, classes, strict=True))[last]
-    subsets = score_subsets(model, batches[last], task, trained.specs)
+    subsets = score_subsets(pairs[last], task, trained.specs)
     counts = None
     if task_kind(task) == "classification":
         predicted, truth = outputs[last]
         counts = confusion(predicted[task.name], truth[task.name], task.size)
     figures = {"splits": figures, "classes": classes, "subsets": subsets}
     return Scores(figures, counts)
+
+
+def pairs_of(trained, samples):
+    """Which model answers which rows: by split, a list of models and batches.
+
+    Args:
+        trained: A `Trained`.
+        samples: `Samples` or `Stream` by split.
+
+    Returns:
+        A dict of the splits `train`, `valid` and, where there is one, `test`.
+    """
+    fitted = trained.fitted
+    pairs = {
+        split: [(fitted.model, part.batches(_EVALUATION_BATCH))]
+        for split, part in samples.items()
+    }
+    if "valid" not in pairs:
+        pairs["valid"] = [
+            (member, valid.batches(_EVALUATION_BATCH))
+            for member, (_, valid) in zip(fitted.members, fitted.parts, strict=True)
+        ]
+    return {name: pairs[name] for name in ("train", "valid", "test") if name in pairs}
 
 
 def task_kind(task):
@@ -237,9 +254,15 @@ def describe(plan, trained):
         "columns": dict(plan.columns),
         "left_out": dict(plan.left_out),
         "parameters": trained.model.count_params(),
+        "members": len(trained.fitted.members),
+        "weights": _shares(trained.fitted.weights),
         "stages": {k: best_epoch(v) for k, v in trained.histories.items()},
         "seed": plan.seed,
     }
+
+
+def _shares(weights):
+    return {name: round(share, 4) for name, share in weights.items()}
 
 
 def best_epoch(history):
@@ -254,12 +277,11 @@ def _round(value):
     return round(value, 4) if abs(value) >= 1 else float(f"{value:.4g}")
 
 
-def score_subsets(model, batches, task, specs):
+def score_subsets(pairs, task, specs):
     """Figures of every subset of the inputs, by the names of the columns.
 
     Args:
-        model: The trained model.
-        batches: A dataset.
+        pairs: Models, and batches for each.
         task: The `Task`.
         specs: A list of `InputSpec`.
 
@@ -269,10 +291,10 @@ def score_subsets(model, batches, task, specs):
     from mbm_keras import evaluation
     from mbm_keras.inputs import PRESENT
 
-    if PRESENT not in [tensor.name for tensor in model.inputs]:
+    if PRESENT not in [tensor.name for tensor in pairs[0][0].inputs]:
         return []
     names = {spec.key: spec.name for spec in specs}
     return [
         {**row, "inputs": [names[key] for key in row["inputs"]]}
-        for row in evaluation.subsets(model, batches, task=task)
+        for row in evaluation.subsets_of_several(pairs, task=task)
     ]

@@ -20,6 +20,7 @@ from mbm_keras.runs.decoded import notes_of
 from mbm_keras.runs.decoded import set_aside
 from mbm_keras.runs.folds import cross_validate
 from mbm_keras.runs.folds import fold_splits
+from mbm_keras.runs.members import merge_validation
 from mbm_keras.runs.report import write_report
 from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.rows import sample_rows
@@ -45,6 +46,9 @@ def plan(
     class_weight: str | None = None,
     loss: str | None = None,
     folds: int | None = None,
+    stages: str | None = None,
+    members: int | None = None,
+    minutes: float | None = None,
     seed: int = 0,
     allow_outside: bool = False,
     separator: str | None = None,
@@ -71,6 +75,10 @@ def plan(
         class_weight: `"balanced"` for rare labels that count as much as frequent ones.
         loss: `"focal"` for a loss that rests on the rows that are predicted badly.
         folds: Folds of a cross-validation before the training, None for none.
+        stages: `"joint"` or `"standard"`, see `Plan`; None to choose.
+        members: Number of models whose answers are averaged, None to choose.
+        minutes: The most that training may take, once the rows are decoded; None for
+            no limit.
         seed: Seed of everything random.
         allow_outside: True to follow paths that leave the table's folder.
         separator: Between the cells of a text file, None to find it; this and the next
@@ -118,6 +126,9 @@ def plan(
         class_weight=class_weight,
         loss=loss,
         folds=folds,
+        stages=stages,
+        members=members,
+        minutes=minutes,
         seed=seed,
     )
 
@@ -141,6 +152,9 @@ def train(
     class_weight: str | None = None,
     loss: str | None = None,
     folds: int | None = None,
+    stages: str | None = None,
+    members: int | None = None,
+    minutes: float | None = None,
     seed: int = 0,
     stream: bool | None = None,
     max_broken: float = 0.05,
@@ -177,6 +191,9 @@ def train(
         loss: `"focal"`, or None for cross-entropy.
         folds: Folds of a cross-validation, see `mbm_keras.runs.folds`; then comes the
             training that the run is.
+        stages: `"joint"`, or `"standard"` for each tower by itself first.
+        members: Number of models whose answers are averaged.
+        minutes: The most that training may take; the best weights so far are kept.
         seed: Seed of everything random.
         stream: True to keep decoded rows on disk, False in memory, None by their size.
         max_broken: Largest share of broken rows that is accepted, in [0, 1].
@@ -217,6 +234,9 @@ def train(
         class_weight=class_weight,
         loss=loss,
         folds=folds,
+        stages=stages,
+        members=members,
+        minutes=minutes,
     )
     if plan is not None:
         _check_choices(plan, target, choices)
@@ -239,6 +259,8 @@ def train(
         plan = planner.make_plan(rows, **choices, seed=seed)
     else:
         fit.check_model(plan)
+    if valid is None:
+        rows = merge_validation(plan, rows)
     tables = {"rows": dataclasses.replace(rows, columns=plan.columns)}
     reading = tables["rows"].reading_to_keep(**given)
     if valid is not None:
@@ -295,12 +317,18 @@ def _train(plan, tables, folder, arguments, clock, verbose):
     )
     check_broken(tables, decoded.broken, max_broken)
     counts = set_aside(tables, decoded.broken, folder)
-    check_splits(decoded.samples, name)
+    check_splits(decoded.samples, name, plan.members)
     notes = notes_of(plan, tables, decoded, encoder)
     if verbose != 0:
         sys.stderr.writelines(f"{note}\n" for note in notes)
     trained = steps.fit(
-        plan, features, encoder, decoded.samples, folder / "stages", verbose
+        plan,
+        features,
+        encoder,
+        tables["rows"],
+        decoded.samples,
+        folder / "stages",
+        verbose,
     )
 
     result = steps.score(trained, decoded.samples)

@@ -76,8 +76,10 @@ class Checkpoint(keras.callbacks.Callback):
         if self.epoch == 0:
             return
         model.optimizer.build(model.trainable_variables)
-        best = self.best_epoch or self.epoch  # 0 if the value was never a number
-        self._load_weights(model, best if self.done else self.epoch)
+        if self.done:
+            self._load_best(model)
+        else:
+            self._load_weights(model, self.epoch)
         for variable, seed in zip(_seeds(model), self.seeds, strict=True):
             variable.assign(seed)
 
@@ -97,9 +99,16 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         if self.best_epoch:
-            self._load_weights(self.model, self.best_epoch)
+            self._load_best(self.model)
         self.done = True
         self._save_state()
+
+    def _load_best(self, model):
+        best = self.best_epoch or self.epoch  # 0 if the value was never a number
+        self._load_weights(model, best)
+        # The files hold the weights of the last step, and their moving average if the
+        # optimizer keeps one.
+        model.optimizer.finalize_variable_values(model.trainable_variables)
 
     @property
     def _path(self):

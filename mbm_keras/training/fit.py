@@ -21,6 +21,9 @@ from mbm_keras.training.checkpoint import Checkpoint
 from mbm_keras.training.frozen_outputs import FrozenTowerOutputs
 from mbm_keras.training.frozen_outputs import can_precompute
 from mbm_keras.training.frozen_outputs import without_towers
+from mbm_keras.training.heads import PlainNames
+from mbm_keras.training.heads import add_heads
+from mbm_keras.training.heads import heads_model
 from mbm_keras.training.progress import Progress
 from mbm_keras.training.progress import display_for
 from mbm_keras.training.stages import Stage
@@ -149,19 +152,23 @@ def _fit_stage(
     part, convert, is_frozen = _part(model, stage, task)
     # Frozen towers see the first epoch, even if a run continues at a later one.
     batches = _dataset(train, stage, task, 0 if is_frozen else checkpoint.epoch)
-    loss = task.loss()
-    if stage.unimodal is not None:
-        # The mean over the rows that have the input, to be compared with `task.chance`.
-        loss.reduction = "mean_with_sample_weight"
+    outputs = list(part.output)
     part.compile(
-        keras.optimizers.Adam(_schedule(stage, _num_batches(batches))),
-        loss={task.name: loss},
+        _optimizer(stage, _num_batches(batches)),
+        loss={name: _loss(stage, task) for name in outputs},
+        # The mean of several heads, to be compared with `task.chance`.
+        loss_weights={name: 1 / len(outputs) for name in outputs},
         weighted_metrics={task.name: task.metrics()},
         **options,
     )
+    if stage.heads:
+        callbacks = [PlainNames(task), *callbacks]
+    if stage.average:
+        callbacks = [*callbacks, keras.callbacks.SwapEMAWeights()]
     checkpoint.restore(part)
     if not checkpoint.done:
-        _build(part, batches.element_spec[1])
+        spec = batches.element_spec[1]
+        _build(part, dict.fromkeys(outputs, spec[task.name]) if stage.heads else spec)
         part.fit(
             convert(batches, shuffle=True, epoch=checkpoint.epoch),
             validation_data=(
@@ -244,6 +251,23 @@ def _num_batches(batches):
     return number
 
 
+def _loss(stage, task):
+    loss = task.loss()
+    if stage.unimodal is not None or stage.heads:
+        # The mean over the rows that have the input, to be compared with `task.chance`.
+        loss.reduction = "mean_with_sample_weight"
+    return loss
+
+
+def _optimizer(stage, num_batches):
+    steps = stage.epochs * num_batches
+    return keras.optimizers.Adam(
+        _schedule(stage, num_batches),
+        use_ema=stage.average,
+        ema_momentum=min(0.999, max(0.5, 1 - 20 / steps)),
+    )
+
+
 def _schedule(stage, num_batches):
     """From 0 to the peak within an epoch, then down along half a cosine."""
     return keras.optimizers.schedules.CosineDecay(
@@ -289,7 +313,12 @@ def _part(model, stage, task):
         part = unimodal_model(model, stage.unimodal, task)
         select = select_unimodal(model, stage.unimodal, task)
         return part, lambda batches, **_: batches.map(select), False
+    add, part = (lambda batches: batches), model
+    if stage.heads:
+        add_targets = add_heads(model, task)
+        add, part = (lambda batches: batches.map(add_targets)), heads_model(model, task)
     if can_precompute(model, stage.frozen):
-        part = without_towers(model, stage.frozen)
-        return part, functools.partial(FrozenTowerOutputs, model, stage.frozen), True
-    return model, lambda batches, **_: batches, False
+        part = without_towers(part, stage.frozen)
+        make = functools.partial(FrozenTowerOutputs, model, stage.frozen)
+        return part, lambda batches, **order: make(add(batches), **order), True
+    return part, lambda batches, **_: add(batches), False

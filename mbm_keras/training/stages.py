@@ -24,6 +24,11 @@ class Stage:
             `("image_tower",)`. All other layers train.
         patience: Epochs without a better validation loss before the stage ends; None
             to run all epochs.
+        heads: True to train the heads of all towers and of the fusion, each on its own
+            loss; for models built with `calibrate=True`.
+        average: True to keep a moving average of the weights, and not those of the last
+            step. Validation measures the average. Its window is a twentieth of the
+            stage's steps.
     """
 
     name: str
@@ -32,6 +37,8 @@ class Stage:
     unimodal: str | None = None
     frozen: tuple[str, ...] = ()
     patience: int | None = None
+    heads: bool = False
+    average: bool = False
 
 
 def standard_stages(

@@ -1,0 +1,181 @@
+"""The models of a run: one, or several whose answers are averaged."""
+
+import dataclasses
+import functools
+import sys
+import time
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+_BATCH = 256  # of validation
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """What the models of a run became.
+
+    Args:
+        model: The model that answers: the only one, or the mean of several.
+        members: The single models.
+        parts: `(train, valid)` of each of them, as `member_rows` gives them.
+        histories: Training curves by stage.
+        weights: Share of each answer in the whole, by name of the input, and of
+            `"fusion"`; empty for a model without a `CalibratedMean`.
+    """
+
+    model: Any
+    members: Sequence[Any]
+    parts: Sequence[tuple[Any, Any]]
+    histories: Mapping[str, Any]
+    weights: Mapping[str, float]
+
+
+def merge_validation(plan: Any, rows: Any) -> Any:
+    """Gives drawn validation rows back to training, where each member has its own.
+
+    Args:
+        plan: The plan.
+        rows: The `Table`.
+
+    Returns:
+        The `Table`, unchanged where there is one member, or where the table itself says
+        which rows are for validation.
+    """
+    from data_pipelines.tables import splits
+
+    if plan.members == 1:
+        return rows
+    if rows.split_column is not None:
+        given = splits.by_column(rows.frame[rows.split_column])
+        if "valid" in given:
+            return rows
+    split = np.where(rows.split == "valid", "train", rows.split)
+    return dataclasses.replace(rows, split=split)
+
+
+def member_rows(plan: Any, rows: Any, samples: Mapping[str, Any]) -> list[tuple]:
+    """The rows that each model learns from, and those that it validates with.
+
+    Args:
+        plan: The plan.
+        rows: The `Table`.
+        samples: `Samples` or `Stream` by split.
+
+    Returns:
+        A list of `(train, valid)`, one for each model. Without validation rows each
+        model takes another fold of the training rows for it.
+    """
+    from data_pipelines.tables import select
+    from data_pipelines.tables import splits
+
+    train = samples["train"]
+    if "valid" in samples:
+        return [(train, samples["valid"])] * plan.members
+    units, classes = select.find_units(rows, plan.group), select.find_classes(rows)
+    position = {row: i for i, row in enumerate(rows.rows.tolist())}
+    good = [position[row] for row in np.asarray(train.ids).tolist()]
+    units = units[good]
+    classes = None if classes is None else classes[good]
+    number = min(plan.members, len(np.unique(units)))
+    folds = splits.by_folds(units, number, plan.seed, classes)
+    found = []
+    for fold in range(number):
+        split = splits.of_fold(units, folds, fold, classes)
+        found.append(tuple(train.take(split == name) for name in ("train", "valid")))
+    return found
+
+
+def fit_members(
+    plan: Any,
+    specs: Sequence[Any],
+    task: Any,
+    parts: Sequence[tuple[Any, Any]],
+    folder: Any,
+    verbose: str | int,
+) -> Fitted:
+    """Trains every model, weighs their heads, and joins them.
+
+    Args:
+        plan: The plan.
+        specs: A list of `InputSpec`.
+        task: The task to train with.
+        parts: What `member_rows` returned.
+        folder: Where each stage keeps its checkpoints.
+        verbose: As for `train`.
+
+    Returns:
+        A `Fitted`. If the minutes of the plan end before, it has fewer models.
+    """
+    from mbm_keras import training
+
+    end = None if plan.minutes is None else time.monotonic() + 60 * plan.minutes
+    models: list[Any] = []
+    histories = {}
+    for number, (train, valid) in enumerate(parts):
+        left = None
+        if end is not None:
+            left = (end - time.monotonic()) / (len(parts) - number)
+            if left <= 0 and models:
+                break
+        if len(parts) > 1 and verbose != 0:
+            sys.stderr.write(f"model {number + 1} of {len(parts)}\n")
+        where = folder / str(number) if len(parts) > 1 else folder
+        model, found = _fit_one(
+            plan, specs, task, train, valid, where, verbose, number, left
+        )
+        models.append(model)
+        prefix = f"{number + 1}, " if len(parts) > 1 else ""
+        histories |= {f"{prefix}{name}": history for name, history in found.items()}
+    parts = parts[: len(models)]
+    weights = {}
+    if training.calibrated_mean(models[0]) is not None:
+        answers = [
+            training.predict_heads(model, valid.batches(_BATCH), task=task)
+            for model, (_, valid) in zip(models, parts, strict=True)
+        ]
+        shares = training.calibrate(models, training.join_answers(answers), task=task)
+        names = [*(spec.name for spec in specs), "fusion"]
+        weights = dict(zip(names, shares, strict=True))
+    model = models[0]
+    if len(models) > 1:
+        model = training.average(models, task=task)
+    return Fitted(model, models, parts, histories, weights)
+
+
+def _fit_one(plan, specs, task, train, valid, folder, verbose, number, seconds):
+    """One model, and its histories."""
+    import keras
+
+    from mbm_keras.auto import build
+    from mbm_keras.auto import stages
+    from mbm_keras.training import TimeLimit
+    from mbm_keras.training import fit_stages
+
+    seed = plan.seed + 1_000 * number
+    keras.utils.set_random_seed(seed)
+    model = build.build_model(plan, specs, task)
+    train_batches = functools.partial(
+        train.batches,
+        plan.batch_size,
+        shuffle=True,
+        seed=seed,
+        augment=build.build_augmentation(plan, specs),
+    )
+    valid_batches = functools.partial(valid.batches, _BATCH)
+    histories = fit_stages(
+        model,
+        stages.stages_of(plan, model, specs, task.chance(valid.targets[task.name])),
+        train_batches,
+        valid_batches,
+        task=task,
+        folder=folder,
+        callbacks=[] if seconds is None else [TimeLimit(seconds)],
+        # A step of small towers takes no longer than the return to Python.
+        steps_per_execution=8,
+        expected=stages.expected_stages(plan, model, specs),
+        verbose=verbose,
+    )
+    return model, histories
