@@ -21,7 +21,7 @@ ZOO = {
 }
 BASE = {"mbm_keras.layers", "mbm_keras.inputs"}
 FILES = "data_pipelines.files"  # everything that is written goes through it
-TAKES_A_MODEL = {FILES, "mbm_keras.inputs", "mbm_keras.metrics", "mbm_keras.tasks"}
+TAKES_A_MODEL = BASE | {FILES, "mbm_keras.metrics", "mbm_keras.tasks"}
 TOP = {"mbm_keras", "data_pipelines"}
 MAY_IMPORT = {
     "mbm_keras.inputs": set(),

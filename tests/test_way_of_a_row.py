@@ -17,7 +17,7 @@ STEPS = (
     ("mbm_keras.auto.build", "build_model"),
     ("mbm_keras.auto.stages", "stages_of"),
     ("mbm_keras.training", "fit_stages"),
-    ("mbm_keras.evaluation", "subsets"),
+    ("mbm_keras.evaluation", "subsets_of_several"),
     ("mbm_keras.runs.folder", "save"),
     ("mbm_keras.evaluation", "write_report"),
 )
@@ -45,14 +45,8 @@ def calls(monkeypatch):
 def test_a_row_goes_through_each_room_once(calls, tmp_path):
     lines = [f"the box is {'red' if i % 2 else 'blue'},{i % 2}\n" for i in range(40)]
     (tmp_path / "rows.csv").write_text("".join(["text,y\n", *lines]))
-    mbm.train(
-        tmp_path / "rows.csv",
-        "y",
-        out=tmp_path / "run",
-        epochs=1,
-        baselines=False,
-        verbose=0,
-    )
+    choices = dict(out=tmp_path / "run", epochs=1, members=1, baselines=False)
+    mbm.train(tmp_path / "rows.csv", "y", **choices, verbose=0)
     assert calls == [name for _, name in STEPS]
 
 

@@ -14,7 +14,8 @@ from tests.helpers import numpy
 @pytest.mark.parametrize("training", [True, False])
 def test_without_a_mask_equals_keras(shape, training):
     x = np.random.default_rng(0).normal(5, 2, shape).astype("float32")
-    masked, plain = MaskedBatchNormalization(), keras.layers.BatchNormalization()
+    masked = MaskedBatchNormalization()
+    plain = keras.layers.BatchNormalization(momentum=0.9)
     assert_same(masked(x, training=training), plain(x, training=training))
     assert_same(masked.weights, plain.weights)
 
@@ -24,7 +25,8 @@ def test_with_a_mask_equals_keras_over_the_valid_rows_and_steps(axes):
     rng = np.random.default_rng(0)
     x = rng.normal(5, 2, (9, 4, 5, 3)).astype("float32")
     mask = rng.random(x.shape[:axes]) < 0.6
-    masked, plain = MaskedBatchNormalization(), keras.layers.BatchNormalization()
+    masked = MaskedBatchNormalization()
+    plain = keras.layers.BatchNormalization(momentum=0.9)
     expected = plain(x[mask], training=True)
     huge = np.where(mask[..., *[None] * (4 - axes)], x, np.float32(1e30))
     out = numpy(masked(huge, training=True, mask=mask))

@@ -28,7 +28,7 @@ def make_rows():
 @pytest.fixture(scope="module")
 def plan():
     planned = mbm.plan(make_rows(), "y", group="speaker", folds=3, epochs=2)
-    return dataclasses.replace(planned, width=8)
+    return dataclasses.replace(planned, width=8, members=1)
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +38,10 @@ def stopped(plan, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         fit = steps.fit
 
-        def stop(plan, features, encoder, samples, folder, verbose):
+        def stop(plan, features, encoder, rows, samples, folder, verbose):
             if folder.parent.name == "2":
                 raise KeyboardInterrupt
-            return fit(plan, features, encoder, samples, folder, verbose)
+            return fit(plan, features, encoder, rows, samples, folder, verbose)
 
         patch.setattr(steps, "fit", stop)
         with pytest.raises(KeyboardInterrupt):

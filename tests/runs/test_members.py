@@ -1,0 +1,102 @@
+"""Several models of one run: folds, given validation rows, a limit of time."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import mbm_keras as mbm
+from mbm_keras.auto import budget
+from mbm_keras.auto.plan import Plan
+
+
+def make_rows(number=60, split=False):
+    rows = [
+        {
+            "x": float(i % 2) + i / 100,
+            "z": float(i % 5),
+            "y": "ab"[i % 2],
+            "speaker": f"s{i // 5}",
+        }
+        for i in range(number)
+    ]
+    names = ["train", "train", "valid", "train", "train"]
+    return (
+        [{**row, "split": names[i % 5]} for i, row in enumerate(rows)]
+        if split
+        else rows
+    )
+
+
+def train(tmp_path, rows, **choices):
+    plan = mbm.plan(rows, "y", epochs=2, group="speaker", members=3)
+    plan = dataclasses.replace(plan, width=8, **choices)
+    return mbm.train(rows, plan=plan, out=tmp_path / "run", baselines=True, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("members"), make_rows())
+
+
+def test_every_row_is_for_training_and_validates_one_model(run):
+    rows = {name: part["rows"] for name, part in run.metrics["splits"].items()}
+    assert rows == {"train": 60, "valid": 60}
+    assert run.metrics["members"] == 3
+    assert [name[:2] for name in run.metrics["stages"]] == ["1,", "2,", "3,"]
+
+
+def test_the_figures_without_some_inputs_and_of_baselines_are_of_the_same_rows(run):
+    assert run.metrics["subsets"][0]["rows"] == 60
+    valid = run.metrics["splits"]["valid"]
+    assert run.metrics["subsets"][0]["accuracy"] == pytest.approx(valid["accuracy"])
+    assert run.metrics["baselines"][0]["accuracy"] == pytest.approx(0.5, abs=0.2)
+
+
+def test_the_model_is_the_mean_of_the_members(run):
+    names = [layer.name for layer in run.model.layers]
+    assert [name for name in names if name.startswith("member")] == [
+        "member_1",
+        "member_2",
+        "member_3",
+    ]
+    assert len(run.predict([{"x": 1.0, "z": 2.0}])) == 1
+
+
+def test_the_weights_of_the_heads_are_said(run):
+    assert list(run.metrics["weights"]) == ["table", "fusion"]
+    assert sum(run.metrics["weights"].values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_given_validation_rows_stay_with_every_model(tmp_path):
+    run = train(tmp_path, make_rows(split=True))
+    rows = {name: part["rows"] for name, part in run.metrics["splits"].items()}
+    assert rows == {"train": 48, "valid": 12} and run.metrics["members"] == 3
+
+
+def test_the_same_call_ends_with_the_same_weights(run, tmp_path):
+    again = train(tmp_path, make_rows())
+    for one, other in zip(run.model.weights, again.model.weights, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_limit_of_time_keeps_the_models_so_far(tmp_path):
+    run = train(tmp_path, make_rows(), minutes=1e-4)
+    assert run.metrics["members"] == 1
+    assert run.metrics["splits"]["valid"]["rows"] == 20
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"members": 0}, {"stages": "both"}, {"minutes": 0.0}]
+)
+def test_wrong_choices_are_refused(wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))}="):
+        Plan("y", "label", {}, **wrong)
+
+
+def test_fewer_rows_get_smaller_batches_more_epochs_and_more_models():
+    few, many = 200, 20_000
+    assert budget.batch_size(few)[0] < budget.batch_size(many)[0]
+    assert budget.epochs(few, 16)[0] > budget.epochs(many, 64)[0]
+    assert budget.members(few, "late_fusion")[0] > 1
+    assert budget.members(many, "late_fusion")[0] == 1
