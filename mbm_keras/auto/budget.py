@@ -3,7 +3,7 @@
 Each function returns a choice and its reason.
 """
 
-_STEPS = 1_600  # of a model, as a rule
+_STEPS, _ROWS_PER_STEP = 1_600, 8  # so many steps, and one more for so many rows
 _MOST_EPOCHS, _FEWEST_EPOCHS = 80, 8
 _MEMBERS = ((1_500, 5), (4_000, 3))  # up to so many rows, so many models
 
@@ -26,7 +26,7 @@ def epochs(rows: int, batch: int) -> tuple[int, str]:
         batch: Rows per step.
     """
     per_epoch = max(1.0, rows / batch)
-    number = round(_STEPS / per_epoch)
+    number = round((_STEPS + rows / _ROWS_PER_STEP) / per_epoch)
     number = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, number))
     return number, f"{round(number * per_epoch):,} steps of {batch} rows at most"
 

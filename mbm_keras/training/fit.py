@@ -153,11 +153,13 @@ def _fit_stage(
     # Frozen towers see the first epoch, even if a run continues at a later one.
     batches = _dataset(train, stage, task, 0 if is_frozen else checkpoint.epoch)
     outputs = list(part.output)
+    # The fusion counts as much as all single inputs; a mean compares with `task.chance`.
+    others = 0.5 / max(1, len(outputs) - 1)
+    counts = [1.0] if len(outputs) == 1 else [others] * (len(outputs) - 1) + [0.5]
     part.compile(
         _optimizer(stage, _num_batches(batches)),
         loss={name: _loss(stage, task) for name in outputs},
-        # The mean of several heads, to be compared with `task.chance`.
-        loss_weights={name: 1 / len(outputs) for name in outputs},
+        loss_weights=dict(zip(outputs, counts, strict=True)),
         weighted_metrics={task.name: task.metrics()},
         **options,
     )
