@@ -14,6 +14,16 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path not in slow)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_model():
+    """Runs train one model, unless they say how many: several take several times."""
+    from mbm_keras.auto import budget
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget, "MEMBERS", ())
+        yield
+
+
 @pytest.fixture
 def real_data():
     """The folder of real archives; without it a test is skipped."""

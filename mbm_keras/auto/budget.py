@@ -5,7 +5,7 @@ Each function returns a choice and its reason.
 
 _STEPS, _ROWS_PER_STEP = 1_600, 8  # so many steps, and one more for so many rows
 _MOST_EPOCHS, _FEWEST_EPOCHS = 80, 8
-_MEMBERS = ((1_500, 5), (4_000, 3))  # up to so many rows, so many models
+MEMBERS = ((1_500, 5), (4_000, 3))  # up to so many rows, so many models
 
 
 def batch_size(rows: int) -> tuple[int, str]:
@@ -40,7 +40,7 @@ def members(rows: int, model: str) -> tuple[int, str]:
     """
     if model != "late_fusion":
         return 1, f"one {model}"
-    for limit, number in _MEMBERS:
+    for limit, number in MEMBERS:
         if rows <= limit:
             return number, f"{rows:,} rows: every row validates one model"
     return 1, f"{rows:,} rows are enough for one model"

@@ -98,7 +98,7 @@ def make_plan(
         fusion=choose("fusion", fusion, "film", "best on the tables of RESULTS.md"),
         epochs=choose("epochs", epochs, *budget.epochs(rows, batch)),
         batch_size=batch,
-        learning_rate=choose("learning_rate", learning_rate, 2e-3, "default"),
+        learning_rate=choose("learning_rate", learning_rate, 4e-3, "default"),
         augment=choose("augment", augment, True, "small changes keep the meaning"),
         class_weight=choose("class_weight", class_weight, None, "rows count alike"),
         loss=choose("loss", loss, None, "default"),

@@ -153,7 +153,8 @@ def _fit_stage(
     # Frozen towers see the first epoch, even if a run continues at a later one.
     batches = _dataset(train, stage, task, 0 if is_frozen else checkpoint.epoch)
     outputs = list(part.output)
-    # The fusion counts as much as all single inputs; a mean compares with `task.chance`.
+    # The fusion counts as much as all single inputs together. The sum of the weights is
+    # 1, so that the loss compares with `task.chance`.
     others = 0.5 / max(1, len(outputs) - 1)
     counts = [1.0] if len(outputs) == 1 else [others] * (len(outputs) - 1) + [0.5]
     part.compile(

@@ -98,5 +98,10 @@ def test_fewer_rows_get_smaller_batches_more_epochs_and_more_models():
     few, many = 200, 20_000
     assert budget.batch_size(few)[0] < budget.batch_size(many)[0]
     assert budget.epochs(few, 16)[0] > budget.epochs(many, 64)[0]
-    assert budget.members(few, "late_fusion")[0] > 1
-    assert budget.members(many, "late_fusion")[0] == 1
+
+
+def test_few_rows_get_several_models(monkeypatch):
+    monkeypatch.setattr(budget, "MEMBERS", ((1_500, 5),))
+    assert budget.members(200, "late_fusion")[0] == 5
+    assert budget.members(20_000, "late_fusion")[0] == 1
+    assert budget.members(200, "film")[0] == 1
