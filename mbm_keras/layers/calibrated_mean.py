@@ -15,7 +15,7 @@ class CalibratedMean(keras.layers.Layer):
 
     `p_i` is 1 where the row has the input of answer `z_i`; the last answer, of the
     fusion, every row has. Gradient descent on the training rows would trust the head
-    that remembers them best: weights and scale are no trainable variables.
+    that remembers them best: weights and scale do not train.
     `mbm_keras.training.calibrate` sets them from rows that no head learned from.
 
     Source: stacking with weights that are not negative, Breiman 1996, "Stacked
