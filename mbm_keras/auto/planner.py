@@ -83,8 +83,7 @@ def make_plan(
         reasons[name] = _GIVEN if given is not None else reason
         return chosen if given is None else given
 
-    name, why = _model_for(kind)
-    name = choose("model", model, name, why)
+    chosen_model = choose("model", model, chosen_model, why_model)
     rows = int((table.split != "test").sum())
     batch = choose("batch_size", batch_size, *budget.batch_size(rows))
     plan = Plan(
