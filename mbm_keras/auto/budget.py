@@ -1,46 +1,89 @@
 """How long to train, and with how many rows at once, by the number of rows.
 
-Each function returns a choice and its reason.
+The sizes are from `benchmarks/real_tables.py` on two cores: a step of 32 rows takes
+some 15 ms, and 3.5 ms more for every thousand values of images and sounds in a row.
 """
 
-_STEPS, _ROWS_PER_STEP = 1_600, 8  # so many steps, and one more for so many rows
-_MOST_EPOCHS, _FEWEST_EPOCHS = 80, 8
+from collections.abc import Mapping
+from typing import Any
+
+_STEPS, _ROWS_PER_STEP = 1_200, 8  # so many steps, and one more for so many rows
+_MOST_EPOCHS, _FEWEST_EPOCHS, _FEWEST_STEPS = 80, 8, 400
+_SECONDS = 300  # of one core, for all models of few rows
+_BASE_MS, _MS_PER_VALUE = 15, 3.5e-3
+_FRAMES_PER_SECOND = 100
 MEMBERS = ((1_500, 5), (4_000, 3))  # up to so many rows, so many models
+_FEW_ROWS = 2_000
 
 
 def batch_size(rows: int) -> tuple[int, str]:
-    """Rows per step: with few rows small batches, so that there are steps enough.
+    """Rows per step, and why: with few rows small batches, for steps enough.
 
     Args:
         rows: Rows to learn from, validation included.
     """
-    size = 16 if rows < 300 else 32 if rows < 2_000 else 64
+    size = 16 if rows < 300 else 32 if rows < _FEW_ROWS else 64
     return size, f"{rows:,} rows to learn from"
 
 
-def epochs(rows: int, batch: int) -> tuple[int, str]:
-    """Most epochs of the last stage.
+def learning_rate(rows: int) -> tuple[float, str]:
+    """Peak step size, and why.
 
     Args:
         rows: Rows to learn from, validation included.
-        batch: Rows per step.
     """
-    per_epoch = max(1.0, rows / batch)
-    number = round((_STEPS + rows / _ROWS_PER_STEP) / per_epoch)
-    number = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, number))
-    return number, f"{round(number * per_epoch):,} steps of {batch} rows at most"
+    return (2e-3 if rows < _FEW_ROWS else 4e-3), f"{rows:,} rows to learn from"
 
 
-def members(rows: int, model: str) -> tuple[int, str]:
-    """Number of models whose answers are averaged.
+def members(rows: int, inputs: Mapping[str, Any], model: str) -> tuple[int, str]:
+    """Number of models whose answers are averaged, and why.
 
     Args:
         rows: Rows to learn from, validation included.
+        inputs: `InputPlan` by name.
         model: Name of the model.
     """
     if model != "late_fusion":
         return 1, f"one {model}"
     for limit, number in MEMBERS:
         if rows <= limit:
-            return number, f"{rows:,} rows: every row validates one model"
+            most = _affordable_steps(inputs) // _FEWEST_STEPS
+            why = f"{rows:,} rows: every row validates one model"
+            return max(1, min(number, most)), why
     return 1, f"{rows:,} rows are enough for one model"
+
+
+def epochs(
+    rows: int, batch: int, inputs: Mapping[str, Any], number: int
+) -> tuple[int, str]:
+    """Most epochs of the last stage, and why.
+
+    Args:
+        rows: Rows to learn from, validation included.
+        batch: Rows per step.
+        inputs: `InputPlan` by name.
+        number: Number of models.
+    """
+    per_epoch = max(1.0, rows / batch)
+    steps = _STEPS + rows / _ROWS_PER_STEP
+    if rows < _FEW_ROWS:
+        affordable = _affordable_steps(inputs) * 32 // (batch * number)
+        steps = min(steps, max(_FEWEST_STEPS, affordable))
+    count = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(steps / per_epoch)))
+    return count, f"{round(count * per_epoch):,} steps of {batch} rows at most"
+
+
+def _affordable_steps(inputs):
+    """Steps of 32 rows that all models may take together."""
+    values = sum(_count_values(planned) for planned in inputs.values())
+    return int(1_000 * _SECONDS / (_BASE_MS + _MS_PER_VALUE * values))
+
+
+def _count_values(planned):
+    """About how many values an image, a sound or a clip of a row has."""
+    sizes = planned.sizes
+    if planned.modality == "audio":
+        return _FRAMES_PER_SECOND * sizes["seconds"] * sizes["num_mel_bins"]
+    if planned.modality in ("image", "video"):
+        return sizes.get("num_frames", 1) * sizes["size"] ** 2
+    return 0

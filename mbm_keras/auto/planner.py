@@ -86,6 +86,7 @@ def make_plan(
     chosen_model = choose("model", model, chosen_model, why_model)
     rows = int((table.split != "test").sum())
     batch = choose("batch_size", batch_size, *budget.batch_size(rows))
+    number = choose("members", members, *budget.members(rows, inputs, chosen_model))
     plan = Plan(
         target=table.target,
         target_kind=kind,
@@ -93,11 +94,13 @@ def make_plan(
         left_out=left_out(table, columns or {}, group),
         model=chosen_model,
         stages=choose("stages", stages, "joint", "ahead at equal steps"),
-        members=choose("members", members, *budget.members(rows, chosen_model)),
+        members=number,
         fusion=choose("fusion", fusion, "film", "best on the tables of RESULTS.md"),
-        epochs=choose("epochs", epochs, *budget.epochs(rows, batch)),
+        epochs=choose("epochs", epochs, *budget.epochs(rows, batch, inputs, number)),
         batch_size=batch,
-        learning_rate=choose("learning_rate", learning_rate, 4e-3, "default"),
+        learning_rate=choose(
+            "learning_rate", learning_rate, *budget.learning_rate(rows)
+        ),
         augment=choose("augment", augment, True, "small changes keep the meaning"),
         class_weight=choose("class_weight", class_weight, None, "rows count alike"),
         loss=choose("loss", loss, None, "default"),

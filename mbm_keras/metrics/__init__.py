@@ -1,5 +1,6 @@
 """Arrays in, numbers out: scores that Keras does not have."""
 
+from mbm_keras.metrics.bootstrap import bootstrap_interval
 from mbm_keras.metrics.captions import caption_scores
 from mbm_keras.metrics.classification import classification_scores
 from mbm_keras.metrics.classification import multi_label_scores
@@ -13,6 +14,7 @@ from mbm_keras.metrics.separation import si_sdr
 
 __all__ = [
     "average_precision",
+    "bootstrap_interval",
     "caption_scores",
     "classification_scores",
     "confusion",

@@ -5,13 +5,16 @@ import functools
 
 import numpy as np
 
+from mbm_keras.runs.steps import interval
+from mbm_keras.runs.steps import units_of
+
 _MOST_WORK = 1_500_000  # rows times answers to learn from: half a minute of one core
 _FEWEST, _MOST_ROWS = 3_000, 20_000
 _BATCH = 256
 _SMALLER_IS_BETTER = ("loss", "mae", "rmse")
 
 
-def score_baselines(trained, tables, samples):
+def score_baselines(trained, tables, samples, mine):
     """What plain pipelines of scikit-learn make of the rows that the model had.
 
     Where the last split is that of validation, and each member of the model validated
@@ -21,10 +24,12 @@ def score_baselines(trained, tables, samples):
         trained: A `Trained`.
         tables: `"rows"`, and `"valid"` where there is a second table.
         samples: `Samples` or `Stream` by split.
+        mine: What the model says of the last split, `(rows, ...)`.
 
     Returns:
-        A list of dicts, as `metrics.json` has them: `name`, `inputs`, `seconds` and the
-        figures of the last split; empty where the target is a text.
+        A list of dicts, as `metrics.json` has them: `name`, `inputs`, `seconds`, the
+        figures of the last split, and `difference`, the 95 % interval of the figure of
+        the model less that of the baseline; empty where the target is a text.
     """
     from mbm_keras import evaluation
     from mbm_keras.tasks import Classification
@@ -41,19 +46,17 @@ def score_baselines(trained, tables, samples):
     pairs = [(samples["train"], samples[last])] if last in samples else None
     table = tables["valid"] if last == "valid" and "valid" in tables else tables["rows"]
     limit = limit_rows(task, [spec.modality for spec in trained.specs])
-    parts = [
-        _fit(
-            trained,
-            task,
-            tables["rows"],
-            table,
-            _some(train, limit),
-            _some(test, _MOST_ROWS),
-        )
+    pairs = [
+        (_some(train, limit), _some(test, _MOST_ROWS))
         for train, test in pairs or trained.fitted.parts
+    ]
+    parts = [
+        _fit(trained, task, tables["rows"], table, train, test) for train, test in pairs
     ]
     truth = np.concatenate([targets for _, targets in parts])
     score = functools.partial(evaluation.figures, task=task, labels=trained.labels)
+    ids = np.concatenate([np.asarray(test.ids) for _, test in pairs])
+    units = units_of(trained.plan, table, ids)
     results = []
     for several in zip(*(found for found, _ in parts), strict=True):
         output = np.concatenate([one.output for one in several]).astype("float32")
@@ -62,7 +65,18 @@ def score_baselines(trained, tables, samples):
         about = {"name": several[0].name, "inputs": list(several[0].inputs)}
         seconds = round(sum(one.seconds for one in several), 2)
         results.append({**about, "seconds": seconds, **figures})
+        if len(output) == len(mine):  # else the baselines answered some of the rows
+            own = _plain_output(trained.task, mine)
+            results[-1]["difference"] = interval(task, truth, own, units, output)
     return results
+
+
+def _plain_output(task, output):
+    from mbm_keras.tasks import Regression
+
+    if not isinstance(task, Regression):
+        return output
+    return (task.to_numbers(output) / task.unit).astype("float32")
 
 
 def _fit(trained, task, table, other, train, test):
@@ -117,6 +131,9 @@ def verdict(metrics):
     mine = list(metrics["splits"].values())[-1]
     on = f" on {' + '.join(winner['inputs'])}" if winner["inputs"] else ""
     plain = f"{winner['name']}{on}, {metric} {winner[metric]:.4f}"
+    if "difference" in winner:
+        low, high = winner["difference"]
+        plain += f"; this model {low:+.4g} to {high:+.4g} (95 %)"
     if best([winner, mine], metric) is winner and winner[metric] != mine[metric]:
         return f"a plain baseline is better than this model: {plain}"
     return f"best plain baseline: {plain}"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 _BATCH = 256  # of validation
+_COUNTS = 0.02  # a smaller share of the answer is none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +87,24 @@ def member_rows(plan: Any, rows: Any, samples: Mapping[str, Any]) -> list[tuple]
         split = splits.of_fold(units, folds, fold, classes)
         found.append(tuple(train.take(split == name) for name in ("train", "valid")))
     return found
+
+
+def weight_notes(trained: Any) -> list[str]:
+    """Which inputs bring nothing to the answer, as sentences.
+
+    Args:
+        trained: A `Trained`.
+    """
+    weights = trained.fitted.weights
+    # The fusion reads all inputs: only where it does not count either, one is left out.
+    if not weights or weights["fusion"] > _COUNTS:
+        return []
+    return [
+        f"{name}: brings nothing that the other inputs do not say, and counts only in "
+        "rows without them"
+        for name, share in weights.items()
+        if share < _COUNTS and name != "fusion"
+    ]
 
 
 def fit_members(

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from mbm_keras.auto.plan import Plan
 from mbm_keras.runs.members import Fitted
 from mbm_keras.runs.members import fit_members
@@ -50,10 +52,12 @@ class Scores:
         figures: `splits`, `classes` of the last split, and `subsets`, as `metrics.json`
             has them.
         counts: Confusion matrix of the last split, None for other answers than labels.
+        output: What the model says of the last split, `(rows, ...)`.
     """
 
     figures: dict
     counts: Any
+    output: Any
 
 
 def open_rows(
@@ -173,11 +177,12 @@ def fit(plan, features, encoder, rows, samples, folder, verbose):
     return Trained(plan, specs, plain, encoder.labels, fitted)
 
 
-def score(trained, samples):
+def score(trained, rows, samples):
     """Figures of every split, and of every subset of the inputs on the last one.
 
     Args:
         trained: A `Trained`.
+        rows: The `Table` of the last split.
         samples: `Samples` or `Stream` by split.
 
     Returns:
@@ -210,8 +215,64 @@ def score(trained, samples):
     if task_kind(task) == "classification":
         predicted, truth = outputs[last]
         counts = confusion(predicted[task.name], truth[task.name], task.size)
-    figures = {"splits": figures, "classes": classes, "subsets": subsets}
-    return Scores(figures, counts)
+    predicted, truth = (part[task.name] for part in outputs[last])
+    units = units_of(trained.plan, rows, _last_rows(trained, samples))
+    found = interval(task, truth, predicted, units)
+    figures = {
+        "splits": figures,
+        "interval": found,
+        "classes": classes,
+        "subsets": subsets,
+    }
+    return Scores(figures, counts, predicted)
+
+
+def units_of(plan, table, ids):
+    """The group of each row, which are drawn together; each row by itself without one.
+
+    Args:
+        plan: The plan.
+        table: The `Table` of the rows.
+        ids: `(rows,)`, numbers of the rows in the table.
+    """
+    if plan.group is None or plan.group not in table.frame.columns:
+        return np.arange(len(ids))
+    position = {row: i for i, row in enumerate(table.rows.tolist())}
+    return table.frame[plan.group].to_numpy()[[position[row] for row in ids]]
+
+
+def interval(task, truth, output, units, other=None):
+    """The 95 % interval of the first metric, or of how far it is ahead of another.
+
+    Args:
+        task: The task.
+        truth: Targets, `(rows, ...)`.
+        output: Outputs, likewise.
+        units: As for `mbm_keras.metrics.bootstrap_interval`.
+        other: Outputs to compare with, on the same rows; None for none.
+
+    Returns:
+        Lower and upper end.
+    """
+    from mbm_keras.metrics import bootstrap_interval
+
+    def measure(output, rows):
+        metric = task.metrics()[0]
+        metric.update_state(truth[rows], output[rows])
+        return float(metric.result())
+
+    def score(rows):
+        own = measure(output, rows)
+        return own if other is None else own - measure(other, rows)
+
+    return list(bootstrap_interval(score, units))
+
+
+def _last_rows(trained, samples):
+    """Numbers of the rows of the last split, in the order of its outputs."""
+    if "test" in samples or "valid" in samples:
+        return np.asarray(samples["test" if "test" in samples else "valid"].ids)
+    return np.concatenate([np.asarray(v.ids) for _, v in trained.fitted.parts])
 
 
 def pairs_of(trained, samples):

@@ -21,6 +21,7 @@ from mbm_keras.runs.decoded import set_aside
 from mbm_keras.runs.folds import cross_validate
 from mbm_keras.runs.folds import fold_splits
 from mbm_keras.runs.members import merge_validation
+from mbm_keras.runs.members import weight_notes
 from mbm_keras.runs.report import write_report
 from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.rows import sample_rows
@@ -331,8 +332,9 @@ def _train(plan, tables, folder, arguments, clock, verbose):
         verbose,
     )
 
-    result = steps.score(trained, decoded.samples)
-    some = tables["rows"]
+    some, others = tables["rows"], tables.get("valid", tables["rows"])
+    last_table = some if "test" in decoded.samples else others
+    result = steps.score(trained, last_table, decoded.samples)
     run_folder.save(
         folder,
         model=trained.model,
@@ -349,11 +351,11 @@ def _train(plan, tables, folder, arguments, clock, verbose):
         **counts,
         **steps.describe(plan, trained),
         "values": decoded.values,
-        "notes": notes,
+        "notes": [*notes, *weight_notes(trained)],
         **result.figures,
         **folds,
         "baselines": (
-            score_baselines(trained, tables, decoded.samples)
+            score_baselines(trained, tables, decoded.samples, result.output)
             if arguments["baselines"]
             else []
         ),

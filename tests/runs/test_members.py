@@ -7,6 +7,7 @@ import pytest
 
 import mbm_keras as mbm
 from mbm_keras.auto import budget
+from mbm_keras.auto.plan import InputPlan
 from mbm_keras.auto.plan import Plan
 
 
@@ -94,14 +95,19 @@ def test_wrong_choices_are_refused(wrong):
         Plan("y", "label", {}, **wrong)
 
 
-def test_fewer_rows_get_smaller_batches_more_epochs_and_more_models():
+def test_fewer_rows_get_smaller_batches_and_more_epochs():
     few, many = 200, 20_000
     assert budget.batch_size(few)[0] < budget.batch_size(many)[0]
-    assert budget.epochs(few, 16)[0] > budget.epochs(many, 64)[0]
+    assert budget.learning_rate(few)[0] < budget.learning_rate(many)[0]
+    assert budget.epochs(few, 16, {}, 5)[0] > budget.epochs(many, 64, {}, 1)[0]
 
 
-def test_few_rows_get_several_models(monkeypatch):
+def test_few_rows_get_several_models_as_far_as_they_are_cheap(monkeypatch):
     monkeypatch.setattr(budget, "MEMBERS", ((1_500, 5),))
-    assert budget.members(200, "late_fusion")[0] == 5
-    assert budget.members(20_000, "late_fusion")[0] == 1
-    assert budget.members(200, "film")[0] == 1
+    assert budget.members(200, {}, "late_fusion")[0] == 5
+    assert budget.members(20_000, {}, "late_fusion")[0] == 1
+    assert budget.members(200, {}, "film")[0] == 1
+    image = InputPlan("image", {"a": "image"}, "Pixels", {"size": 128})
+    images = dict.fromkeys("abcd", image)
+    assert 1 < budget.members(200, images, "late_fusion")[0] < 5
+    assert budget.epochs(400, 32, images, 3)[0] < budget.epochs(400, 32, {}, 3)[0]
