@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 _BATCH = 256  # of validation
-_COUNTS = 0.02  # a smaller share of the answer is none
+_COUNTS = 0.02  # with a smaller share of the answer an input counts for nothing
 
 
 @dataclasses.dataclass(frozen=True)
