@@ -16,14 +16,27 @@ def write_report(folder, trained, summary, scores):
 
     plan, several = trained.plan, len(trained.specs) > 1
     model = f"{plan.model}, {plan.fusion}" if several else plan.model
+    low, high = summary["interval"]
+    weights = ", ".join(f"{n} {share:.2f}" for n, share in summary["weights"].items())
     facts = {
         "table": summary["table"],
         "rows": f"{summary['rows']}, {summary['quarantined']} set aside",
         "target": f"{plan.target} ({summary['task']})",
         "model": f"{model}, {summary['parameters']:,} weights",
+        "models averaged": str(summary["members"]),
+        f"{summary['metric']}, 95 % interval": f"{low:.4g} to {high:.4g}",
+        **({"share of each part in the answer": weights} if weights else {}),
         "time": f"{summary['seconds']} s, {summary['cpu_seconds']} CPU seconds",
     }
-    names = ("epochs", "batch_size", "learning_rate", "augment", "class_weight", "loss")
+    names = (
+        "stages",
+        "epochs",
+        "batch_size",
+        "learning_rate",
+        "augment",
+        "class_weight",
+        "loss",
+    )
     settings = {name: getattr(plan, name) for name in (*names, "seed")}
     evaluation.write_report(
         folder / "report.html",

@@ -191,6 +191,8 @@ def result_rows(metrics):
         yield f"stage {name}", figure(figures[f"val_{shown}"])
     for split, figures in metrics["splits"].items():
         yield f"{split} ({figures['rows']} rows)", figure(figures[shown])
+    low, high = (figure(end) for end in metrics["interval"])
+    yield f"{split}, 95 % interval of {shown}", f"{low} to {high}"
     for name, value in figures.items():
         if name not in ("rows", "loss", shown):
             yield f"{split}, {name.replace('_', ' ')}", figure(value)

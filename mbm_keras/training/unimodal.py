@@ -15,10 +15,14 @@ from mbm_keras.inputs import keys
 from mbm_keras.inputs import tower_name
 from mbm_keras.inputs import towers_of
 from mbm_keras.tasks import Task
+from mbm_keras.training.heads import calibrated_mean
 
 
 def unimodal_model(model: keras.Model, key: str, task: Task) -> keras.Model:
-    """A model of one tower and a new head. It shares the weights of the tower.
+    """A model of one tower and its head. It shares the weights of the tower.
+
+    The head is the one that the model has for this input, see `heads_model`, or a new
+    one.
 
     Args:
         model: A model in which the input `key` has a tower.
@@ -28,9 +32,16 @@ def unimodal_model(model: keras.Model, key: str, task: Task) -> keras.Model:
     Returns:
         A functional `keras.Model`.
         Inputs: that of the tower, by its key; if the model takes unique values also
-            `index_name(key)` `(batch,)` int32.
+            `index_name(key)` `(batch,)` int32; if it has a head of its own, and zeros
+            absent inputs, also `present` `(batch, n)` bool.
         Output, by the name of the task: what `task.head` gives.
     """
+    mean = calibrated_mean(model)
+    if mean is not None:
+        head = mean.input[input_keys(model).index(key)]
+        wanted = _names_of(model, key)
+        inputs = [x for x in model.inputs if x.name in wanted]
+        return keras.Model(inputs, {task.name: head}, name=f"{key}_unimodal")
     tower = towers_of(model)[key]
     (inner,) = tower.inputs
     inputs = [keras.Input(inner.shape[1:], dtype=inner.dtype, name=key)]
@@ -62,7 +73,7 @@ def select_unimodal(model: keras.Model, key: str, task: Task) -> Callable[..., A
         has presence or weights, weights by output `(batch,)`: rows without the input do
         not contribute to the loss.
     """
-    wanted = [key, index_name(key)] if has_index(model, key) else [key]
+    wanted = _names_of(model, key)
     names = input_keys(model)
     column = names.index(key)
 
@@ -86,3 +97,15 @@ def select_unimodal(model: keras.Model, key: str, task: Task) -> Callable[..., A
         return selected, targets, {task.name: present}
 
     return select
+
+
+def _names_of(model, key):
+    """Names of the inputs of a unimodal model."""
+    if has_index(model, key):
+        return [key, index_name(key)]
+    zeroes = calibrated_mean(model) is not None and PRESENT in map(_name, model.inputs)
+    return [key, PRESENT] if zeroes else [key]
+
+
+def _name(tensor):
+    return tensor.name

@@ -168,3 +168,19 @@ def test_the_average_of_the_weights_is_validated_and_kept():
     history = histories["training"]
     best = int(np.argmin(history["val_loss"]))
     assert float(accuracy.result()) == pytest.approx(history["val_accuracy"][best])
+
+
+def test_a_unimodal_stage_trains_the_head_that_the_model_has():
+    model, samples = build(), make_samples()
+    before = {layer.name: [numpy(w) for w in layer.weights] for layer in model.layers}
+    stage = Stage("a unimodal", 1, 1e-2, unimodal="a")
+    fit_stages(model, [stage], samples.batches(32), task=TASK, verbose=0)
+    changed = {
+        layer.name
+        for layer in model.layers
+        if any(
+            not np.array_equal(old, numpy(new))
+            for old, new in zip(before[layer.name], layer.weights, strict=True)
+        )
+    }
+    assert changed == {"a_tower", "a_label"}
