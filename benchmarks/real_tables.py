@@ -1,8 +1,9 @@
 """`mbm train` without options on real tables, and plain baselines on the same rows.
 
-For each table and seed: the first metric of the model on the test rows, that of its
-best single input, that of the best plain baseline (scikit-learn, in the same run on the
-same split), and CPU seconds of the whole command. `--part emodb` runs one table; with
+For each table and seed: the first metric of the model on the test rows with its 95 %
+interval, that of its best single input, that of the best plain baseline (scikit-learn,
+in the same run on the same split), the interval of the lead over it (above 0 where the
+model is better), and CPU seconds of the whole command. `--part emodb` runs one table; with
 `--out`, what is in the file is not computed again.
 """
 
@@ -57,13 +58,19 @@ def summarize(run):
     split = "test" if "test" in run["splits"] else "valid"
     single = [row for row in run["subsets"] if len(row["inputs"]) == 1]
     floor, part = best(run["baselines"], metric), best(single, metric)
+    lead = floor.get("difference")
+    if lead and metric in ("mae", "rmse"):
+        lead = [-lead[1], -lead[0]]
     return {
         "metric": metric,
         "rows": run["splits"][split]["rows"],
         "ours": run["splits"][split][metric],
+        "interval": run["interval"],
+        "members": run["members"],
         "best_single_input": part and part[metric],
         "baseline": floor[metric],
         "baseline_name": f"{' + '.join(floor['inputs'])}: {floor['name']}",
+        "lead": lead,
         "cpu_seconds": run["cpu_seconds"],
     }
 

@@ -85,7 +85,15 @@ def member_rows(plan: Any, rows: Any, samples: Mapping[str, Any]) -> list[tuple]
     found = []
     for fold in range(number):
         split = splits.of_fold(units, folds, fold, classes)
-        found.append(tuple(train.take(split == name) for name in ("train", "valid")))
+        if "valid" in split:  # else its rows are the only ones of their labels
+            parts = (train.take(split == name) for name in ("train", "valid"))
+            found.append(tuple(parts))
+    if not found:
+        raise ValueError(
+            "Expected labels that two independent rows or groups have, so that one can "
+            f"validate what the other teaches. Received: {len(train)} rows, each with "
+            "a label of its own. Give a table for validation."
+        )
     return found
 
 
