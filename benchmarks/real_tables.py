@@ -3,8 +3,8 @@
 For each table and seed: the first metric of the model on the test rows with its 95 %
 interval, that of its best single input, that of the best plain baseline (scikit-learn,
 in the same run on the same split), the interval of the lead over it (above 0 where the
-model is better), and CPU seconds of the whole command. `--part emodb` runs one table; with
-`--out`, what is in the file is not computed again.
+model is better), and CPU seconds of the whole command. `--part emodb` runs one table;
+with `--out`, what is in the file is not computed again.
 """
 
 import json

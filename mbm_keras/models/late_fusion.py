@@ -87,9 +87,14 @@ class Balance:
         unimodal_heads: True for a head on every tower, so that each tower learns what
             its input says about the target; see
             `mbm_keras.training.for_unimodal_heads`.
+        calibrate: True for the same heads, and an answer that is the
+            `mbm_keras.layers.CalibratedMean` of theirs and of the fusion's, and the
+            model's one output. A stage with `heads=True` trains all of them,
+            `mbm_keras.training.calibrate` weighs them.
     """
 
     unimodal_heads: bool = False
+    calibrate: bool = False
 
 
 def check_fit(
@@ -125,7 +130,6 @@ def build(
     absence: Absence | Mapping[str, Any] | None = None,
     balance: Balance | Mapping[str, Any] | None = None,
     unique: bool = False,
-    calibrate: bool = False,
     name: str = "late_fusion",
 ) -> keras.Model:
     """Builds the model.
@@ -151,10 +155,6 @@ def build(
             questions. Each tower then runs on the unique values alone, and an input
             `<key>_index` `(batch,)` int32 says which of them a row has. The weights are
             those of the model without.
-        calibrate: True for a head on every tower as well, and an answer that is the
-            `mbm_keras.layers.CalibratedMean` of theirs and of the fusion's. A stage
-            with `heads=True` trains all of them, `mbm_keras.training.calibrate` weighs
-            them.
         name: Name of the model.
 
     Returns:
@@ -176,8 +176,6 @@ def build(
             outputs are probabilities.
     """
     check_fit(inputs, task, towers)
-    if calibrate:
-        check_logits(task)
     if absence is not None and not presence:
         raise ValueError(
             "Expected presence=True, since without it no input is ever absent. "
@@ -185,6 +183,9 @@ def build(
         )
     absence = options_from(Absence, absence)
     balance = None if balance is None else options_from(Balance, balance)
+    calibrate = balance is not None and balance.calibrate
+    if calibrate:
+        check_logits(task)
     fusion = fusion or ConcatenationFusion(width)
     pool = not fusion.takes_sequences if pool is None else pool
 
@@ -223,7 +224,7 @@ def build(
 
     # === Heads of single inputs ===
     unimodal = {}
-    if calibrate or (balance is not None and balance.unimodal_heads):
+    if balance is not None and (balance.unimodal_heads or calibrate):
         for spec, x in zip(inputs, encoded, strict=True):
             x = MaskedMean()(x) if len(x.shape) == 3 else x  # (batch, width)
             output = unimodal_output_name(spec.key, task.name)

@@ -40,7 +40,7 @@ def predict_heads(model: keras.Model, dataset: Iterable[Any], *, task: Task) -> 
     """Runs the heads of a model over a dataset.
 
     Args:
-        model: A functional `keras.Model`, built with `calibrate=True`.
+        model: A functional `keras.Model`, built with `balance={"calibrate": True}`.
         dataset: Batches of `(inputs, targets)`, both by name.
         task: The task.
 

@@ -19,7 +19,7 @@ def calibrated_mean(model: keras.Model) -> CalibratedMean | None:
         model: A functional `keras.Model`.
 
     Returns:
-        The layer; None for a model that was built without `calibrate=True`.
+        The layer; None for a model without it, see `models.late_fusion.Balance`.
     """
     found = [layer for layer in model.layers if isinstance(layer, CalibratedMean)]
     return found[0] if found else None
@@ -29,7 +29,7 @@ def heads_model(model: keras.Model, task: Task) -> keras.Model:
     """A model of all heads. It shares the weights of the whole model.
 
     Args:
-        model: A functional `keras.Model`, built with `calibrate=True`.
+        model: A functional `keras.Model`, built with `balance={"calibrate": True}`.
         task: The task.
 
     Returns:
@@ -44,7 +44,7 @@ def heads_model(model: keras.Model, task: Task) -> keras.Model:
     if mean is None:
         raise ValueError(
             "Expected a model with a head on every tower: build it with "
-            f"`calibrate=True`. Received: model={model.name!r}."
+            f"`balance={'calibrate': True}`. Received: model={model.name!r}."
         )
     outputs = dict(zip(_names(model, task), mean.input, strict=False))
     return keras.Model(model.inputs, outputs, name=f"{model.name}_heads")

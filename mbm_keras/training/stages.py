@@ -25,7 +25,7 @@ class Stage:
         patience: Epochs without a better validation loss before the stage ends; None
             to run all epochs.
         heads: True to train the heads of all towers and of the fusion, each on its own
-            loss; for models built with `calibrate=True`.
+            loss; for models built with `balance={"calibrate": True}`.
         average: True to keep a moving average of the weights, and not those of the last
             step. Validation measures the average. Its window is a twentieth of the
             stage's steps.

@@ -26,7 +26,9 @@ SPECS = [InputSpec("a", "vector", {"size": 3}), InputSpec("b", "vector", {"size"
 
 
 def build(task=TASK):
-    return late_fusion.build(inputs=SPECS, task=task, width=8, calibrate=True)
+    return late_fusion.build(
+        inputs=SPECS, task=task, width=8, balance={"calibrate": True}
+    )
 
 
 def make_samples(rows=384, seed=0):
@@ -132,7 +134,7 @@ def test_wrong_weights_are_refused(weights):
 
 def test_a_model_without_heads_is_refused():
     plain = late_fusion.build(inputs=SPECS, task=TASK, width=8)
-    with pytest.raises(ValueError, match="calibrate=True"):
+    with pytest.raises(ValueError, match="calibrate"):
         heads_model(plain, TASK)
     assert calibrated_mean(plain) is None
 

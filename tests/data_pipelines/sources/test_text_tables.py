@@ -60,7 +60,7 @@ def test_a_row_with_a_missing_target_is_set_aside(open_text, mark, target, cells
     table = open_text(f"x,y\n1,{cells[0]}\n2,{mark}\n3,{cells[1]}\n", target="y")
     _, known, broken = encode_targets(table, {"y": target})
     assert known.tolist() == [True, False, True]
-    assert [tuple(item) for item in broken] == [(2, "y", "the target is empty")]
+    assert [tuple(item)[:3] for item in broken] == [(2, "y", "the target is empty")]
 
 
 def test_a_column_that_is_called_one_of_numbers_is_read_as_numbers(open_text):

@@ -45,7 +45,7 @@ def test_a_row_whose_path_cannot_be_read_is_set_aside(folder):
     }
     table = sources.open_table(rows, root=folder)
     assert table.rows.tolist() == [1, 3] and table.raw("n").tolist() == [1, 3]
-    ((row, column, reason),) = table.broken
+    ((row, column, reason, _),) = table.broken
     assert (row, column) == (2, "photo") and "no such file: gone.png" in reason
     assert table.read_cells("photo", table.raw("photo"))[0] == [IMAGES[0], b""]
 

@@ -18,7 +18,7 @@ def test_a_row_that_is_not_utf_8_is_broken():
     frame = pl.DataFrame({"note": [b"one", b"\xff", b"two", None], "n": [1, 2, 3, 4]})
     table = sources.open_table(frame)
     reason = "the text is not valid UTF-8"
-    assert [tuple(item) for item in table.broken] == [(2, "note", reason)]
+    assert [tuple(item)[:3] for item in table.broken] == [(2, "note", reason)]
     assert table.raw("n").tolist() == [1, 3, 4] and table.rows_read == 4
 
 
