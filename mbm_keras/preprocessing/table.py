@@ -38,8 +38,9 @@ class Number(tf.Module):
 
     def __init__(self, mean=0.0, scale=1.0, knots=(), scores=()):
         super().__init__(name="number")
-        self.mean, self.scale = mean, scale
-        self.knots, self.scores = tuple(knots), tuple(scores)
+        # A file that was edited may have text in place of a number.
+        self.mean, self.scale = float(mean), float(scale)
+        self.knots, self.scores = tuple(map(float, knots)), tuple(map(float, scores))
 
     def adapt(self, values) -> None:
         """Learns mean, scale and quantiles, of finite numbers alone.
