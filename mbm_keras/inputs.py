@@ -34,7 +34,8 @@ RESERVED = frozenset({
 _AUTOMATIC = frozenset({
     "add", "any", "attach_mask", "attention", "attention_block", "average",
     "batch_normalization", "bidirectional", "calibrated_mean", "caption_decoder",
-    "cast", "category_tokens", "clip", "co_attention", "complex_masks", "concatenate",
+    "cast", "category_tokens", "clip_values", "co_attention", "complex_masks",
+    "concatenate",
     "conv2d", "dense", "divergence", "dropout", "expand_dims", "flatten", "full_like",
     "functional", "gelu", "get_item", "global_average_pooling1d",
     "global_max_pooling1d", "global_max_pooling2d", "gradient_scale", "greater",

@@ -2,6 +2,7 @@
 
 from mbm_keras.layers.attention_block import AttentionBlock
 from mbm_keras.layers.calibrated_mean import CalibratedMean
+from mbm_keras.layers.clip_values import ClipValues
 from mbm_keras.layers.gradient_scale import GradientScale
 from mbm_keras.layers.image_statistics import ImageStatistics
 from mbm_keras.layers.learned_tokens import LearnedTokens
@@ -40,6 +41,7 @@ __all__ = [
     "AttachMask",
     "AttentionBlock",
     "CalibratedMean",
+    "ClipValues",
     "GradientScale",
     "ImageStatistics",
     "LearnedPlaceholder",

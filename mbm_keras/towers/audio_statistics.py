@@ -24,6 +24,7 @@ from keras import ops
 
 from mbm_keras.inputs import tower_name
 from mbm_keras.layers import AttachMask
+from mbm_keras.layers import ClipValues
 from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import PadSteps
 from mbm_keras.layers import SpectrogramStatistics
@@ -94,7 +95,7 @@ def build(
     wide = SpectrogramStatistics()(x, heard)  # (batch, statistics)
     norm = MaskedBatchNormalization(momentum=MOMENTUM, center=False, scale=False)
     wide = norm(wide, mask=present)
-    wide = layers.Dropout(dropout)(ops.clip(wide, -LARGEST, LARGEST))
+    wide = layers.Dropout(dropout)(ClipValues(LARGEST)(wide))
     # Adam moves all weights by the same: many inputs would move the output too far.
     wide = layers.Rescaling(wide.shape[-1] ** -0.5)(wide)
     wide = layers.Dense(width, kernel_initializer="zeros")(wide)

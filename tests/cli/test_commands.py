@@ -24,6 +24,12 @@ def assert_same_weights(left, right):
         np.testing.assert_array_equal(a, b)
 
 
+# One after another, so that a run can be stopped between stages.
+ONE_MODEL = (
+    "--members", 1, "--stages", "standard", "--epochs", 2, "--no-baselines",
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A small table of the quickstart, some of it broken, and a run on it."""
@@ -44,7 +50,7 @@ def folder(tmp_path_factory):
 def run(folder):
     result = ok(
         "train", folder / "rows.csv", "--target", "answer",
-        "--out", folder / "run", "--epochs", 2, "--no-baselines", run=mbm_process,
+        "--out", folder / "run", *ONE_MODEL, run=mbm_process,
     )  # fmt: skip
     return folder / "run", result
 
@@ -100,7 +106,7 @@ def test_evaluate_predict_and_export_on_another_place(folder, run, tmp_path):
 def test_from_disk_it_is_the_same_run(folder, run, tmp_path):
     result = ok(
         "train", folder / "rows.csv", "--target", "answer", "--stream",
-        "--out", tmp_path / "run", "--epochs", 2, "--no-baselines", run=mbm_process,
+        "--out", tmp_path / "run", *ONE_MODEL, run=mbm_process,
     )  # fmt: skip
     assert result["quarantined"] == 3 and result["splits"] == run[1]["splits"]
     assert not (tmp_path / "run/cache").exists()
@@ -125,8 +131,8 @@ def test_packed_rows_are_the_rows_they_were(folder, run, tmp_path):
 @pytest.mark.slow
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(folder, run, tmp_path):
     arguments = [
-        "train", folder / "rows.csv", "--target", "answer", "--epochs", 2,
-        "--out", tmp_path / "run", "--no-baselines",
+        "train", folder / "rows.csv", "--target", "answer",
+        "--out", tmp_path / "run", *ONE_MODEL,
     ]  # fmt: skip
     process = subprocess.Popen(
         [*MBM, *map(str, arguments)], stderr=subprocess.PIPE, text=True

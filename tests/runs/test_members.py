@@ -9,6 +9,7 @@ import mbm_keras as mbm
 from mbm_keras.auto import budget
 from mbm_keras.auto.plan import InputPlan
 from mbm_keras.auto.plan import Plan
+from mbm_keras.runs import members
 
 
 def make_rows(number=60, split=False):
@@ -29,15 +30,17 @@ def make_rows(number=60, split=False):
     )
 
 
-def train(tmp_path, rows, **choices):
+def train(tmp_path, rows, baselines=False, **choices):
     plan = mbm.plan(rows, "y", epochs=2, group="speaker", members=3)
     plan = dataclasses.replace(plan, width=8, **choices)
-    return mbm.train(rows, plan=plan, out=tmp_path / "run", baselines=True, verbose=0)
+    return mbm.train(
+        rows, plan=plan, out=tmp_path / "run", baselines=baselines, verbose=0
+    )
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return train(tmp_path_factory.mktemp("members"), make_rows())
+    return train(tmp_path_factory.mktemp("members"), make_rows(), True)
 
 
 def test_every_row_is_for_training_and_validates_one_model(run):
@@ -75,7 +78,20 @@ def test_given_validation_rows_stay_with_every_model(tmp_path):
     assert rows == {"train": 48, "valid": 12} and run.metrics["members"] == 3
 
 
-def test_the_same_call_ends_with_the_same_weights(run, tmp_path):
+def test_a_run_that_stopped_at_its_third_model_ends_with_the_same_weights(
+    run, tmp_path, monkeypatch
+):
+    fit = members._fit_one
+
+    def stop(*arguments):
+        if arguments[-2] == 2:
+            raise KeyboardInterrupt
+        return fit(*arguments)
+
+    monkeypatch.setattr(members, "_fit_one", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, make_rows())
+    monkeypatch.undo()
     again = train(tmp_path, make_rows())
     for one, other in zip(run.model.weights, again.model.weights, strict=True):
         assert np.array_equal(one, other)
