@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _STEPS, _ROWS_PER_STEP = 1_200, 8  # so many steps, and one more for so many rows
-_MOST_EPOCHS, _FEWEST_EPOCHS, _FEWEST_STEPS = 80, 8, 400
+_MOST_EPOCHS, _FEWEST_EPOCHS, _FEWEST_STEPS = 80, 8, 600
 _SECONDS = 300  # of one core, for all models of few rows
 _BASE_MS, _MS_PER_VALUE = 15, 3.5e-3
 _FRAMES_PER_SECOND = 100
@@ -24,15 +24,6 @@ def batch_size(rows: int) -> tuple[int, str]:
     """
     size = 16 if rows < 300 else 32 if rows < _FEW_ROWS else 64
     return size, f"{rows:,} rows to learn from"
-
-
-def learning_rate(rows: int) -> tuple[float, str]:
-    """Peak step size, and why.
-
-    Args:
-        rows: Rows to learn from, validation included.
-    """
-    return (2e-3 if rows < _FEW_ROWS else 4e-3), f"{rows:,} rows to learn from"
 
 
 def members(rows: int, inputs: Mapping[str, Any], model: str) -> tuple[int, str]:

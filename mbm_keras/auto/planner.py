@@ -18,6 +18,7 @@ from mbm_keras.registry import names
 _GIVEN = "given"
 _LONG = 3.0  # seconds of a sound
 _FEW_ROWS = 1_000
+_SMALL = 64  # pixels
 _STATISTICS = "statistics next to a CNN, for few rows"
 
 
@@ -98,9 +99,7 @@ def make_plan(
         fusion=choose("fusion", fusion, "film", "best on the tables of RESULTS.md"),
         epochs=choose("epochs", epochs, *budget.epochs(rows, batch, inputs, number)),
         batch_size=batch,
-        learning_rate=choose(
-            "learning_rate", learning_rate, *budget.learning_rate(rows)
-        ),
+        learning_rate=choose("learning_rate", learning_rate, 4e-3, "default"),
         augment=choose("augment", augment, True, "small changes keep the meaning"),
         class_weight=choose("class_weight", class_weight, None, "rows count alike"),
         loss=choose("loss", loss, None, "default"),
@@ -236,6 +235,12 @@ def _vector(table, name):
 
 def _image(table, name):
     size = sizes.image_size(sizes.open_some_files(table, name))
+    reason = f"median image, {size} pixels; {_STATISTICS}"
+    several = len(table.columns_of("image")) > 1
+    if several and len(table.rows) < _FEW_ROWS and size > _SMALL:
+        # Few rows teach no details, and several images would leave too few steps.
+        reason = f"{_SMALL} pixels: several images and few rows; {_STATISTICS}"
+        size = _SMALL
     # Halved until two positions per axis are left: then each has seen all of the image.
     halvings = (size - 1).bit_length() - 1
     filters = [16, 32, 64, 128, 128, 128][:halvings]
@@ -246,7 +251,7 @@ def _image(table, name):
         {"size": size},
         "image_statistics",
         {"filters": filters, "dropout": 0.5 if len(table.rows) < _FEW_ROWS else 0.3},
-        f"median image, {size} pixels; {_STATISTICS}",
+        reason,
     )
 
 

@@ -114,7 +114,6 @@ def test_wrong_choices_are_refused(wrong):
 def test_fewer_rows_get_smaller_batches_and_more_epochs():
     few, many = 200, 20_000
     assert budget.batch_size(few)[0] < budget.batch_size(many)[0]
-    assert budget.learning_rate(few)[0] < budget.learning_rate(many)[0]
     assert budget.epochs(few, 16, {}, 5)[0] > budget.epochs(many, 64, {}, 1)[0]
 
 
