@@ -44,7 +44,7 @@ def heads_model(model: keras.Model, task: Task) -> keras.Model:
     if mean is None:
         raise ValueError(
             "Expected a model with a head on every tower: build it with "
-            f"`balance={'calibrate': True}`. Received: model={model.name!r}."
+            f"`balance=Balance(calibrate=True)`. Received: model={model.name!r}."
         )
     outputs = dict(zip(_names(model, task), mean.input, strict=False))
     return keras.Model(model.inputs, outputs, name=f"{model.name}_heads")
