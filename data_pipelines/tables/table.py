@@ -60,6 +60,16 @@ class RawTable:
         """Number of rows in the file, broken ones included."""
         return len(self.rows) + len({item.row for item in self.broken})
 
+    def positions(self, numbers: Any) -> np.ndarray:
+        """Where the rows with these numbers are, `(rows,)` int64.
+
+        Args:
+            numbers: Some of `rows`, in any order.
+        """
+        known = {row: i for i, row in enumerate(self.rows.tolist())}
+        found = [known[row] for row in np.asarray(numbers).tolist()]
+        return np.array(found, "int64")
+
     def take(self, keep: np.ndarray) -> Self:
         """The table with some of its rows.
 

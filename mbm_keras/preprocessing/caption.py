@@ -51,7 +51,8 @@ class CaptionIds(WordIds):
 
     def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """Strings to `(batch, sequence_length)` int32; and which were decoded."""
-        ids = self._look_up(tf.strings.join([standardize(batch), END], " "))
+        texts = tf.strings.join([standardize(batch), END], " ")
+        ids = self._look_up(tf.strings.split(texts))
         whole = tf.reduce_any(ids == self.end, axis=1) & (ids[:, 0] != self.end)
         decoded = whole & is_utf_8(batch)
         return tf.where(decoded[:, None], ids, 0), decoded

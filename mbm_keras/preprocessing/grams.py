@@ -107,9 +107,9 @@ class WordGrams(WordIds):
 
     def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """Strings to `(batch, 3 * sequence_length)` int32; and which were decoded."""
-        texts, valid = standardize(batch), is_utf_8(batch)
-        words = tf.strings.split(texts)[:, : self.sequence_length]
-        codes = tf.concat([self._look_up(texts), self._weigh(words)], axis=1)
+        words, valid = tf.strings.split(standardize(batch)), is_utf_8(batch)
+        words = words[:, : self.sequence_length]
+        codes = tf.concat([self._look_up(words), self._weigh(words)], axis=1)
         codes = tf.ensure_shape(codes, (None, *self.array.shape))
         return tf.where(valid[:, None], codes, 0), valid & (batch != "")
 

@@ -75,12 +75,12 @@ class WordIds(tf.Module):
 
     def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """Strings to `(batch, sequence_length)` int32; and which were decoded."""
-        ids = self._look_up(standardize(batch))
+        ids = self._look_up(tf.strings.split(standardize(batch)))
         valid = is_utf_8(batch)
         return tf.where(valid[:, None], ids, 0), valid & (batch != "")
 
-    def _look_up(self, texts):
-        words = tf.strings.split(texts)  # (batch, words), ragged
+    def _look_up(self, words):
+        """`(batch, words)` strings, ragged, to `(batch, sequence_length)` int32."""
         ids = tf.ragged.map_flat_values(self.lookup.lookup, words)
         ids = ids.to_tensor(shape=(None, self.sequence_length))
         return tf.ensure_shape(ids, (None, self.sequence_length))

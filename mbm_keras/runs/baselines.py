@@ -5,8 +5,10 @@ import functools
 
 import numpy as np
 
-from mbm_keras.runs.steps import interval
-from mbm_keras.runs.steps import units_of
+from mbm_keras.runs.scores import interval
+from mbm_keras.runs.scores import last_parts
+from mbm_keras.runs.scores import last_table
+from mbm_keras.runs.scores import units_of
 
 _MOST_WORK = 1_500_000  # rows times answers to learn from: half a minute of one core
 _FEWEST, _MOST_ROWS = 3_000, 20_000
@@ -42,21 +44,18 @@ def score_baselines(trained, tables, samples, mine):
     if isinstance(task, Regression):
         # A plain pipeline learns the number itself, where a model has its logarithm.
         task = dataclasses.replace(task, stretch=0.0)
-    last = "test" if "test" in samples else "valid"
-    pairs = [(samples["train"], samples[last])] if last in samples else None
-    table = tables["valid"] if last == "valid" and "valid" in tables else tables["rows"]
+    table = last_table(tables, samples)
     limit = limit_rows(task, [spec.modality for spec in trained.specs])
     pairs = [
         (_some(train, limit), _some(test, _MOST_ROWS))
-        for train, test in pairs or trained.fitted.parts
+        for train, test in last_parts(trained, samples)
     ]
     parts = [
         _fit(trained, task, tables["rows"], table, train, test) for train, test in pairs
     ]
     truth = np.concatenate([targets for _, targets in parts])
     score = functools.partial(evaluation.figures, task=task, labels=trained.labels)
-    ids = np.concatenate([np.asarray(test.ids) for _, test in pairs])
-    units = units_of(trained.plan, table, ids)
+    units = units_of(trained.plan, table, [test for _, test in pairs])
     results = []
     for several in zip(*(found for found, _ in parts), strict=True):
         output = np.concatenate([one.output for one in several]).astype("float32")
@@ -176,8 +175,7 @@ def _values(part, specs, table):
             array = np.asarray(inputs[spec.key])
             described[spec.name].append(baselines.describe(spec.modality, array))
     values = {name: np.concatenate(batches) for name, batches in described.items()}
-    position = {row: i for i, row in enumerate(np.asarray(table.rows).tolist())}
-    rows = [position[row] for row in np.asarray(part.ids).tolist()]
+    rows = table.positions(part.ids)
     for spec in texts:
         values[spec.name] = table.raw(spec.name)[rows].tolist()
     return values

@@ -11,7 +11,7 @@ from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.rows import write_quarantine
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.runtime import Clock
-from mbm_keras.runs.steps import score_subsets
+from mbm_keras.runs.scores import score_subsets
 from mbm_keras.runs.values import describe_values
 from mbm_keras.runs.values import unused_columns
 from mbm_keras.runs.values import value_lines

@@ -76,8 +76,7 @@ def member_rows(plan: Any, rows: Any, samples: Mapping[str, Any]) -> list[tuple]
     if "valid" in samples:
         return [(train, samples["valid"])] * plan.members
     units, classes = select.find_units(rows, plan.group), select.find_classes(rows)
-    position = {row: i for i, row in enumerate(rows.rows.tolist())}
-    good = [position[row] for row in np.asarray(train.ids).tolist()]
+    good = rows.positions(train.ids)
     units = units[good]
     classes = None if classes is None else classes[good]
     number = min(plan.members, len(np.unique(units)))

@@ -5,14 +5,10 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from mbm_keras.auto.plan import Plan
 from mbm_keras.runs.members import Fitted
 from mbm_keras.runs.members import fit_members
 from mbm_keras.runs.members import member_rows
-
-_EVALUATION_BATCH = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,22 +38,6 @@ class Trained:
     def histories(self):
         """Training curves by stage."""
         return self.fitted.histories
-
-
-@dataclasses.dataclass(frozen=True)
-class Scores:
-    """What a trained model can do.
-
-    Args:
-        figures: `splits`, `classes` of the last split, and `subsets`, as `metrics.json`
-            has them.
-        counts: Confusion matrix of the last split, None for other answers than labels.
-        output: What the model says of the last split, `(rows, ...)`.
-    """
-
-    figures: dict
-    counts: Any
-    output: Any
 
 
 def open_rows(
@@ -177,127 +157,6 @@ def fit(plan, features, encoder, rows, samples, folder, verbose):
     return Trained(plan, specs, plain, encoder.labels, fitted)
 
 
-def score(trained, rows, samples):
-    """Figures of every split, and of every subset of the inputs on the last one.
-
-    Args:
-        trained: A `Trained`.
-        rows: The `Table` of the last split.
-        samples: `Samples` or `Stream` by split.
-
-    Returns:
-        A `Scores`. Without validation rows, those figures are of the training rows,
-        each predicted by the member that did not learn from it.
-    """
-    from mbm_keras import evaluation
-    from mbm_keras.metrics import confusion
-
-    task, pairs = trained.task, pairs_of(trained, samples)
-    outputs = {}
-    for split, several in pairs.items():
-        found = [evaluation.predict(m, v, task=task) for m, v in several]
-        outputs[split] = (
-            evaluation.join([o for o, _ in found]),
-            evaluation.join([t for _, t in found]),
-        )
-    figures = {
-        split: {
-            "rows": len(found[1][task.name]),
-            **evaluation.figures(*found, task=task, labels=trained.labels),
-        }
-        for split, found in outputs.items()
-    }
-    last = list(pairs)[-1]
-    classes = [split.pop("classes", {}) for split in figures.values()]
-    classes = dict(zip(figures, classes, strict=True))[last]
-    subsets = score_subsets(pairs[last], task, trained.specs)
-    counts = None
-    if task_kind(task) == "classification":
-        predicted, truth = outputs[last]
-        counts = confusion(predicted[task.name], truth[task.name], task.size)
-    predicted, truth = (part[task.name] for part in outputs[last])
-    units = units_of(trained.plan, rows, _last_rows(trained, samples))
-    found = interval(task, truth, predicted, units)
-    figures = {
-        "splits": figures,
-        "interval": found,
-        "classes": classes,
-        "subsets": subsets,
-    }
-    return Scores(figures, counts, predicted)
-
-
-def units_of(plan, table, ids):
-    """The group of each row, which are drawn together; each row by itself without one.
-
-    Args:
-        plan: The plan.
-        table: The `Table` of the rows.
-        ids: `(rows,)`, numbers of the rows in the table.
-    """
-    if plan.group is None or plan.group not in table.frame.columns:
-        return np.arange(len(ids))
-    position = {row: i for i, row in enumerate(table.rows.tolist())}
-    return table.frame[plan.group].to_numpy()[[position[row] for row in ids]]
-
-
-def interval(task, truth, output, units, other=None):
-    """The 95 % interval of the first metric, or of how far it is ahead of another.
-
-    Args:
-        task: The task.
-        truth: Targets, `(rows, ...)`.
-        output: Outputs, likewise.
-        units: As for `mbm_keras.metrics.bootstrap_interval`.
-        other: Outputs to compare with, on the same rows; None for none.
-
-    Returns:
-        Lower and upper end.
-    """
-    from mbm_keras.metrics import bootstrap_interval
-
-    def measure(output, rows):
-        metric = task.metrics()[0]
-        metric.update_state(truth[rows], output[rows])
-        return float(metric.result())
-
-    def score(rows):
-        own = measure(output, rows)
-        return own if other is None else own - measure(other, rows)
-
-    return list(bootstrap_interval(score, units))
-
-
-def _last_rows(trained, samples):
-    """Numbers of the rows of the last split, in the order of its outputs."""
-    if "test" in samples or "valid" in samples:
-        return np.asarray(samples["test" if "test" in samples else "valid"].ids)
-    return np.concatenate([np.asarray(v.ids) for _, v in trained.fitted.parts])
-
-
-def pairs_of(trained, samples):
-    """Which model answers which rows: by split, a list of models and batches.
-
-    Args:
-        trained: A `Trained`.
-        samples: `Samples` or `Stream` by split.
-
-    Returns:
-        A dict of the splits `train`, `valid` and, where there is one, `test`.
-    """
-    fitted = trained.fitted
-    pairs = {
-        split: [(fitted.model, part.batches(_EVALUATION_BATCH))]
-        for split, part in samples.items()
-    }
-    if "valid" not in pairs:
-        pairs["valid"] = [
-            (member, valid.batches(_EVALUATION_BATCH))
-            for member, (_, valid) in zip(fitted.members, fitted.parts, strict=True)
-        ]
-    return {name: pairs[name] for name in ("train", "valid", "test") if name in pairs}
-
-
 def task_kind(task):
     """Name of a task: that of its file, see `mbm_keras.tasks`."""
     return type(task).__module__.rpartition(".")[2]
@@ -336,26 +195,3 @@ def best_epoch(history):
 def _round(value):
     """Four digits after the point, or four that count: an error may be 1e-20."""
     return round(value, 4) if abs(value) >= 1 else float(f"{value:.4g}")
-
-
-def score_subsets(pairs, task, specs):
-    """Figures of every subset of the inputs, by the names of the columns.
-
-    Args:
-        pairs: Models, and batches for each.
-        task: The `Task`.
-        specs: A list of `InputSpec`.
-
-    Returns:
-        What `evaluation.subsets` returns; nothing for a model without `present`.
-    """
-    from mbm_keras import evaluation
-    from mbm_keras.inputs import PRESENT
-
-    if PRESENT not in [tensor.name for tensor in pairs[0][0].inputs]:
-        return []
-    names = {spec.key: spec.name for spec in specs}
-    return [
-        {**row, "inputs": [names[key] for key in row["inputs"]]}
-        for row in evaluation.subsets_of_several(pairs, task=task)
-    ]

@@ -29,6 +29,7 @@ from mbm_keras.runs.run import Run
 from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.runtime import load_tensorflow
 from mbm_keras.runs.runtime import versions
+from mbm_keras.runs.scores import score
 
 
 def plan(
@@ -332,18 +333,17 @@ def _train(plan, tables, folder, arguments, clock, verbose):
         verbose,
     )
 
-    some, others = tables["rows"], tables.get("valid", tables["rows"])
-    last_table = some if "test" in decoded.samples else others
-    result = steps.score(trained, last_table, decoded.samples)
+    some = tables["rows"]
+    # Rows that no model learned from; several models leave none without a test split.
+    sample = some.take(some.split == ("valid" if "valid" in some.split else "train"))
+    result = score(trained, tables, decoded.samples)
     run_folder.save(
         folder,
         model=trained.model,
         features=features,
         targets={plan.target: encoder},
         columns=some.columns,
-        sample=sample_rows(
-            some if "valid" in tables else some.take(some.split == "valid"), features
-        ),
+        sample=sample_rows(some if "valid" in tables else sample, features),
     )
     summary = {
         "run": str(folder),

@@ -36,7 +36,6 @@ from mbm_keras.layers import nonzero_rows
 from mbm_keras.layers import nonzero_steps
 from mbm_keras.layers import zero_padding
 
-MOMENTUM = 0.9  # few steps reach the statistics of a short training
 LARGEST = 4.0  # of a normalized statistic: a row unlike all others says no more
 PRESETS = {
     "tiny": dict(frames=16, num_mel_bins=8, filters=(4, 8), width=8),
@@ -93,7 +92,7 @@ def build(
 
     # === Statistics ===
     wide = SpectrogramStatistics()(x, heard)  # (batch, statistics)
-    norm = MaskedBatchNormalization(momentum=MOMENTUM, center=False, scale=False)
+    norm = MaskedBatchNormalization(center=False, scale=False)
     wide = norm(wide, mask=present)
     wide = layers.Dropout(dropout)(ClipValues(LARGEST)(wide))
     # Adam moves all weights by the same: many inputs would move the output too far.
@@ -102,7 +101,7 @@ def build(
 
     # === CNN ===
     x = x - ops.expand_dims(masked_mean(x, heard), 1)
-    x = MaskedBatchNormalization(momentum=MOMENTUM)(x, mask=heard)  # per mel band
+    x = MaskedBatchNormalization()(x, mask=heard)  # per mel band
     x = layers.Reshape((-1, num_mel_bins, 1))(zero_padding(x, heard))
     # The first feature map is the largest and has no batch normalization, which would
     # cost more than its convolution; its input is normalized.
@@ -112,7 +111,7 @@ def build(
     for channels in filters[1:]:  # each pass halves frames and num_mel_bins
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
         heard, mask = halve_mask(heard), halve_mask(mask)
-        x = MaskedBatchNormalization(momentum=MOMENTUM)(x, mask=heard)
+        x = MaskedBatchNormalization()(x, mask=heard)
         x = zero_padding(layers.ReLU()(x), heard)
     # (batch, steps, bands * channels)
     x = layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)

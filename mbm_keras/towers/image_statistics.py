@@ -27,7 +27,6 @@ from mbm_keras.layers import MaskedBatchNormalization
 from mbm_keras.layers import PixelValues
 from mbm_keras.layers import nonzero_rows
 
-MOMENTUM = 0.9  # few steps reach the statistics of a short training
 LARGEST = 4.0  # of a normalized statistic: a row unlike all others says no more
 PRESETS = {
     "tiny": dict(size=16, filters=(4, 8), width=8),
@@ -77,7 +76,7 @@ def build(
 
     # === Statistics ===
     wide = ImageStatistics()(layers.Rescaling(1 / 255)(pixels))  # (batch, statistics)
-    norm = MaskedBatchNormalization(momentum=MOMENTUM, center=False, scale=False)
+    norm = MaskedBatchNormalization(center=False, scale=False)
     wide = norm(wide, mask=valid)
     wide = layers.Dropout(dropout)(ClipValues(LARGEST)(wide))
     # Adam moves all weights by the same: many inputs would move the output too far.
@@ -91,7 +90,7 @@ def build(
     x = layers.Conv2D(filters[0], 3, 2, padding="same", activation="relu")(x)
     for channels in filters[1:]:
         x = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(x)
-        x = MaskedBatchNormalization(momentum=MOMENTUM)(x, mask=valid)
+        x = MaskedBatchNormalization()(x, mask=valid)
         x = layers.ReLU()(x)
     x = layers.Reshape((-1, filters[-1]))(x)  # (batch, regions, filters[-1])
     if pool:

@@ -87,9 +87,10 @@ def calibrate(
         The share of each answer in a row with every input: by input, and last of the
         fusion.
     """
-    rows = np.linspace(0, len(answers.truth) - 1, _MOST_ROWS).astype(int)
     if len(answers.truth) > _MOST_ROWS:
-        answers = Answers(*(part[rows] for part in dataclasses.astuple(answers)))
+        rows = np.linspace(0, len(answers.truth) - 1, _MOST_ROWS).astype(int)
+        parts = answers.values, answers.present, answers.truth
+        answers = Answers(*(part[rows] for part in parts))
     weights, scale = _minimize(answers, task)
     for model in models:
         layer = calibrated_mean(model)

@@ -103,9 +103,7 @@ def _names_of(model, key):
     """Names of the inputs of a unimodal model."""
     if has_index(model, key):
         return [key, index_name(key)]
-    zeroes = calibrated_mean(model) is not None and PRESENT in map(_name, model.inputs)
-    return [key, PRESENT] if zeroes else [key]
-
-
-def _name(tensor):
-    return tensor.name
+    names = [tensor.name for tensor in model.inputs]
+    # The model's own head follows the layer that zeros absent inputs.
+    own_head = calibrated_mean(model) is not None
+    return [key, PRESENT] if own_head and PRESENT in names else [key]

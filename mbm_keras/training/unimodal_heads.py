@@ -8,12 +8,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import input_keys
 from mbm_keras.inputs import unimodal_output_name
 from mbm_keras.tasks import Task
 from mbm_keras.tasks.task import check_logits
 from mbm_keras.training.gradient_scales import GradientScales
+from mbm_keras.training.heads import add_heads
 
 
 def for_unimodal_heads(model: keras.Model, batches: Any, *, task: Task) -> Any:
@@ -31,19 +31,10 @@ def for_unimodal_heads(model: keras.Model, batches: Any, *, task: Task) -> Any:
         A dataset of `(inputs, targets, weights)`. Targets and weights are by output:
         `task.name`, and `mbm_keras.inputs.unimodal_output_name` for every input.
     """
-    keys = input_keys(model)
+    add_targets = add_heads(model, task)
 
     def add(inputs, targets):
-        inputs, targets = task.feed(inputs, targets)
-        target, present = targets[task.name], inputs[PRESENT]
-        targets = {task.name: target}
-        # No `keras.ops` in this function: tf.data calls it on every backend.
-        weights = {task.name: present[:, 0] == present[:, 0]}  # every row
-        for i, key in enumerate(keys):
-            output = unimodal_output_name(key, task.name)
-            targets[output] = target
-            weights[output] = present[:, i]
-        return inputs, targets, weights
+        return add_targets(*task.feed(inputs, targets))
 
     return batches.map(add)
 

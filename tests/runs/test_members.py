@@ -67,6 +67,10 @@ def test_the_model_is_the_mean_of_the_members(run):
     assert len(run.predict([{"x": 1.0, "z": 2.0}])) == 1
 
 
+def test_an_export_is_checked_with_real_rows(run, tmp_path):
+    assert run.export(tmp_path / "served")["compared_rows"] > 0
+
+
 def test_the_weights_of_the_heads_are_said(run):
     assert list(run.metrics["weights"]) == ["table", "fusion"]
     assert sum(run.metrics["weights"].values()) == pytest.approx(1, abs=1e-3)

@@ -1,0 +1,189 @@
+"""How good a trained model is: its figures, by split and with some of the inputs."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from mbm_keras.runs.steps import task_kind
+
+_BATCH = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """What a trained model can do.
+
+    Args:
+        figures: `splits`, `classes` of the last split, and `subsets`, as `metrics.json`
+            has them.
+        counts: Confusion matrix of the last split, None for other answers than labels.
+        output: What the model says of the last split, `(rows, ...)`.
+    """
+
+    figures: dict
+    counts: Any
+    output: Any
+
+
+def score(trained, tables, samples):
+    """Figures of every split, and of every subset of the inputs on the last one.
+
+    Args:
+        trained: A `Trained`.
+        tables: `"rows"`, and `"valid"` where there is a second table.
+        samples: `Samples` or `Stream` by split.
+
+    Returns:
+        A `Scores`. Without validation rows, those figures are of the training rows,
+        each predicted by the member that did not learn from it.
+    """
+    from mbm_keras import evaluation
+    from mbm_keras.metrics import confusion
+
+    task, pairs = trained.task, pairs_of(trained, samples)
+    outputs = {}
+    for split, several in pairs.items():
+        found = [evaluation.predict(m, v, task=task) for m, v in several]
+        outputs[split] = (
+            evaluation.join([o for o, _ in found]),
+            evaluation.join([t for _, t in found]),
+        )
+    figures = {
+        split: {
+            "rows": len(found[1][task.name]),
+            **evaluation.figures(*found, task=task, labels=trained.labels),
+        }
+        for split, found in outputs.items()
+    }
+    last = list(pairs)[-1]
+    classes = [split.pop("classes", {}) for split in figures.values()]
+    classes = dict(zip(figures, classes, strict=True))[last]
+    subsets = score_subsets(pairs[last], task, trained.specs)
+    predicted, truth = (part[task.name] for part in outputs[last])
+    counts = None
+    if task_kind(task) == "classification":
+        counts = confusion(predicted, truth, task.size)
+    asked = [part for _, part in last_parts(trained, samples)]
+    units = units_of(trained.plan, last_table(tables, samples), asked)
+    found = interval(task, truth, predicted, units)
+    figures = {
+        "splits": figures,
+        "interval": found,
+        "classes": classes,
+        "subsets": subsets,
+    }
+    return Scores(figures, counts, predicted)
+
+
+def units_of(plan, table, parts):
+    """The group of each row, which are drawn together; each row by itself without one.
+
+    Args:
+        plan: The plan.
+        table: The `Table` of the rows.
+        parts: `Samples` or `Stream`s of the rows, in order.
+    """
+    ids = np.concatenate([np.asarray(part.ids) for part in parts])
+    if plan.group is None or plan.group not in table.frame.columns:
+        return np.arange(len(ids))
+    return table.frame[plan.group].to_numpy()[table.positions(ids)]
+
+
+def interval(task, truth, output, units, other=None):
+    """The 95 % interval of the first metric, or of how far it is ahead of another.
+
+    Args:
+        task: The task.
+        truth: Targets, `(rows, ...)`.
+        output: Outputs, likewise.
+        units: As for `mbm_keras.metrics.bootstrap_interval`.
+        other: Outputs to compare with, on the same rows; None for none.
+
+    Returns:
+        Lower and upper end.
+    """
+    from mbm_keras.metrics import bootstrap_interval
+
+    def measure(output, rows):
+        metric = task.metrics()[0]
+        metric.update_state(truth[rows], output[rows])
+        return float(metric.result())
+
+    def score(rows):
+        own = measure(output, rows)
+        return own if other is None else own - measure(other, rows)
+
+    return list(bootstrap_interval(score, units))
+
+
+def last_parts(trained, samples):
+    """The rows learned from and those asked for in the last split.
+
+    Args:
+        trained: A `Trained`.
+        samples: `Samples` or `Stream` by split.
+
+    Returns:
+        A list of `(train, asked)`: one pair, or one for each member where it validated
+        with rows of its own and there are no others.
+    """
+    for split in ("test", "valid"):
+        if split in samples:
+            return [(samples["train"], samples[split])]
+    return trained.fitted.parts
+
+
+def last_table(tables, samples):
+    """The table of the last split.
+
+    Args:
+        tables: `"rows"`, and `"valid"` where there is a second table.
+        samples: `Samples` or `Stream` by split.
+    """
+    return tables["rows"] if "test" in samples else tables.get("valid", tables["rows"])
+
+
+def pairs_of(trained, samples):
+    """Which model answers which rows: by split, a list of models and batches.
+
+    Args:
+        trained: A `Trained`.
+        samples: `Samples` or `Stream` by split.
+
+    Returns:
+        A dict of the splits `train`, `valid` and, where there is one, `test`.
+    """
+    fitted = trained.fitted
+    pairs = {
+        split: [(fitted.model, part.batches(_BATCH))] for split, part in samples.items()
+    }
+    if "valid" not in pairs:
+        pairs["valid"] = [
+            (member, valid.batches(_BATCH))
+            for member, (_, valid) in zip(fitted.members, fitted.parts, strict=True)
+        ]
+    return {name: pairs[name] for name in ("train", "valid", "test") if name in pairs}
+
+
+def score_subsets(pairs, task, specs):
+    """Figures of every subset of the inputs, by the names of the columns.
+
+    Args:
+        pairs: Models, and batches for each.
+        task: The `Task`.
+        specs: A list of `InputSpec`.
+
+    Returns:
+        What `evaluation.subsets` returns; nothing for a model without `present`.
+    """
+    from mbm_keras import evaluation
+    from mbm_keras.inputs import PRESENT
+
+    if PRESENT not in [tensor.name for tensor in pairs[0][0].inputs]:
+        return []
+    names = {spec.key: spec.name for spec in specs}
+    return [
+        {**row, "inputs": [names[key] for key in row["inputs"]]}
+        for row in evaluation.subsets_of_several(pairs, task=task)
+    ]
