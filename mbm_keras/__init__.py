@@ -18,6 +18,7 @@ from mbm_keras import registration
 
 _FOLDERS = (
     "auto",
+    "encoders",
     "evaluation",
     "export",
     "fusion",
@@ -32,6 +33,7 @@ _FOLDERS = (
     "tasks",
     "towers",
     "training",
+    "weights",
 )
 _CALLS = {
     "InputSpec": "mbm_keras.inputs",

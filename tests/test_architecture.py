@@ -9,6 +9,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 # Each folder may import the folders listed, and no other of this package.
 ZOO = {
+    "mbm_keras.encoders",
     "mbm_keras.fusion",
     "mbm_keras.generation",
     "mbm_keras.inputs",
@@ -18,6 +19,7 @@ ZOO = {
     "mbm_keras.preset",
     "mbm_keras.tasks",
     "mbm_keras.towers",
+    "mbm_keras.weights",
 }
 BASE = {"mbm_keras.layers", "mbm_keras.inputs"}
 FILES = "data_pipelines.files"  # everything that is written goes through it
@@ -37,7 +39,9 @@ MAY_IMPORT = {
     "mbm_keras.generation": BASE,
     "mbm_keras.metrics": BASE,
     "mbm_keras.tasks": BASE,
-    "mbm_keras.towers": BASE,
+    "mbm_keras.encoders": BASE | {"mbm_keras.preset"},
+    "mbm_keras.weights": BASE | {"mbm_keras.encoders", FILES},
+    "mbm_keras.towers": BASE | {"mbm_keras.encoders", "mbm_keras.weights"},
     "mbm_keras.fusion": BASE,
     "mbm_keras.losses": BASE,
     "mbm_keras.models": ZOO,

@@ -3,7 +3,15 @@
 from mbm_keras.layers.attention_block import AttentionBlock
 from mbm_keras.layers.calibrated_mean import CalibratedMean
 from mbm_keras.layers.clip_values import ClipValues
+from mbm_keras.layers.encoder_block import BlockNames
+from mbm_keras.layers.encoder_block import EncoderBlock
+from mbm_keras.layers.encoder_tokens import AddFirstRow
+from mbm_keras.layers.encoder_tokens import AddGridPositions
+from mbm_keras.layers.encoder_tokens import AddPositions
+from mbm_keras.layers.encoder_tokens import PrependTokens
+from mbm_keras.layers.encoder_tokens import ScaleChannels
 from mbm_keras.layers.gradient_scale import GradientScale
+from mbm_keras.layers.head_attention import HeadAttention
 from mbm_keras.layers.image_statistics import ImageStatistics
 from mbm_keras.layers.learned_tokens import LearnedTokens
 from mbm_keras.layers.learned_tokens import repeat_for
@@ -11,6 +19,7 @@ from mbm_keras.layers.masked_batch_normalization import MaskedBatchNormalization
 from mbm_keras.layers.masked_mean import MaskedMean
 from mbm_keras.layers.masked_mean import masked_mean
 from mbm_keras.layers.modality_dropout import ModalityDropout
+from mbm_keras.layers.named_activation import NamedActivation
 from mbm_keras.layers.number_embedding import NumberEmbedding
 from mbm_keras.layers.number_embedding import normal_edges
 from mbm_keras.layers.padding import AttachMask
@@ -24,6 +33,7 @@ from mbm_keras.layers.pixel_values import PixelValues
 from mbm_keras.layers.pixel_values import pixel_values
 from mbm_keras.layers.placeholders import LearnedPlaceholder
 from mbm_keras.layers.placeholders import MeanPlaceholder
+from mbm_keras.layers.pool_tokens import PoolTokens
 from mbm_keras.layers.presence import ZeroAbsent
 from mbm_keras.layers.presence import ones_for_absent
 from mbm_keras.layers.presence import present_mean
@@ -38,11 +48,17 @@ from mbm_keras.layers.table_columns import split_table
 from mbm_keras.layers.word_convolutions import WordConvolutions
 
 __all__ = [
+    "AddFirstRow",
+    "AddGridPositions",
+    "AddPositions",
     "AttachMask",
     "AttentionBlock",
+    "BlockNames",
     "CalibratedMean",
     "ClipValues",
+    "EncoderBlock",
     "GradientScale",
+    "HeadAttention",
     "ImageStatistics",
     "LearnedPlaceholder",
     "LearnedTokens",
@@ -50,9 +66,13 @@ __all__ = [
     "MaskedMean",
     "MeanPlaceholder",
     "ModalityDropout",
+    "NamedActivation",
     "NumberEmbedding",
     "PadSteps",
     "PixelValues",
+    "PoolTokens",
+    "PrependTokens",
+    "ScaleChannels",
     "Sinusoids",
     "SpectrogramStatistics",
     "ValidMask",

@@ -1,0 +1,18 @@
+"""Encoders: published architectures, layer by layer, for published weights.
+
+A file is a family. It has three public names:
+
+    build(...)           returns a functional `keras.Model` with named inputs and a dict
+                         of outputs, whose layers have the names of a checkpoint
+    from_config(config)  arguments of `build` from the `config.json` of a checkpoint
+    PRESETS              published sizes, with their numbers of parameters
+
+`mbm_keras.weights.load` fills one from a folder. `mbm_keras.towers.pretrained` makes a
+tower of one.
+"""
+
+from types import ModuleType
+
+from mbm_keras.encoders import bert
+
+ENCODERS = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}

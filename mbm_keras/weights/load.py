@@ -1,0 +1,147 @@
+"""A published encoder with its weights, from a folder."""
+
+import contextlib
+import dataclasses
+import os
+import warnings
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from mbm_keras.encoders import bert
+from mbm_keras.weights.assign import Tensors
+from mbm_keras.weights.assign import assign
+from mbm_keras.weights.folder import Folder
+from mbm_keras.weights.folder import open_folder
+from mbm_keras.weights.sentence import pooling_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """How a kind of checkpoint becomes an encoder.
+
+    Args:
+        build: Builder of the encoder.
+        from_config: Arguments of the builder from the entries of `config.json`.
+        prefix: What the names of tensors begin with in a checkpoint that has the head
+            of a task.
+    """
+
+    build: Callable[..., keras.Model]
+    from_config: Callable[[Mapping[str, Any]], dict[str, Any]]
+    prefix: str = ""
+
+
+# By `model_type` and part. Most checkpoints have one part, the encoder.
+ENCODER = "encoder"
+FAMILIES: dict[tuple[str, str], Family] = {
+    ("bert", ENCODER): Family(bert.build, bert.from_config, "bert."),
+    ("camembert", ENCODER): Family(bert.build, bert.from_config, "roberta."),
+    ("roberta", ENCODER): Family(bert.build, bert.from_config, "roberta."),
+    ("xlm-roberta", ENCODER): Family(bert.build, bert.from_config, "roberta."),
+}
+
+
+def load(
+    folder: str | os.PathLike | Folder,
+    *,
+    part: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    dtype: str | None = None,
+) -> keras.Model:
+    """Builds the encoder of a checkpoint, with its weights.
+
+    Tensors that the encoder does not use, such as the head of a task, are named in a
+    warning.
+
+    Args:
+        folder: A folder of a Hugging Face checkpoint, see `open_folder`.
+        part: Which encoder of a checkpoint with several, such as `"text"` or `"image"`
+            of CLIP; None where there is one.
+        changes: Arguments of the builder that differ from the checkpoint, such as
+            `image_size`, `pooling` or `dropout`.
+        dtype: Name of a Keras dtype policy, such as `"bfloat16"` or `"mixed_bfloat16"`;
+            None for the global one.
+
+    Returns:
+        A functional `keras.Model`, as its builder in `mbm_keras.encoders` says.
+
+    Raises:
+        ValueError: If the folder cannot be read, its family is unknown, a tensor is
+            missing or has another shape, or a change is not an argument.
+    """
+    opened = folder if isinstance(folder, Folder) else open_folder(folder)
+    family = family_of(opened, part)
+    arguments = arguments_of(opened, family, changes)
+    with _policy(dtype):
+        model = family.build(**arguments)
+    tensors = Tensors(opened.tensors, family.prefix)
+    assign(model, tensors)
+    unused = tensors.list_unused()
+    if unused:
+        warnings.warn(
+            f"{len(unused)} tensors of {opened.path} are not used by the encoder: "
+            f"{', '.join(unused[:10])}{' ...' if len(unused) > 10 else ''}",
+            stacklevel=2,
+        )
+    return model
+
+
+def family_of(folder: Folder, part: str | None = None) -> Family:
+    """The family of a folder, or of one part of it.
+
+    Raises:
+        ValueError: If the family is unknown, or a part has to be chosen.
+    """
+    kind = folder.config["model_type"]
+    parts = [name for known, name in FAMILIES if known == kind]
+    if not parts:
+        known_kinds = ", ".join(sorted({known for known, _ in FAMILIES}))
+        raise ValueError(
+            f"Expected a `model_type` of {known_kinds}. "
+            f"Received: {kind!r} in {folder.path}."
+        )
+    if part is None and len(parts) == 1:
+        (part,) = parts
+    if part not in parts:
+        raise ValueError(
+            f"Expected a part of {kind}: {', '.join(parts)}. Received: part={part!r}."
+        )
+    return FAMILIES[kind, part]
+
+
+def arguments_of(
+    folder: Folder, family: Family, changes: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Arguments of the builder of a folder's encoder.
+
+    Raises:
+        ValueError: If an entry of the configuration is not supported, or a change is
+            not an argument.
+    """
+    arguments = family.from_config(folder.config)
+    known = family.build.__kwdefaults__ or {}
+    pooling = pooling_of(folder.path) if "pooling" in known else {}
+    changes = changes or {}
+    unknown = set(changes) - {*arguments, *known}
+    if unknown:
+        raise ValueError(
+            f"Expected `changes` of {', '.join(sorted({*arguments, *known}))}. "
+            f"Received: {', '.join(sorted(unknown))}."
+        )
+    return {**arguments, **pooling, **changes}
+
+
+@contextlib.contextmanager
+def _policy(dtype: str | None) -> Iterator[None]:
+    """The dtype policy of the layers that are built inside."""
+    before = keras.config.dtype_policy()
+    if dtype is not None:
+        keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
