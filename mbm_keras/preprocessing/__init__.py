@@ -2,23 +2,29 @@
 
 The same code decodes for training and in the served graph. `protocols.py` says what a
 preprocessor and a target are; `Features` holds one preprocessor for each input. The
-line in `registry.py` is the registration.
+line in `registry.py` is the registration. `preprocessor_from_folder` makes what a
+published encoder expects from the settings in its folder.
 """
 
 from mbm_keras.preprocessing.audio import LogMel
 from mbm_keras.preprocessing.audio import Waveform
 from mbm_keras.preprocessing.caption import Caption
 from mbm_keras.preprocessing.caption import CaptionIds
+from mbm_keras.preprocessing.clap_mel import ClapLogMel
 from mbm_keras.preprocessing.dates import Date
 from mbm_keras.preprocessing.faces import Faces
 from mbm_keras.preprocessing.features import Features
+from mbm_keras.preprocessing.filter_banks import FilterBanks
 from mbm_keras.preprocessing.grams import WordGrams
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.labels import Labels
+from mbm_keras.preprocessing.normalized_wave import NormalizedWaveform
 from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.protocols import KeepsGoodCells
 from mbm_keras.preprocessing.protocols import Preprocessor
 from mbm_keras.preprocessing.protocols import Target
+from mbm_keras.preprocessing.published import preprocessor_from_folder
+from mbm_keras.preprocessing.published_pixels import PublishedPixels
 from mbm_keras.preprocessing.quantity import Quantity
 from mbm_keras.preprocessing.registry import PREPROCESSORS
 from mbm_keras.preprocessing.registry import TARGETS
@@ -30,31 +36,38 @@ from mbm_keras.preprocessing.targets import Label
 from mbm_keras.preprocessing.text import WordIds
 from mbm_keras.preprocessing.vector import Vector
 from mbm_keras.preprocessing.video import Frames
+from mbm_keras.preprocessing.whisper_mel import WhisperLogMel
 
 __all__ = [
     "PREPROCESSORS",
     "TARGETS",
     "Caption",
     "CaptionIds",
+    "ClapLogMel",
     "Date",
     "Category",
     "Faces",
     "Features",
+    "FilterBanks",
     "Frames",
     "KeepsGoodCells",
     "Label",
     "Labels",
     "LogMel",
+    "NormalizedWaveform",
     "Number",
     "Pixels",
     "Points",
     "Preprocessor",
+    "PublishedPixels",
     "Quantity",
     "Sounds",
     "TableRow",
     "Vector",
     "Target",
     "Waveform",
+    "WhisperLogMel",
     "WordGrams",
     "WordIds",
+    "preprocessor_from_folder",
 ]

@@ -131,7 +131,7 @@ class LogMel(tf.Module):
     def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """WAV files to `(batch, frames, num_mel_bins)`; and which were decoded."""
         waves, lengths, decoded = decode_wavs(batch, self.sample_rate, self.seconds)
-        log_mel = _in_chunks(self._transform, waves, self.array.shape)
+        log_mel = in_chunks(self._transform, waves, self.array.shape)
         valid = decoded[:, None, None]
         if self.variable:
             starts = tf.range(0, self.frames * self.step, self.step)
@@ -174,7 +174,7 @@ class LogMel(tf.Module):
         return cls(**config)
 
 
-def _in_chunks(transform, waves, shape):
+def in_chunks(transform, waves, shape):
     """Transforms `(batch, samples)` to `(batch, *shape)`, a chunk at a time.
 
     So that memory stays bounded.

@@ -4,11 +4,15 @@ from mbm_keras.preprocessing.audio import LogMel
 from mbm_keras.preprocessing.audio import Waveform
 from mbm_keras.preprocessing.caption import Caption
 from mbm_keras.preprocessing.caption import CaptionIds
+from mbm_keras.preprocessing.clap_mel import ClapLogMel
 from mbm_keras.preprocessing.faces import Faces
+from mbm_keras.preprocessing.filter_banks import FilterBanks
 from mbm_keras.preprocessing.grams import WordGrams
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.labels import Labels
+from mbm_keras.preprocessing.normalized_wave import NormalizedWaveform
 from mbm_keras.preprocessing.points import Points
+from mbm_keras.preprocessing.published_pixels import PublishedPixels
 from mbm_keras.preprocessing.quantity import Quantity
 from mbm_keras.preprocessing.sounds import Sounds
 from mbm_keras.preprocessing.table import TableRow
@@ -16,17 +20,23 @@ from mbm_keras.preprocessing.targets import Label
 from mbm_keras.preprocessing.text import WordIds
 from mbm_keras.preprocessing.vector import Vector
 from mbm_keras.preprocessing.video import Frames
+from mbm_keras.preprocessing.whisper_mel import WhisperLogMel
 
 _PREPROCESSORS = (
     CaptionIds,
+    ClapLogMel,
     Faces,
+    FilterBanks,
     Frames,
     LogMel,
+    NormalizedWaveform,
     Pixels,
     Points,
+    PublishedPixels,
     TableRow,
     Vector,
     Waveform,
+    WhisperLogMel,
     WordGrams,
     WordIds,
 )

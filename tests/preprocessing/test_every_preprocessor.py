@@ -12,13 +12,32 @@ from mbm_keras.towers.encode import DEFAULTS
 
 ARGUMENTS = {
     "CaptionIds": ([3, ["a", "b"]], {}),
+    "ClapLogMel": (
+        [8_000, 0.3, 8],
+        dict(fft=256, hop=80, lowest=10.0, highest=3e3, slaney=False, repeat=False),
+    ),
     "Faces": ([2, 3, 8], dict(max_pixels=99)),
+    "FilterBanks": ([8_000, 20, 8], dict(mean=-1.0, std=2.0)),
     "Frames": ([3, 16], dict(seconds=0.5, max_pixels=99, max_seconds=7.0)),
     "LogMel": ([8_000, 0.3, 8], dict(hop=0.02)),
+    "NormalizedWaveform": ([8_000, 0.3], dict(normalize=False)),
     "Pixels": ([16], dict(max_pixels=99)),
     "Points": ([40], dict(fields=("x", "y", "z"), stride=5)),
+    "PublishedPixels": (
+        [16],
+        dict(
+            resize_to=20,
+            keep_shape=True,
+            resample="lanczos",
+            mean=(0.1, 0.2, 0.3),
+            std=(0.4, 0.5, 0.6),
+            scale=0.5,
+            max_pixels=99,
+        ),
+    ),
     "Vector": ([3, [1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], {}),
     "Waveform": ([8_000, 0.3], {}),
+    "WhisperLogMel": ([8_000, 0.3, 8], dict(fft=256, hop=80)),
     "WordGrams": (
         [2, ["a"], ["a", "a b"], [[2, 1], [1, 1]], 3],
         dict(max_grams=7),
