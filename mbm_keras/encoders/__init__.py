@@ -14,5 +14,10 @@ tower of one.
 from types import ModuleType
 
 from mbm_keras.encoders import bert
+from mbm_keras.encoders import dinov2
+from mbm_keras.encoders import distilbert
+from mbm_keras.encoders import modernbert
+from mbm_keras.encoders import mpnet
+from mbm_keras.encoders import vit
 
 ENCODERS = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}

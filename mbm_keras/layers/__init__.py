@@ -29,6 +29,9 @@ from mbm_keras.layers.padding import halve_mask
 from mbm_keras.layers.padding import nonzero_rows
 from mbm_keras.layers.padding import nonzero_steps
 from mbm_keras.layers.padding import zero_padding
+from mbm_keras.layers.patches import embed_patches
+from mbm_keras.layers.patches import grid_of
+from mbm_keras.layers.patches import pair
 from mbm_keras.layers.pixel_values import PixelValues
 from mbm_keras.layers.pixel_values import pixel_values
 from mbm_keras.layers.placeholders import LearnedPlaceholder
@@ -78,6 +81,8 @@ __all__ = [
     "ValidMask",
     "WordConvolutions",
     "ZeroAbsent",
+    "embed_patches",
+    "grid_of",
     "halve_mask",
     "heard_steps",
     "masked_mean",
@@ -86,6 +91,7 @@ __all__ = [
     "nonzero_steps",
     "normal_edges",
     "ones_for_absent",
+    "pair",
     "pixel_values",
     "present_mean",
     "present_softmax",

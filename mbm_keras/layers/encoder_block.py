@@ -65,7 +65,10 @@ class EncoderBlock:
         epsilon: float > 0, added to the variance by the normalizations.
         norm_first: bool, see above.
         causal: bool. True if a step attends to itself and the steps before it only.
+        qkv_bias: bool. False if the dense layers of queries, keys and values have no
+            bias.
         key_bias: bool. False if the dense layer of the keys has no bias.
+        gated: bool. True for an MLP whose hidden layer is gated, see `NamedActivation`.
         dropout: float in [0, 1), dropout rate after each half.
     """
 
@@ -77,7 +80,9 @@ class EncoderBlock:
     epsilon: float = 1e-12
     norm_first: bool = False
     causal: bool = False
+    qkv_bias: bool = True
     key_bias: bool = True
+    gated: bool = False
     dropout: float = 0.0
 
     def __call__(self, x: Any, prefix: str, mask: Any = None, bias: Any = None) -> Any:
@@ -107,22 +112,25 @@ class EncoderBlock:
         return self._norm(x, prefix, names.mlp_norm)
 
     def _attend(self, x, prefix, mask, bias):
-        names = self.names
-        query = layers.Dense(self.width, name=prefix + names.query)(x)
-        key = layers.Dense(self.width, use_bias=self.key_bias, name=prefix + names.key)(
-            x
-        )
-        value = layers.Dense(self.width, name=prefix + names.value)(x)
+        names, has_bias = self.names, self.qkv_bias
+        query = self._dense(x, prefix + names.query, has_bias)
+        key = self._dense(x, prefix + names.key, has_bias and self.key_bias)
+        value = self._dense(x, prefix + names.value, has_bias)
         attention = HeadAttention(self.num_heads, causal=self.causal)
         y = attention(query, key, value, mask=mask, bias=bias)
-        y = layers.Dense(self.width, name=prefix + names.output)(y)
+        y = self._dense(y, prefix + names.output)
         return self._finish(y, prefix, names.attention_scale)
 
     def _mlp(self, x, prefix):
-        y = layers.Dense(self.hidden_width, name=prefix + self.names.expand)(x)
-        y = NamedActivation(self.activation)(y)  # (batch, steps, hidden_width)
-        y = layers.Dense(self.width, name=prefix + self.names.contract)(y)
+        width = 2 * self.hidden_width if self.gated else self.hidden_width
+        y = layers.Dense(width, name=prefix + self.names.expand)(x)
+        y = NamedActivation(self.activation, self.gated)(y)
+        # (batch, steps, hidden_width)
+        y = self._dense(y, prefix + self.names.contract)
         return self._finish(y, prefix, self.names.mlp_scale)
+
+    def _dense(self, x, name, use_bias=True):
+        return layers.Dense(self.width, use_bias=use_bias, name=name)(x)
 
     def _finish(self, y, prefix, scale):
         if scale is not None:

@@ -116,6 +116,8 @@ class AddGridPositions(keras.layers.Layer):
         num_tokens: int >= 0, tokens before the patches that have a position too.
         published_grid: Rows and columns of the checkpoint to load; None for the same,
             or for a square of another size.
+        antialias: bool. True if a checkpoint's positions are smoothed where they are
+            interpolated to fewer.
 
     Call arguments:
         x: `(batch, num_tokens + rows * columns, width)`, float.
@@ -129,12 +131,14 @@ class AddGridPositions(keras.layers.Layer):
         grid: tuple[int, int],
         num_tokens: int = 0,
         published_grid: tuple[int, int] | None = None,
+        antialias: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.grid = tuple(grid)
         self.num_tokens = num_tokens
         self.published_grid = None if published_grid is None else tuple(published_grid)
+        self.antialias = antialias
 
     def build(self, shape):
         rows, columns = self.grid
@@ -151,18 +155,20 @@ class AddGridPositions(keras.layers.Layer):
             "grid": self.grid,
             "num_tokens": self.num_tokens,
             "published_grid": self.published_grid,
+            "antialias": self.antialias,
         }
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class PrependTokens(keras.layers.Layer):
-    """Puts learned tokens before a sequence, the same for every row.
+    """Puts learned tokens into a sequence, the same for every row.
 
     Source: Devlin et al. 2019, "BERT", https://arxiv.org/abs/1810.04805, section 3.
     Deviation: none.
 
     Args:
         num_tokens: int > 0, number of tokens.
+        index: int >= 0, how many steps of the sequence are before them.
 
     Call arguments:
         x: `(batch, steps, width)`, float.
@@ -171,9 +177,10 @@ class PrependTokens(keras.layers.Layer):
         `(batch, num_tokens + steps, width)`, float.
     """
 
-    def __init__(self, num_tokens: int = 1, **kwargs: Any):
+    def __init__(self, num_tokens: int = 1, index: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
         self.num_tokens = num_tokens
+        self.index = index
 
     def build(self, shape):
         self.tokens = self.add_weight(
@@ -183,14 +190,15 @@ class PrependTokens(keras.layers.Layer):
     def call(self, x):
         tokens = ops.cast(self.tokens, x.dtype)[None]  # (1, num_tokens, width)
         tokens = ops.repeat(tokens, ops.shape(x)[0], axis=0)
-        return ops.concatenate([tokens, x], axis=1)
+        return ops.concatenate([x[:, : self.index], tokens, x[:, self.index :]], axis=1)
 
     def compute_output_spec(self, x):
         steps = None if x.shape[1] is None else x.shape[1] + self.num_tokens
         return keras.KerasTensor((x.shape[0], steps, x.shape[2]), self.compute_dtype)
 
     def get_config(self):
-        return {**super().get_config(), "num_tokens": self.num_tokens}
+        config = {"num_tokens": self.num_tokens, "index": self.index}
+        return {**super().get_config(), **config}
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

@@ -35,7 +35,7 @@ class HeadAttention(keras.layers.Layer):
 
     Returns:
         `(batch, steps, width)`, float. Where a step may attend to none, the output is
-        finite and without meaning.
+        zeros if there is a window, as in PyTorch, else finite and without meaning.
 
     Raises:
         ValueError: If the width is not a multiple of `num_heads`.
@@ -62,14 +62,18 @@ class HeadAttention(keras.layers.Layer):
             )
 
     def call(self, query, key, value, mask=None, bias=None):
+        pairs = self._pairs(query, key, mask)
         y = ops.dot_product_attention(
             self._split(query),
             self._split(key),
             self._split(value),
             bias=bias,
-            mask=self._pairs(query, key, mask),
+            mask=pairs,
             flash_attention=False,
         )  # (batch, steps, num_heads, head_width)
+        if self.window is not None:
+            attends = ops.any(pairs, axis=-1)  # (batch or 1, 1, steps)
+            y = y * ops.cast(ops.transpose(attends, (0, 2, 1))[..., None], y.dtype)
         return ops.reshape(y, (ops.shape(y)[0], -1, value.shape[-1]))
 
     def _split(self, x):

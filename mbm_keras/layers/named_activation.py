@@ -43,20 +43,25 @@ class NamedActivation(keras.layers.Layer):
     Source: Hendrycks and Gimpel 2016, "Gaussian Error Linear Units (GELUs)",
     https://arxiv.org/abs/1606.08415, section 2. Deviation: none.
 
+    Source of `gated`: Shazeer 2020, "GLU Variants Improve Transformer",
+    https://arxiv.org/abs/2002.05202, section 2. Deviation: none.
+
     Args:
         activation: str, one of `ACTIVATIONS`.
+        gated: bool. True to multiply the activation of the first half of the channels
+            by the second half.
 
     Call arguments:
-        x: A float tensor of any shape.
+        x: `(..., channels)`, float.
 
     Returns:
-        The shape and dtype of `x`.
+        `(..., channels)`, or `(..., channels / 2)` if `gated`, of the dtype of `x`.
 
     Raises:
         ValueError: If the name is unknown.
     """
 
-    def __init__(self, activation: str, **kwargs: Any):
+    def __init__(self, activation: str, gated: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
         if activation not in ACTIVATIONS:
             raise ValueError(
@@ -64,13 +69,19 @@ class NamedActivation(keras.layers.Layer):
                 f"Received: activation={activation!r}."
             )
         self.activation = activation
+        self.gated = gated
         self.supports_masking = True
 
     def call(self, x):
-        return ACTIVATIONS[self.activation](x)
+        activate = ACTIVATIONS[self.activation]
+        if not self.gated:
+            return activate(x)
+        half = x.shape[-1] // 2
+        return activate(x[..., :half]) * x[..., half:]
 
     def compute_output_shape(self, shape):
-        return shape
+        return (*shape[:-1], shape[-1] // 2) if self.gated else shape
 
     def get_config(self):
-        return {**super().get_config(), "activation": self.activation}
+        config = {"activation": self.activation, "gated": self.gated}
+        return {**super().get_config(), **config}

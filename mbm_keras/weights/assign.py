@@ -7,6 +7,7 @@ kind of layer calls its weights and orders their axes:
     Conv1D, Conv2D      weight (out, in, ...)       kernel (..., in, out)
     DepthwiseConv2D     weight (in, 1, ...)         kernel (..., in, 1)
     normalizations      weight, bias; old files: gamma, beta
+    any with one weight the name of the layer, or weight
 """
 
 import dataclasses
@@ -20,11 +21,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from mbm_keras.layers import AddFirstRow
 from mbm_keras.layers import AddGridPositions
-from mbm_keras.layers import AddPositions
-from mbm_keras.layers import PrependTokens
-from mbm_keras.layers import ScaleChannels
 from mbm_keras.weights.resize import resize
 from mbm_keras.weights.safetensors import Tensor
 
@@ -160,6 +157,8 @@ def parts_of(layer: Any, tensors: Tensors) -> list[Part]:
     for kinds, rule in _RULES:
         if isinstance(layer, kinds):
             return rule(layer, tensors)
+    if len(layer.weights) == 1:
+        return _table(layer, tensors)
     raise ValueError(
         "Expected a layer that a checkpoint can fill. "
         f"Received: {layer.name!r} of {type(layer).__name__}."
@@ -223,9 +222,9 @@ def _grid(layer, tensors):
         tokens, patches = values[: layer.num_tokens], values[layer.num_tokens :]
         side = math.isqrt(len(patches))
         old = layer.published_grid or (side, side)
-        if len(patches) == math.prod(layer.grid) or len(patches) != math.prod(old):
-            return values
-        patches = resize(patches.reshape(*old, -1), layer.grid)
+        if old == layer.grid or len(patches) != math.prod(old):
+            return values  # of another number, which `assign` reports
+        patches = resize(patches.reshape(*old, -1), layer.grid, layer.antialias)
         return np.concatenate([tokens, patches.reshape(-1, values.shape[-1])])
 
     return [dataclasses.replace(table, arrange=arrange)]
@@ -246,6 +245,5 @@ _RULES: tuple[tuple[Any, Callable], ...] = (
     (layers.BatchNormalization, _batch_normalization),
     (layers.LayerNormalization, _normalization),
     (layers.GroupNormalization, _normalization),
-    ((AddFirstRow, AddPositions, PrependTokens, ScaleChannels), _table),
     (AddGridPositions, _grid),
 )

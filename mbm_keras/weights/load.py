@@ -12,6 +12,11 @@ from typing import Any
 import keras
 
 from mbm_keras.encoders import bert
+from mbm_keras.encoders import dinov2
+from mbm_keras.encoders import distilbert
+from mbm_keras.encoders import modernbert
+from mbm_keras.encoders import mpnet
+from mbm_keras.encoders import vit
 from mbm_keras.weights.assign import Tensors
 from mbm_keras.weights.assign import assign
 from mbm_keras.weights.folder import Folder
@@ -40,7 +45,18 @@ ENCODER = "encoder"
 FAMILIES: dict[tuple[str, str], Family] = {
     ("bert", ENCODER): Family(bert.build, bert.from_config, "bert."),
     ("camembert", ENCODER): Family(bert.build, bert.from_config, "roberta."),
+    ("deit", ENCODER): Family(vit.build, vit.from_config, "deit."),
+    ("dinov2", ENCODER): Family(dinov2.build, dinov2.from_config, "dinov2."),
+    ("dinov2_with_registers", ENCODER): Family(
+        dinov2.build, dinov2.from_config, "dinov2_with_registers."
+    ),
+    ("distilbert", ENCODER): Family(
+        distilbert.build, distilbert.from_config, "distilbert."
+    ),
+    ("modernbert", ENCODER): Family(modernbert.build, modernbert.from_config, "model."),
+    ("mpnet", ENCODER): Family(mpnet.build, mpnet.from_config, "mpnet."),
     ("roberta", ENCODER): Family(bert.build, bert.from_config, "roberta."),
+    ("vit", ENCODER): Family(vit.build, vit.from_config, "vit."),
     ("xlm-roberta", ENCODER): Family(bert.build, bert.from_config, "roberta."),
 }
 

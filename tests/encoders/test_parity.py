@@ -29,18 +29,18 @@ def test_the_sequence_is_that_of_transformers(name):
     assert_same(y["sequence"], outputs["last_hidden_state"], 1e-5)
 
 
-@pytest.mark.parametrize("name", ["bert", "roberta", "xlm_roberta"])
+@pytest.mark.parametrize("name", ["bert", "deit", "roberta", "vit", "xlm_roberta"])
 def test_the_pooler_is_that_of_transformers(name):
     inputs, outputs = expected(name)
     y = load(DATA / name, changes={"pooling": "pooler"})(inputs)
     assert_same(y["embedding"], outputs["pooler_output"], 1e-5)
 
 
-@every_checkpoint
+@pytest.mark.parametrize(
+    "name", [name for name in FOLDERS if "mask" in expected(name)[0]]
+)
 def test_what_pads_a_row_has_no_effect_on_it(name):
     inputs, _ = expected(name)
-    if "mask" not in inputs:
-        pytest.skip("has no padding")
     encoder = quietly(name)
     batch = encoder(inputs)
     for i, length in enumerate(inputs["mask"].sum(axis=1)):
@@ -68,6 +68,18 @@ def test_is_saved_and_loaded(name, tmp_path):
     assert_same(encoder(inputs), loaded(inputs), 0)
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in FOLDERS if (DATA / name / "resized.npz").is_file()]
+)
+@pytest.mark.parametrize("size", ["large", "small"])
+def test_positions_of_another_size_are_interpolated(name, size):
+    arrays = np.load(DATA / name / "resized.npz")
+    pixels = arrays[f"in_{size}"].transpose(0, 2, 3, 1)
+    y = quietly(name, changes={"image_size": pixels.shape[1:3]})({"pixels": pixels})
+    assert_same(y["sequence"], arrays[f"out_{size}"], 1e-5)
+
+
+@pytest.mark.slow
 def test_every_kind_agrees_on_jax():
     on_jax(
         """
