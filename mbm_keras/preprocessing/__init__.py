@@ -29,6 +29,7 @@ from mbm_keras.preprocessing.quantity import Quantity
 from mbm_keras.preprocessing.registry import PREPROCESSORS
 from mbm_keras.preprocessing.registry import TARGETS
 from mbm_keras.preprocessing.sounds import Sounds
+from mbm_keras.preprocessing.subwords import Subwords
 from mbm_keras.preprocessing.table import Category
 from mbm_keras.preprocessing.table import Number
 from mbm_keras.preprocessing.table import TableRow
@@ -62,6 +63,7 @@ __all__ = [
     "PublishedPixels",
     "Quantity",
     "Sounds",
+    "Subwords",
     "TableRow",
     "Vector",
     "Target",

@@ -15,6 +15,7 @@ from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.published_pixels import PublishedPixels
 from mbm_keras.preprocessing.quantity import Quantity
 from mbm_keras.preprocessing.sounds import Sounds
+from mbm_keras.preprocessing.subwords import Subwords
 from mbm_keras.preprocessing.table import TableRow
 from mbm_keras.preprocessing.targets import Label
 from mbm_keras.preprocessing.text import WordIds
@@ -33,6 +34,7 @@ _PREPROCESSORS = (
     Pixels,
     Points,
     PublishedPixels,
+    Subwords,
     TableRow,
     Vector,
     Waveform,

@@ -10,6 +10,17 @@ from mbm_keras.preprocessing import Number
 from mbm_keras.preprocessing import TableRow
 from mbm_keras.towers.encode import DEFAULTS
 
+SPEC = {
+    "kind": "wordpiece",
+    "pieces": ["[PAD]", "[UNK]", "a"],
+    "special": [0, 1],
+    "normalizers": [],
+    "pre_tokenizers": [{"type": "WhitespaceSplit"}],
+    "before": [],
+    "after": [],
+    "padding": 0,
+    "unknown": 1,
+}
 ARGUMENTS = {
     "CaptionIds": ([3, ["a", "b"]], {}),
     "ClapLogMel": (
@@ -22,6 +33,7 @@ ARGUMENTS = {
     "LogMel": ([8_000, 0.3, 8], dict(hop=0.02)),
     "NormalizedWaveform": ([8_000, 0.3], dict(normalize=False)),
     "Pixels": ([16], dict(max_pixels=99)),
+    "Subwords": ([SPEC, 4], dict(longest=7)),
     "Points": ([40], dict(fields=("x", "y", "z"), stride=5)),
     "PublishedPixels": (
         [16],
