@@ -56,6 +56,7 @@ _MAX_KEY = 64  # characters; TensorFlow and file systems limit the length of nam
 _TEACHER = "_teacher"  # no key ends with it
 _SUFFIXES = (
     "tower", "index", "gradient", "placeholder", "present", "decoder", "reconstruction",
+    "projection",
 )  # fmt: skip
 
 
@@ -82,6 +83,16 @@ def placeholder_name(key: str) -> str:
 def zero_absent_name(key: str) -> str:
     """Name of the layer before a tower that zeros the rows without the input."""
     return f"{key}_present"
+
+
+def projection_name(key: str) -> str:
+    """Name of the layer that maps an input's embedding to the width of all."""
+    return f"{key}_projection"
+
+
+def embedding_name(key: str) -> str:
+    """Name of the output with the embedding of an input, and of its endpoint."""
+    return f"embed_{key}"
 
 
 def decoder_name(key: str) -> str:

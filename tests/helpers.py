@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras import ops
 from PIL import Image
 
+from mbm_keras.tasks import Association
 from mbm_keras.tasks import Captioning
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
@@ -61,6 +62,8 @@ def random_targets(task, output, inputs, seed=0):
     if isinstance(task, Classification | Captioning):
         index = np.arange(np.prod(output.shape[:-1])).reshape(output.shape[:-1])
         return (index % output.shape[-1]).astype("int32")
+    if isinstance(task, Association):
+        return np.tile(np.arange(output.shape[0])[:, None], (1, output.shape[1]))
     if isinstance(task, Separation):
         mixture = next(x for x in inputs.values() if x.ndim == 2)
         return np.stack([mixture * share for share in (0.7, 0.3)], axis=1)

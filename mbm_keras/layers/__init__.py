@@ -13,6 +13,7 @@ from mbm_keras.layers.encoder_tokens import ScaleChannels
 from mbm_keras.layers.gradient_scale import GradientScale
 from mbm_keras.layers.head_attention import HeadAttention
 from mbm_keras.layers.image_statistics import ImageStatistics
+from mbm_keras.layers.in_chunks import InChunks
 from mbm_keras.layers.learned_tokens import LearnedTokens
 from mbm_keras.layers.learned_tokens import repeat_for
 from mbm_keras.layers.masked_batch_normalization import MaskedBatchNormalization
@@ -48,6 +49,8 @@ from mbm_keras.layers.spectrogram_statistics import SpectrogramStatistics
 from mbm_keras.layers.spectrogram_statistics import heard_steps
 from mbm_keras.layers.spectrogram_statistics import mean_and_spread
 from mbm_keras.layers.table_columns import split_table
+from mbm_keras.layers.unit_embeddings import UnitEmbeddings
+from mbm_keras.layers.unit_embeddings import to_unit_length
 from mbm_keras.layers.word_convolutions import WordConvolutions
 
 __all__ = [
@@ -63,6 +66,7 @@ __all__ = [
     "GradientScale",
     "HeadAttention",
     "ImageStatistics",
+    "InChunks",
     "LearnedPlaceholder",
     "LearnedTokens",
     "MaskedBatchNormalization",
@@ -78,6 +82,7 @@ __all__ = [
     "ScaleChannels",
     "Sinusoids",
     "SpectrogramStatistics",
+    "UnitEmbeddings",
     "ValidMask",
     "WordConvolutions",
     "ZeroAbsent",
@@ -98,6 +103,7 @@ __all__ = [
     "repeat_for",
     "replace_absent",
     "split_table",
+    "to_unit_length",
     "zero_absent",
     "zero_padding",
 ]

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from mbm_keras.layers.contrastive import softmax_pairs
 from mbm_keras.losses.pairs import check_widths
 from mbm_keras.losses.pairs import embedding_pairs
 
@@ -31,15 +32,7 @@ def contrastive(a: Any, b: Any, scale: Any, weight: Any = None) -> Any:
         Scalar float32; 0 if no row has both embeddings.
     """
     a, b = ops.normalize(a, axis=-1), ops.normalize(b, axis=-1)
-    logits = scale * ops.matmul(a, ops.transpose(b))  # (batch, batch)
-    if weight is None:
-        weight = ops.ones_like(logits[:, 0])
-    excluded = -1e4 * (1.0 - weight)  # (batch,)
-    matching = ops.diagonal(logits)  # (batch,)
-    over_b = ops.logsumexp(logits + ops.expand_dims(excluded, 0), axis=1) - matching
-    over_a = ops.logsumexp(logits + ops.expand_dims(excluded, 1), axis=0) - matching
-    total = ops.sum(weight * (over_b + over_a)) / 2
-    return total / ops.maximum(ops.sum(weight), 1.0)
+    return softmax_pairs(scale * ops.matmul(a, ops.transpose(b)), weight)
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.losses.contrastive")

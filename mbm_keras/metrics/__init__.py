@@ -8,6 +8,7 @@ from mbm_keras.metrics.confusion import confusion
 from mbm_keras.metrics.ranking import average_precision
 from mbm_keras.metrics.ranking import roc_auc
 from mbm_keras.metrics.regression import regression_scores
+from mbm_keras.metrics.retrieval import retrieval_scores
 from mbm_keras.metrics.separation import sdr
 from mbm_keras.metrics.separation import separation_scores
 from mbm_keras.metrics.separation import si_sdr
@@ -20,6 +21,7 @@ __all__ = [
     "confusion",
     "multi_label_scores",
     "regression_scores",
+    "retrieval_scores",
     "roc_auc",
     "sdr",
     "separation_scores",

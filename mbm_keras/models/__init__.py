@@ -20,6 +20,7 @@ from types import ModuleType
 from keras import Model
 
 from mbm_keras.inputs import InputSpec
+from mbm_keras.models import dual_encoder
 from mbm_keras.models import film
 from mbm_keras.models import gated_multimodal_unit
 from mbm_keras.models import image_classifier
@@ -38,6 +39,7 @@ from mbm_keras.tasks import Task
 ZOO = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}
 
 FOR_INFERENCE: dict[str, Callable[..., Model]] = {
+    "dual_encoder": dual_encoder.for_inference,
     "looking_to_listen": looking_to_listen.for_inference,
     "show_attend_tell": show_attend_tell.for_inference,
 }

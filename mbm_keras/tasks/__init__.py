@@ -9,6 +9,7 @@ from typing import Any
 
 import mbm_keras.tasks.model as model
 import mbm_keras.tasks.task as contract
+from mbm_keras.tasks.association import Association
 from mbm_keras.tasks.captioning import Captioning
 from mbm_keras.tasks.classification import Classification
 from mbm_keras.tasks.multi_label import MultiLabel

@@ -12,6 +12,7 @@ from mbm_keras.preprocessing import Label
 from mbm_keras.preprocessing import Labels
 from mbm_keras.preprocessing import Quantity
 from mbm_keras.tasks import TASKS
+from mbm_keras.tasks import Association
 from mbm_keras.tasks import Captioning
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
@@ -31,6 +32,9 @@ WORDS = np.array([[3, 2, 0], [3, 4, 2], [3, 3, 2], [4, 2, 0]])
 SEPARATION = Separation(2, window=32, hop=16, fft=32, power=0.4)
 SOUNDS = np.random.default_rng(0).uniform(-1, 1, (4, 2, 160)).astype("float32")
 SPECTROGRAM = numpy(spectrograms_of(SOUNDS, 32, 16, 32, 0.4)).mean(axis=0)
+# The first image has two captions; every embedding is the same.
+PAIRS = np.array([[0, 0], [0, 1], [1, 2], [2, 3]])
+SAME = np.array([[1.0, 0, 0, 0], [1.0, 0, 0, 0]])
 LITTLE = -20.0  # log of a share of none
 
 
@@ -58,12 +62,22 @@ CASES = [
         np.tile([LITTLE, LITTLE, *np.log(np.array([4, 4, 2]) / 10)], (3, 1)),
         (3, 4),
     ),
+    Case(Association(2), PAIRS, SAME, (2, 4)),
+    Case(
+        Association(2, kind="siglip"),
+        PAIRS,
+        SAME + [0, 0, 0, np.log(1 / 2.5) - 1],
+        (2, 4),
+    ),
     Case(SEPARATION, SOUNDS, SPECTROGRAM, (9, 4)),
 ]
 every_case = pytest.mark.parametrize(
     "case",
     CASES,
-    ids=lambda case: f"{case.task.name}-{getattr(case.task, 'activation', None)}",
+    ids=lambda case: (
+        f"{case.task.name}-{getattr(case.task, 'activation', None)}-"
+        f"{getattr(case.task, 'kind', None)}"
+    ),
 )
 
 
