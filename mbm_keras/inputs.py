@@ -36,13 +36,14 @@ _AUTOMATIC = frozenset({
     "batch_normalization", "bidirectional", "calibrated_mean", "caption_decoder",
     "cast", "category_tokens", "clip_values", "co_attention", "complex_masks",
     "concatenate",
-    "conv2d", "dense", "divergence", "dropout", "expand_dims", "flatten", "full_like",
-    "functional", "gelu", "get_item", "global_average_pooling1d",
+    "conv2d", "dense", "divergence", "dropout", "expand_dims", "fitted_grams",
+    "fitted_linear", "fitted_trees", "flatten", "full_like", "functional", "gelu",
+    "get_item", "global_average_pooling1d",
     "global_max_pooling1d", "global_max_pooling2d", "gradient_scale", "greater",
     "identity", "image_statistics", "last_step", "layer_normalization",
     "learned_tokens", "logical_and", "masked_batch_normalization", "masked_mean",
     "matrix_interaction", "max_pooling2d", "maximum", "mean", "member", "member_dense",
-    "member_mean", "min", "mixture_of_experts", "multiply", "nearest_frames",
+    "member_mean", "min", "minimum", "mixture_of_experts", "multiply", "nearest_frames",
     "not_equal", "number_embedding", "one_hot", "pad_steps", "permute", "pixel_values",
     "position_and_modality", "product_of_experts", "re_lu", "repeat_vector",
     "rescaling", "reshape", "sample", "scalar_interaction", "scale_and_position",
@@ -56,7 +57,7 @@ _MAX_KEY = 64  # characters; TensorFlow and file systems limit the length of nam
 _TEACHER = "_teacher"  # no key ends with it
 _SUFFIXES = (
     "tower", "index", "gradient", "placeholder", "present", "decoder", "reconstruction",
-    "projection",
+    "projection", "linear", "boosting", "forest",
 )  # fmt: skip
 
 
@@ -103,6 +104,16 @@ def decoder_name(key: str) -> str:
 def reconstruction_name(key: str) -> str:
     """Name of the layer that compares an input with its reconstruction."""
     return f"{key}_reconstruction"
+
+
+def fitted_name(key: str, kind: str) -> str:
+    """Name of a head of an input that is fitted, see `mbm_keras.towers.fitted`.
+
+    Args:
+        key: The input.
+        kind: `"linear"`, `"boosting"` or `"forest"`.
+    """
+    return f"{key}_{kind}"
 
 
 def unimodal_output_name(key: str, output: str) -> str:

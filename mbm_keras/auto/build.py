@@ -96,7 +96,7 @@ def build_model(plan, specs, task):
             "fusion": fusion.FUSIONS[plan.fusion](plan.width, name="fusion"),
             "width": plan.width,
             "pool": True,
-            "balance": {"calibrate": True},
+            "balance": {"calibrate": True, "fitted": plan.fitted_heads},
             **arguments,
         }
     return ZOO[plan.model].build(inputs=specs, task=task, **arguments)

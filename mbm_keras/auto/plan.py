@@ -22,6 +22,7 @@ _FIELDS = (
     "width",
     "stages",
     "members",
+    "fitted_heads",
     "unimodal_epochs",
     "fusion_epochs",
     "epochs",
@@ -90,6 +91,8 @@ class Plan:
             fusion, then everything.
         members: Number of models whose answers are averaged. With more than one, each
             validates on another part of the rows and learns from the others.
+        fitted_heads: True for a plain pipeline on each input, whose answer counts next
+            to those of the towers as far as it helps, see `mbm_keras.towers.fitted`.
         unimodal_epochs: Most epochs of each tower by itself; 0 to skip these stages.
         fusion_epochs: Most epochs of the fusion; 0 to skip this stage.
         epochs: Most epochs of the last stage, all towers together.
@@ -119,6 +122,7 @@ class Plan:
     model_sizes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     stages: str = "joint"
     members: int = 1
+    fitted_heads: bool = True
     unimodal_epochs: int = 5
     fusion_epochs: int = 10
     epochs: int = 20

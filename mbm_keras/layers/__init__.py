@@ -10,6 +10,9 @@ from mbm_keras.layers.encoder_tokens import AddGridPositions
 from mbm_keras.layers.encoder_tokens import AddPositions
 from mbm_keras.layers.encoder_tokens import PrependTokens
 from mbm_keras.layers.encoder_tokens import ScaleChannels
+from mbm_keras.layers.fitted import FittedGrams
+from mbm_keras.layers.fitted import FittedLinear
+from mbm_keras.layers.fitted import FittedTrees
 from mbm_keras.layers.gradient_scale import GradientScale
 from mbm_keras.layers.head_attention import HeadAttention
 from mbm_keras.layers.image_statistics import ImageStatistics
@@ -63,6 +66,9 @@ __all__ = [
     "CalibratedMean",
     "ClipValues",
     "EncoderBlock",
+    "FittedGrams",
+    "FittedLinear",
+    "FittedTrees",
     "GradientScale",
     "HeadAttention",
     "ImageStatistics",

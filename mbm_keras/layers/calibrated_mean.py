@@ -13,10 +13,11 @@ class CalibratedMean(keras.layers.Layer):
 
         y = s sum_i(p_i w_i z_i) / sum_i(p_i w_i)
 
-    `p_i` is 1 where the row has the input of answer `z_i`; the last answer, of the
-    fusion, every row has. Gradient descent on the training rows would trust the head
-    that remembers them best: weights and scale do not train.
-    `mbm_keras.training.calibrate` sets them from rows that no head learned from.
+    `p_i` is 1 where the row has the input of answer `z_i`; an answer of all inputs
+    together, such as that of the fusion, every row has. Gradient descent on the
+    training rows would trust the head that remembers them best: weights and scale do
+    not train. `mbm_keras.training.calibrate` sets them from rows that no head learned
+    from.
 
     Source: stacking with weights that are not negative, Breiman 1996, "Stacked
     Regressions", https://doi.org/10.1007/BF00117832, section 3; the scale is the
@@ -24,17 +25,22 @@ class CalibratedMean(keras.layers.Layer):
     https://arxiv.org/abs/1706.04599, section 4.2. Deviation: the mean is over the
     inputs that a row has.
 
+    Args:
+        sources: Pairs of what gives each answer: the position of its input, None for
+            all inputs together; and a name for the kind of head.
+
     Call arguments:
-        answers: List of `n + 1` tensors `(batch, size)`: logits or numbers of each
-            input, and of the fusion.
+        answers: List of tensors `(batch, size)`, one for each source: logits or
+            numbers.
         present: `(batch, n)` bool, which inputs each row has; None if all.
 
     Returns:
         `(batch, size)` float32.
     """
 
-    def __init__(self, **kwargs: Any):
+    def __init__(self, sources: Sequence[tuple[int | None, str]], **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})
+        self.sources = [(position, kind) for position, kind in sources]
 
     def build(self, shapes: Sequence[Any]) -> None:
         options: dict[str, Any] = dict(initializer="ones", trainable=False)
@@ -62,13 +68,32 @@ class CalibratedMean(keras.layers.Layer):
 
     def call(self, answers: Sequence[Any], present: Any = None) -> Any:
         stacked = ops.stack([ops.cast(z, "float32") for z in answers], axis=1)
-        weight = ops.convert_to_tensor(self.weight)[None]  # (1, n + 1)
+        weight = ops.convert_to_tensor(self.weight)[None]  # (1, answers)
         if present is not None:
-            known = ops.cast(present, "float32")  # (batch, n)
-            known = ops.concatenate([known, ops.ones_like(known[:, :1])], axis=1)
-            weight = weight * known
-        weight = weight / ops.sum(weight, axis=1, keepdims=True)  # (batch, n + 1)
+            known = self.known(present)
+            weight = ops.where(known, weight, 0.0)
+            stacked = ops.where(known[..., None], stacked, 0.0)
+        weight = weight / ops.sum(weight, axis=1, keepdims=True)  # (batch, answers)
         return self.scale * ops.sum(weight[..., None] * stacked, axis=1)
+
+    def known(self, present: Any) -> Any:
+        """Which answers each row has.
+
+        Args:
+            present: `(batch, n)` bool, which inputs each row has.
+
+        Returns:
+            `(batch, answers)` bool.
+        """
+        everywhere = ops.ones_like(present[:, 0])
+        columns = [
+            everywhere if position is None else present[:, position]
+            for position, _ in self.sources
+        ]
+        return ops.stack(columns, axis=1)
 
     def compute_output_spec(self, answers, present=None):
         return keras.KerasTensor(answers[0].shape, "float32")
+
+    def get_config(self):
+        return {**super().get_config(), "sources": self.sources}

@@ -36,6 +36,7 @@ from mbm_keras.layers import ModalityDropout
 from mbm_keras.preset import Preset
 from mbm_keras.preset import options_from
 from mbm_keras.tasks import Classification
+from mbm_keras.tasks import MultiLabel
 from mbm_keras.tasks import Task
 from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_logits
@@ -43,6 +44,7 @@ from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers.encode import Builder
 from mbm_keras.towers.encode import check_inputs
 from mbm_keras.towers.encode import encode
+from mbm_keras.towers.fitted import build_fitted
 
 PRESETS = {
     "tiny": Preset(
@@ -91,10 +93,13 @@ class Balance:
             `mbm_keras.layers.CalibratedMean` of theirs and of the fusion's, and the
             model's one output. A stage with `heads=True` trains all of them,
             `mbm_keras.training.calibrate` weighs them.
+        fitted: True for more answers in that mean: a plain pipeline on each input, see
+            `mbm_keras.towers.fitted`. `mbm_keras.training.fit_heads` fits them.
     """
 
     unimodal_heads: bool = False
     calibrate: bool = False
+    fitted: bool = False
 
 
 def check_fit(
@@ -172,8 +177,8 @@ def build(
 
     Raises:
         ValueError: If the model cannot take the inputs or the task, see `check_fit`; if
-            there is `absence` without `presence`, or `calibrate` with a task whose
-            outputs are probabilities.
+            there is `absence` without `presence`, `fitted` without `calibrate`, or
+            `calibrate` with a task whose outputs are probabilities.
     """
     check_fit(inputs, task, towers)
     if absence is not None and not presence:
@@ -186,6 +191,11 @@ def build(
     calibrate = balance is not None and balance.calibrate
     if calibrate:
         check_logits(task)
+    elif balance is not None and balance.fitted:
+        raise ValueError(
+            "Expected calibrate=True, since fitted heads are answers in the calibrated "
+            f"mean. Received: balance={balance}."
+        )
     fusion = fusion or ConcatenationFusion(width)
     pool = not fusion.takes_sequences if pool is None else pool
 
@@ -195,6 +205,7 @@ def build(
     if presence:
         present = kept = keras.Input((len(inputs),), dtype="bool", name=PRESENT)
     tensors, encoded = [], []
+    fitted: dict[tuple[int | None, str], Any] = {}
     for i, spec in enumerate(inputs):
         x, y = encode(
             spec,
@@ -204,10 +215,16 @@ def build(
             towers=towers,
         )  # (batch, width) or (batch, n, width)
         tensors.append(x)
+        answers = {}  # by kind of head
+        if balance is not None and balance.fitted:
+            heads = build_fitted(spec, x, task.size, scale=_scale(task))
+            answers = {kind: head(x) for kind, head in heads.items()}
         if unique:
             index = keras.Input((), dtype="int32", name=index_name(spec.key))
             tensors.append(index)
             y = ops.take(y, index, axis=0)  # from (unique values, ...) to (batch, ...)
+            answers = {kind: ops.take(z, index, axis=0) for kind, z in answers.items()}
+        fitted |= {(i, kind): z for kind, z in answers.items()}
         if balance is not None:
             y = GradientScale(name=gradient_name(spec.key))(y)
         encoded.append(y)
@@ -239,7 +256,10 @@ def build(
         x = layers.Dropout(dropout)(hidden(x))  # (batch, hidden units)
     if calibrate:
         x = task.head(x, output_name(fused_output_name(task.name), inputs))
-        x = CalibratedMean()([*unimodal.values(), x], present)  # (batch, task.size)
+        own = {(i, "tower"): head for i, head in enumerate(unimodal.values())}
+        several = {**own, **fitted, (None, "fusion"): x}
+        mean = CalibratedMean(list(several))
+        x = mean(list(several.values()), present)  # (batch, task.size)
         answer = layers.Identity(dtype="float32", name=output_name(task.name, inputs))
         x, unimodal = answer(x), {}
     else:
@@ -248,3 +268,10 @@ def build(
     if presence:
         tensors.append(present)
     return TaskModel(tensors, {task.name: x, **unimodal}, name=name)
+
+
+def _scale(task):
+    """What the answers of a task are, see `mbm_keras.layers.FittedTrees`."""
+    if isinstance(task, Classification):
+        return "probability"
+    return "share" if isinstance(task, MultiLabel) else "answer"

@@ -23,15 +23,16 @@ class Fitted:
         members: The single models.
         parts: `(train, valid)` of each of them, as `member_rows` gives them.
         histories: Training curves by stage.
-        weights: Share of each answer in the whole, by name of the input, and of
-            `"fusion"`; empty for a model without a `CalibratedMean`.
+        weights: Share of each answer in the whole, as pairs of the input and the kind
+            of head; of all inputs together `(None, "fusion")`; empty for a model
+            without a `CalibratedMean`.
     """
 
     model: Any
     members: Sequence[Any]
     parts: Sequence[tuple[Any, Any]]
     histories: Mapping[str, Any]
-    weights: Mapping[str, float]
+    weights: Mapping[tuple[str | None, str], float]
 
 
 def merge_validation(plan: Any, rows: Any) -> Any:
@@ -104,13 +105,17 @@ def weight_notes(trained: Any) -> list[str]:
     """
     weights = trained.fitted.weights
     # The fusion reads all inputs: only where it does not count either, one is left out.
-    if not weights or weights["fusion"] > _COUNTS:
+    if not weights or weights[None, "fusion"] > _COUNTS:
         return []
+    shares: dict[str, float] = {}
+    for (name, _), share in weights.items():
+        if name is not None:
+            shares[name] = shares.get(name, 0.0) + share
     return [
         f"{name}: brings nothing that the other inputs do not say, and counts only in "
         "rows without them"
-        for name, share in weights.items()
-        if share < _COUNTS and name != "fusion"
+        for name, share in shares.items()
+        if share < _COUNTS
     ]
 
 
@@ -157,13 +162,17 @@ def fit_members(
         histories |= {f"{prefix}{name}": history for name, history in found.items()}
     parts = parts[: len(models)]
     weights = {}
-    if training.calibrated_mean(models[0]) is not None:
+    mean = training.calibrated_mean(models[0])
+    if mean is not None:
         answers = [
             training.predict_heads(model, valid.batches(_BATCH), task=task)
             for model, (_, valid) in zip(models, parts, strict=True)
         ]
         shares = training.calibrate(models, training.join_answers(answers), task=task)
-        names = [*(spec.name for spec in specs), "fusion"]
+        names = [
+            (None if position is None else specs[position].name, kind)
+            for position, kind in mean.sources
+        ]
         weights = dict(zip(names, shares, strict=True))
     model = models[0]
     if len(models) > 1:
@@ -178,6 +187,7 @@ def _fit_one(plan, specs, task, train, valid, folder, verbose, number, seconds):
     from mbm_keras.auto import build
     from mbm_keras.auto import stages
     from mbm_keras.training import TimeLimit
+    from mbm_keras.training import fit_heads
     from mbm_keras.training import fit_stages
 
     seed = plan.seed + 1_000 * number
@@ -204,4 +214,5 @@ def _fit_one(plan, specs, task, train, valid, folder, verbose, number, seconds):
         expected=stages.expected_stages(plan, model, specs),
         verbose=verbose,
     )
+    fit_heads(model, train.batches(_BATCH), valid.batches(_BATCH), task=task, seed=seed)
     return model, histories

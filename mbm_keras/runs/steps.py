@@ -182,7 +182,13 @@ def describe(plan, trained):
 
 
 def _shares(weights):
-    return {name: round(share, 4) for name, share in weights.items()}
+    """By the name of an input for its tower, `"name (kind)"` for its other heads."""
+    return {
+        kind
+        if name is None
+        else (name if kind == "tower" else f"{name} ({kind})"): round(share, 4)
+        for (name, kind), share in weights.items()
+    }
 
 
 def best_epoch(history):

@@ -8,6 +8,7 @@ from mbm_keras.training.checkpoint import Checkpoint
 from mbm_keras.training.dropout_schedule import ModalityDropoutSchedule
 from mbm_keras.training.ensemble import average
 from mbm_keras.training.fit import fit_stages
+from mbm_keras.training.fitted_heads import fit_heads
 from mbm_keras.training.gradient_blending import blending_weights
 from mbm_keras.training.gradient_blending import fit_blended
 from mbm_keras.training.gradient_noise import gradient_noise
@@ -38,6 +39,7 @@ __all__ = [
     "calibrate",
     "calibrated_mean",
     "fit_blended",
+    "fit_heads",
     "fit_stages",
     "for_unimodal_heads",
     "gradient_noise",

@@ -26,8 +26,8 @@ class Answers:
     """What each head of a model says of some rows.
 
     Args:
-        values: `(rows, n + 1, size)`, by input, and last of the fusion.
-        present: `(rows, n + 1)` bool, which answers count.
+        values: `(rows, answers, size)`, in the order of the calibrated mean.
+        present: `(rows, answers)` bool, which of them count.
         truth: `(rows, ...)`, the targets.
     """
 
@@ -50,16 +50,16 @@ def predict_heads(model: keras.Model, dataset: Iterable[Any], *, task: Task) -> 
     Raises:
         ValueError: If the model has no such heads.
     """
-    heads = heads_model(model, task)
+    heads, mean = heads_model(model, task, fitted=True), calibrated_mean(model)
     values, present, truth = [], [], []
     for x, y in dataset:
         inputs = {tensor.name: np.asarray(x[tensor.name]) for tensor in model.inputs}
         outputs = heads.predict_on_batch(inputs)
         values.append(np.stack([outputs[name] for name in heads.output], axis=1))
-        everywhere = np.ones(values[-1].shape[:2], bool)
+        known = np.ones(values[-1].shape[:2], bool)
         if PRESENT in inputs:
-            everywhere[:, :-1] = inputs[PRESENT]
-        present.append(everywhere)
+            known = keras.ops.convert_to_numpy(mean.known(inputs[PRESENT]))
+        present.append(known)
         truth.append(np.asarray(y[task.name]))
     return Answers(*(np.concatenate(part) for part in (values, present, truth)))
 
@@ -84,8 +84,8 @@ def calibrate(
         task: The task.
 
     Returns:
-        The share of each answer in a row with every input: by input, and last of the
-        fusion.
+        The share of each answer in a row with every input, in the order of the
+        calibrated mean.
     """
     if len(answers.truth) > _MOST_ROWS:
         rows = np.linspace(0, len(answers.truth) - 1, _MOST_ROWS).astype(int)

@@ -6,10 +6,13 @@ from typing import Any
 import keras
 
 from mbm_keras.inputs import PRESENT
+from mbm_keras.inputs import fitted_name
 from mbm_keras.inputs import input_keys
 from mbm_keras.inputs import unimodal_output_name
 from mbm_keras.layers import CalibratedMean
 from mbm_keras.tasks import Task
+
+_TRAINED = ("tower", "fusion")  # kinds of heads that learn by gradient descent
 
 
 def calibrated_mean(model: keras.Model) -> CalibratedMean | None:
@@ -25,17 +28,20 @@ def calibrated_mean(model: keras.Model) -> CalibratedMean | None:
     return found[0] if found else None
 
 
-def heads_model(model: keras.Model, task: Task) -> keras.Model:
+def heads_model(model: keras.Model, task: Task, *, fitted: bool = False) -> keras.Model:
     """A model of all heads. It shares the weights of the whole model.
 
     Args:
         model: A functional `keras.Model`, built with `balance={"calibrate": True}`.
         task: The task.
+        fitted: True for the fitted heads too, in the order of the calibrated mean;
+            False for those that learn by gradient descent.
 
     Returns:
         A functional `keras.Model` with the same inputs. Outputs `(batch, size)`: that
-        of the fusion by the name of the task, that of every input by
-        `mbm_keras.inputs.unimodal_output_name`.
+        of the fusion by the name of the task, that of every tower by
+        `mbm_keras.inputs.unimodal_output_name`, that of a fitted head by
+        `mbm_keras.inputs.fitted_name`.
 
     Raises:
         ValueError: If the model has no such heads.
@@ -46,7 +52,14 @@ def heads_model(model: keras.Model, task: Task) -> keras.Model:
             "Expected a model with a head on every tower: build it with "
             f"`balance=Balance(calibrate=True)`. Received: model={model.name!r}."
         )
-    outputs = dict(zip(_names(model, task), mean.input, strict=False))
+    names = _names(model, task, mean.sources)
+    outputs = {
+        name: answer
+        for name, answer, (_, kind) in zip(
+            names, _answers(mean), mean.sources, strict=True
+        )
+        if fitted or kind in _TRAINED
+    }
     return keras.Model(model.inputs, outputs, name=f"{model.name}_heads")
 
 
@@ -64,7 +77,9 @@ def add_heads(model: keras.Model, task: Task) -> Callable[..., Any]:
         output. It returns inputs, targets by output of `heads_model`, and weights
         likewise if the batch has presence or weights.
     """
-    names = _names(model, task)
+    mean = calibrated_mean(model)
+    trained = [source for source in mean.sources if source[1] in _TRAINED]
+    names = _names(model, task, trained)
     # A layer for `tf.data`, whatever the backend.
     to_float = keras.layers.Rescaling(1.0, dtype="float32")
 
@@ -123,7 +138,20 @@ class PlainNames(keras.callbacks.Callback):
         logs |= {new: values[old] for old, new in self.names.items() if old in values}
 
 
-def _names(model, task):
-    """Outputs of `heads_model`, in the order of the answers."""
-    heads = [unimodal_output_name(key, task.name) for key in input_keys(model)]
-    return [*heads, task.name]
+def _names(model, task, sources):
+    """Names of the answers of heads, see `heads_model`."""
+    keys = input_keys(model)
+    names = []
+    for position, kind in sources:
+        if position is None:
+            names.append(task.name)
+        elif kind == "tower":
+            names.append(unimodal_output_name(keys[position], task.name))
+        else:
+            names.append(fitted_name(keys[position], kind))
+    return names
+
+
+def _answers(mean):
+    """The tensors that a calibrated mean joins, without that of presence."""
+    return mean.input[: len(mean.sources)]

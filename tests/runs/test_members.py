@@ -72,7 +72,13 @@ def test_an_export_is_checked_with_real_rows(run, tmp_path):
 
 
 def test_the_weights_of_the_heads_are_said(run):
-    assert list(run.metrics["weights"]) == ["table", "fusion"]
+    assert list(run.metrics["weights"]) == [
+        "table",
+        "table (linear)",
+        "table (boosting)",
+        "table (forest)",
+        "fusion",
+    ]
     assert sum(run.metrics["weights"].values()) == pytest.approx(1, abs=1e-3)
 
 

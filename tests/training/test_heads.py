@@ -23,6 +23,7 @@ from tests.helpers import numpy
 
 TASK = Classification(2)
 SPECS = [InputSpec("a", "vector", {"size": 3}), InputSpec("b", "vector", {"size": 3})]
+SOURCES = [(0, "tower"), (1, "tower"), (None, "fusion")]
 
 
 def build(task=TASK):
@@ -99,7 +100,7 @@ def test_the_whole_is_no_worse_than_a_head_or_an_equal_mean(trained):
     batch = next(iter(make_samples(seed=1).batches(384)))[0]
     whole = float(loss(answers.truth, model(batch)["label"]))
     assert whole <= float(loss(answers.truth, answers.values[:, 2])) + 1e-3
-    equal = CalibratedMean()
+    equal = CalibratedMean(SOURCES)
     mean = equal(list(np.moveaxis(answers.values, 1, 0)), answers.present[:, :-1])
     assert whole <= float(loss(answers.truth, mean)) + 1e-3
 
@@ -116,7 +117,7 @@ def test_numbers_keep_their_unit():
 
 
 def test_an_absent_input_has_no_say():
-    layer = CalibratedMean()
+    layer = CalibratedMean(SOURCES)
     answers = [np.full((1, 2), value, "float32") for value in (100.0, 2.0, 4.0)]
     present = np.array([[False, True]])
     assert_same(layer(answers, present), np.full((1, 2), 3.0))
@@ -126,7 +127,7 @@ def test_an_absent_input_has_no_say():
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, 0.0, 1.0], [1.0, -1.0, 1.0]])
 def test_wrong_weights_are_refused(weights):
-    layer = CalibratedMean()
+    layer = CalibratedMean(SOURCES)
     layer.build([(1, 2)] * 3)
     with pytest.raises(ValueError, match="3 weights and a scale above 0"):
         layer.set(weights)

@@ -1,0 +1,182 @@
+"""Layers whose weights scikit-learn finds, and which answer as its estimators do.
+
+They do not train by gradient descent: `mbm_keras.training.fit_heads` fits an estimator
+and copies what it learned. So a model answers at least as well as a plain pipeline, in
+the same graph, where neither scikit-learn nor Keras is installed.
+"""
+
+from typing import Any
+from typing import Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+LARGEST = 4.0  # of a standardized number: a row unlike all others says no more
+SMALLEST = 1e-3  # probability that a forest gives
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.fitted")
+class FittedLinear(keras.layers.Layer):
+    """A linear model of standardized numbers.
+
+        y = W clip((x - mean) / spread) + b
+
+    Args:
+        units: int > 0, number of answers.
+
+    Call arguments:
+        x: `(batch, n)`, float.
+
+    Returns:
+        `(batch, units)` float32; zeros before the weights are set.
+    """
+
+    def __init__(self, units: int, **kwargs: Any):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.units = units
+
+    def build(self, shape: Any) -> None:
+        self.mean = _weight(self, "mean", (shape[-1],))
+        self.spread = _weight(self, "spread", (shape[-1],), "ones")
+        self.kernel = _weight(self, "kernel", (shape[-1], self.units))
+        self.bias = _weight(self, "bias", (self.units,))
+
+    def call(self, x: Any) -> Any:
+        return ops.matmul(self.standardize(x), self.kernel) + self.bias
+
+    def standardize(self, x: Any) -> Any:
+        """The numbers that the kernel is multiplied with, `(batch, n)`."""
+        x = (ops.cast(x, "float32") - self.mean) / self.spread
+        return ops.clip(x, -LARGEST, LARGEST)
+
+    def compute_output_shape(self, shape):
+        return (shape[0], self.units)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.fitted")
+class FittedGrams(keras.layers.Layer):
+    """A linear model of the weighted grams of a text.
+
+    Args:
+        units: int > 0, number of answers.
+        num_grams: int > 0, number of gram ids, padding id 0 included.
+        sequence_length: int > 0, number of word ids before the grams.
+
+    Call arguments:
+        codes: `(batch, sequence_length + grams)` int32, as for
+            `mbm_keras.towers.text_wide_deep`.
+
+    Returns:
+        `(batch, units)` float32; zeros before the weights are set.
+    """
+
+    def __init__(self, units: int, num_grams: int, sequence_length: int, **kwargs: Any):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.units = units
+        self.num_grams = num_grams
+        self.sequence_length = sequence_length
+
+    def build(self, shape: Any) -> None:
+        self.kernel = _weight(self, "kernel", (self.num_grams, self.units))
+        self.bias = _weight(self, "bias", (self.units,))
+
+    def call(self, codes: Any) -> Any:
+        codes = ops.cast(codes, "int32")[:, self.sequence_length :]
+        weights = ops.normalize(ops.cast(codes // self.num_grams, "float32"))
+        rows = ops.take(self.kernel, codes % self.num_grams, axis=0)
+        return ops.einsum("bg,bgu->bu", weights, rows) + self.bias
+
+    def compute_output_shape(self, shape):
+        return (shape[0], self.units)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "num_grams": self.num_grams,
+            "sequence_length": self.sequence_length,
+        }
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.fitted")
+class FittedTrees(keras.layers.Layer):
+    """A sum of decision trees.
+
+    Each tree has room for `nodes` nodes. At a node a row goes left if the number of a
+    column is not above a threshold; a leaf leads to itself.
+
+    Args:
+        units: int > 0, number of answers.
+        trees: int > 0, the most trees.
+        nodes: int > 0, the most nodes of a tree.
+        depth: int > 0, the most steps from the root to a leaf.
+        scale: What the sum is: `"answer"`; or `"probability"` of labels that exclude
+            each other, or `"share"` of labels that do not, which become logits.
+
+    Call arguments:
+        x: `(batch, columns)`, float.
+
+    Returns:
+        `(batch, units)` float32; equal answers before the weights are set.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        trees: int,
+        nodes: int,
+        depth: int,
+        scale: Literal["answer", "probability", "share"] = "answer",
+        **kwargs: Any,
+    ):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.units = units
+        self.trees = trees
+        self.nodes = nodes
+        self.depth = depth
+        self.scale = scale
+
+    def build(self, shape: Any) -> None:
+        size = self.trees * self.nodes
+        self.column = _weight(self, "column", (size,), dtype="int32")
+        self.threshold = _weight(self, "threshold", (size,))
+        self.left = _weight(self, "left", (size,), dtype="int32")
+        self.right = _weight(self, "right", (size,), dtype="int32")
+        self.value = _weight(self, "value", (size, self.units))
+        self.start = _weight(self, "start", (self.units,))
+
+    def call(self, x: Any) -> Any:
+        x = ops.cast(x, "float32")
+        roots = np.arange(self.trees, dtype="int32")[None] * self.nodes
+        at = ops.zeros_like(x[:, :1], dtype="int32") + roots  # (batch, trees)
+        for _ in range(self.depth):
+            numbers = ops.take_along_axis(x, ops.take(self.column, at), axis=1)
+            is_left = numbers <= ops.take(self.threshold, at)
+            to = ops.where(is_left, ops.take(self.left, at), ops.take(self.right, at))
+            at = roots + to
+        y = self.start + ops.sum(ops.take(self.value, at, axis=0), axis=1)
+        if self.scale == "answer":
+            return y
+        y = ops.clip(y, SMALLEST, 1 - SMALLEST)
+        return ops.log(y) - (ops.log(1 - y) if self.scale == "share" else 0.0)
+
+    def compute_output_shape(self, shape):
+        return (shape[0], self.units)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "trees": self.trees,
+            "nodes": self.nodes,
+            "depth": self.depth,
+            "scale": self.scale,
+        }
+
+
+def _weight(layer, name, shape, initializer="zeros", dtype=None):
+    return layer.add_weight(shape, initializer, dtype, trainable=False, name=name)

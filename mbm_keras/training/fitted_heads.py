@@ -1,0 +1,88 @@
+"""Fits the heads that do not learn by gradient descent, from the rows of training."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+
+from mbm_keras.inputs import PRESENT
+from mbm_keras.inputs import fitted_name
+from mbm_keras.inputs import has_index
+from mbm_keras.inputs import index_name
+from mbm_keras.inputs import input_keys
+from mbm_keras.tasks import Task
+from mbm_keras.training import estimators
+from mbm_keras.training.heads import calibrated_mean
+
+
+def fit_heads(
+    model: keras.Model,
+    train: Iterable[Any],
+    valid: Iterable[Any],
+    *,
+    task: Task,
+    seed: int = 0,
+) -> None:
+    """Fits every fitted head of a model, each on the rows that have its input.
+
+    How strongly a head is held back, such as the penalty of a linear model, is what the
+    validation rows are answered best with.
+
+    Args:
+        model: A functional `keras.Model`, built with `balance={"calibrate": True,
+            "fitted": True}`. Of another model nothing changes.
+        train: Batches of `(inputs, targets)`, both by name, without augmentation.
+        valid: The same for validation.
+        task: The task.
+        seed: Seed of what is random.
+    """
+    heads = _fitted_heads(model)
+    if not heads:
+        return
+    learned, asked = (_describe(model, heads, part, task) for part in (train, valid))
+    for (kind, head), *rows in zip(heads, learned, asked, strict=True):
+        estimators.fit(head.layers[-1], kind, *rows, task=task, seed=seed)
+
+
+def _fitted_heads(model):
+    """Kinds of the fitted heads, and models from one input to an answer."""
+    mean, keys = calibrated_mean(model), input_keys(model)
+    if mean is None:
+        return []
+    return [
+        (kind, model.get_layer(fitted_name(keys[position], kind)))
+        for position, kind in mean.sources
+        if position is not None and kind != "tower"
+    ]
+
+
+def _describe(model, heads, batches, task):
+    """What the last layer of each head gets, and the targets, of the rows that count.
+
+    Returns:
+        Pairs `(values, targets)` in the order of the heads.
+    """
+    keys, describers = input_keys(model), [_describer(head) for _, head in heads]
+    found = [([], []) for _ in heads]
+    for inputs, targets in batches:
+        truth = np.asarray(targets[task.name])
+        for (_, head), describe, parts in zip(heads, describers, found, strict=True):
+            (key,) = head.input_names
+            values = np.asarray(describe(np.asarray(inputs[key])))
+            if has_index(model, key):
+                values = values[np.asarray(inputs[index_name(key)])]
+            known = np.ones(len(truth), bool)
+            if PRESENT in inputs:
+                known = np.asarray(inputs[PRESENT])[:, keys.index(key)]
+            parts[0].append(values[known])
+            parts[1].append(truth[known])
+    return [tuple(map(np.concatenate, parts)) for parts in found]
+
+
+def _describer(head):
+    """A function from the arrays of the input to what the last layer gets."""
+    values = head.layers[-1].input
+    if values is head.inputs[0]:
+        return lambda arrays: arrays
+    return keras.Model(head.inputs, values).predict_on_batch
