@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 _BATCH = 256  # of validation
+_SHARED = 0.5  # of the test rows
 _COUNTS = 0.02  # with a smaller share of the answer an input counts for nothing
 
 
@@ -68,7 +69,8 @@ def member_rows(plan: Any, rows: Any, samples: Mapping[str, Any]) -> list[tuple]
 
     Returns:
         A list of `(train, valid)`, one for each model. Without validation rows each
-        model takes another fold of the training rows for it.
+        model takes another fold of the training rows for it. Rows of one group or file
+        are in one fold, unless the table's own splits share their files.
     """
     from data_pipelines.tables import select
     from data_pipelines.tables import splits
@@ -78,6 +80,8 @@ def member_rows(plan: Any, rows: Any, samples: Mapping[str, Any]) -> list[tuple]
         return [(train, samples["valid"])] * plan.members
     units, classes = select.find_units(rows, plan.group), select.find_classes(rows)
     good = rows.positions(train.ids)
+    if plan.group is None and _splits_share(units, rows.split, good):
+        units = np.arange(len(units))
     units = units[good]
     classes = None if classes is None else classes[good]
     number = min(plan.members, len(np.unique(units)))
@@ -95,6 +99,16 @@ def member_rows(plan: Any, rows: Any, samples: Mapping[str, Any]) -> list[tuple]
             "a label of its own. Give a table for validation."
         )
     return found
+
+
+def _splits_share(units, split, train):
+    """Whether most test rows have a file of a training row.
+
+    Then the question is how well the model knows these files, which folds that hold
+    whole files back would not tell.
+    """
+    test = units[split == "test"]
+    return len(test) > 0 and np.isin(test, units[train]).mean() > _SHARED
 
 
 def weight_notes(trained: Any) -> list[str]:

@@ -68,7 +68,7 @@ def _describe(model, heads, batches, task):
     for inputs, targets in batches:
         truth = np.asarray(targets[task.name])
         for (_, head), describe, parts in zip(heads, describers, found, strict=True):
-            (key,) = head.input_names
+            key = head.inputs[0].name
             values = np.asarray(describe(np.asarray(inputs[key])))
             if has_index(model, key):
                 values = values[np.asarray(inputs[index_name(key)])]
