@@ -256,8 +256,10 @@ def build(
         x = layers.Dropout(dropout)(hidden(x))  # (batch, hidden units)
     if calibrate:
         x = task.head(x, output_name(fused_output_name(task.name), inputs))
-        own = {(i, "tower"): head for i, head in enumerate(unimodal.values())}
-        several = {**own, **fitted, (None, "fusion"): x}
+        several: dict[tuple[int | None, str], Any] = {
+            (i, "tower"): head for i, head in enumerate(unimodal.values())
+        }
+        several |= {**fitted, (None, "fusion"): x}
         mean = CalibratedMean(list(several))
         x = mean(list(several.values()), present)  # (batch, task.size)
         answer = layers.Identity(dtype="float32", name=output_name(task.name, inputs))

@@ -14,6 +14,7 @@ from mbm_keras.tasks import MultiLabel
 from mbm_keras.tasks import Task
 from mbm_keras.training.heads import calibrated_mean
 from mbm_keras.training.heads import heads_model
+from mbm_keras.training.heads import needed_mean
 
 _MOST_ROWS = 5_000
 _EQUAL = 0.05  # how strongly few rows hold the weights together
@@ -50,7 +51,7 @@ def predict_heads(model: keras.Model, dataset: Iterable[Any], *, task: Task) -> 
     Raises:
         ValueError: If the model has no such heads.
     """
-    heads, mean = heads_model(model, task, fitted=True), calibrated_mean(model)
+    heads, mean = heads_model(model, task, fitted=True), needed_mean(model)
     values, present, truth = [], [], []
     for x, y in dataset:
         inputs = {tensor.name: np.asarray(x[tensor.name]) for tensor in model.inputs}

@@ -94,7 +94,7 @@ def _lines(layer, values, targets, task, seed) -> Iterator[dict[str, Any]]:
     back = None
     if matrix.shape[1] > _MOST_VALUES and isinstance(layer, FittedLinear):
         matrix, center, back = _main_directions(matrix, seed)
-    strengths = _STRENGTHS[type(layer)]
+    strengths: tuple[float, ...] = _STRENGTHS[type(layer)]
     if not _is_labels(task) or len(targets) * task.size > _MOST_CHOICES:
         strengths = strengths[:1]  # a ridge regression chooses by itself
     for strength in strengths:

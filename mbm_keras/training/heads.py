@@ -28,6 +28,21 @@ def calibrated_mean(model: keras.Model) -> CalibratedMean | None:
     return found[0] if found else None
 
 
+def needed_mean(model: keras.Model) -> CalibratedMean:
+    """The same for a model that must have it.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    mean = calibrated_mean(model)
+    if mean is None:
+        raise ValueError(
+            "Expected a model with a head on every tower: build it with "
+            f"`balance=Balance(calibrate=True)`. Received: model={model.name!r}."
+        )
+    return mean
+
+
 def heads_model(model: keras.Model, task: Task, *, fitted: bool = False) -> keras.Model:
     """A model of all heads. It shares the weights of the whole model.
 
@@ -46,12 +61,7 @@ def heads_model(model: keras.Model, task: Task, *, fitted: bool = False) -> kera
     Raises:
         ValueError: If the model has no such heads.
     """
-    mean = calibrated_mean(model)
-    if mean is None:
-        raise ValueError(
-            "Expected a model with a head on every tower: build it with "
-            f"`balance=Balance(calibrate=True)`. Received: model={model.name!r}."
-        )
+    mean = needed_mean(model)
     names = _names(model, task, mean.sources)
     outputs = {
         name: answer
@@ -77,7 +87,7 @@ def add_heads(model: keras.Model, task: Task) -> Callable[..., Any]:
         output. It returns inputs, targets by output of `heads_model`, and weights
         likewise if the batch has presence or weights.
     """
-    mean = calibrated_mean(model)
+    mean = needed_mean(model)
     trained = [source for source in mean.sources if source[1] in _TRAINED]
     names = _names(model, task, trained)
     # A layer for `tf.data`, whatever the backend.
