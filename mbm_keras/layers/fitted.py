@@ -106,8 +106,9 @@ class FittedGrams(keras.layers.Layer):
 class FittedTrees(keras.layers.Layer):
     """A sum of decision trees.
 
-    Each tree has room for `nodes` nodes. At a node a row goes left if the number of a
-    column is not above a threshold; a leaf leads to itself.
+    Each tree has room for `nodes` nodes. A row goes to the left child of a node if the
+    number of a column is not above a threshold, else to the right one, which is the
+    next node. A leaf leads to itself.
 
     Args:
         units: int > 0, number of answers.
@@ -142,22 +143,25 @@ class FittedTrees(keras.layers.Layer):
 
     def build(self, shape: Any) -> None:
         size = self.trees * self.nodes
-        self.column = _weight(self, "column", (size,), dtype="int32")
-        self.threshold = _weight(self, "threshold", (size,))
-        self.left = _weight(self, "left", (size,), dtype="int32")
-        self.right = _weight(self, "right", (size,), dtype="int32")
+        # By node: its column, its threshold, its left child.
+        self.node = _weight(self, "node", (size, 3))
         self.value = _weight(self, "value", (size, self.units))
         self.start = _weight(self, "start", (self.units,))
+        self.columns = shape[-1]
 
     def call(self, x: Any) -> Any:
         x = ops.cast(x, "float32")
         roots = np.arange(self.trees, dtype="int32")[None] * self.nodes
-        at = ops.zeros_like(x[:, :1], dtype="int32") + roots  # (batch, trees)
-        for _ in range(self.depth):
-            numbers = ops.take_along_axis(x, ops.take(self.column, at), axis=1)
-            is_left = numbers <= ops.take(self.threshold, at)
-            to = ops.where(is_left, ops.take(self.left, at), ops.take(self.right, at))
-            at = roots + to
+        row = ops.arange(ops.shape(x)[0], dtype="int32")[:, None] * self.columns
+        numbers = ops.reshape(x, (-1,))
+
+        def go_down(_, at):  # (batch, trees)
+            node = ops.take(self.node, at, axis=0)  # (batch, trees, 3)
+            number = ops.take(numbers, row + ops.cast(node[..., 0], "int32"))
+            is_right = ops.cast(number > node[..., 1], "int32")
+            return roots + ops.cast(node[..., 2], "int32") + is_right
+
+        at = ops.fori_loop(0, self.depth, go_down, roots + ops.zeros_like(row))
         y = self.start + ops.sum(ops.take(self.value, at, axis=0), axis=1)
         if self.scale == "answer":
             return y

@@ -255,12 +255,13 @@ def _answers_of(model, i, task):
 
 
 def _boosted_nodes(nodes):
-    is_leaf, itself = nodes["is_leaf"].astype(bool), np.arange(len(nodes))
+    is_leaf = nodes["is_leaf"].astype(bool)
+    columns, thresholds = nodes["feature_idx"], nodes["num_threshold"]
     return (
-        np.where(is_leaf, 0, nodes["feature_idx"]),
-        np.where(is_leaf, 0.0, nodes["num_threshold"]),
-        np.where(is_leaf, itself, nodes["left"]),
-        np.where(is_leaf, itself, nodes["right"]),
+        columns,
+        thresholds,
+        np.where(is_leaf, -1, nodes["left"].astype(int)),
+        nodes["right"],
     )
 
 
@@ -297,31 +298,38 @@ def _forest(layer, values, targets, task, seed) -> Iterator[dict[str, Any]]:
 
 
 def _forest_nodes(tree):
-    is_leaf, itself = tree.children_left < 0, np.arange(tree.node_count)
-    return (
-        np.where(is_leaf, 0, tree.feature),
-        np.where(is_leaf, 0.0, tree.threshold),
-        np.where(is_leaf, itself, tree.children_left),
-        np.where(is_leaf, itself, tree.children_right),
-    )
+    return tree.feature, tree.threshold, tree.children_left, tree.children_right
 
 
 def _pack(layer, trees):
     """Nodes and values of trees as the weights of a `FittedTrees`."""
     shape = (layer.trees, layer.nodes)
-    column, left, right = (np.zeros(shape, "int32") for _ in range(3))
-    threshold, value = np.zeros(shape), np.zeros((*shape, layer.units))
-    for i, ((columns, thresholds, lefts, rights), values) in enumerate(trees):
-        part = i, slice(len(columns))
-        column[part], threshold[part] = columns, thresholds
-        left[part], right[part], value[part] = lefts, rights, values
-    return {
-        "column": column.ravel(),
-        "threshold": _round_down(threshold).ravel(),
-        "left": left.ravel(),
-        "right": right.ravel(),
-        "value": value.reshape(-1, layer.units),
-    }
+    node, value = np.zeros((*shape, 3)), np.zeros((*shape, layer.units))
+    node[..., 1] = np.inf  # a tree that is not there is one leaf
+    for i, (nodes, values) in enumerate(trees):
+        packed, order = _pairs(*nodes)
+        node[i, : len(packed)], value[i, : len(order)] = packed, values[order]
+    return {"node": node.reshape(-1, 3), "value": value.reshape(-1, layer.units)}
+
+
+def _pairs(columns, thresholds, left, right):
+    """The nodes of a tree, in an order in which a right child is next to the left one.
+
+    Returns:
+        `(nodes, 3)`: column, threshold and left child; a leaf is its own left child.
+        And the old number of each node.
+    """
+    order, children = [0], []
+    for old in order:  # grows while it is read
+        if left[old] < 0:
+            children.append(len(children))
+        else:
+            children.append(len(order))
+            order += [left[old], right[old]]
+    is_leaf = left[order] < 0
+    thresholds = np.where(is_leaf, np.inf, _round_down(thresholds[order]))
+    columns = np.where(is_leaf, 0, columns[order])
+    return np.stack([columns, thresholds, children], axis=1), order
 
 
 def _round_down(threshold):
