@@ -1,9 +1,13 @@
 """The models of a run: one, or several whose answers are averaged."""
 
+import collections
+import contextlib
 import dataclasses
 import functools
+import itertools
 import sys
 import time
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +31,8 @@ class Fitted:
         weights: Share of each answer in the whole, as pairs of the input and the kind
             of head; of all inputs together `(None, "fusion")`; empty for a model
             without a `CalibratedMean`.
+        fold_heads: Weights of the fitted heads of each member as they were weighed,
+            where those of the model learned from all rows; else empty.
     """
 
     model: Any
@@ -34,6 +40,28 @@ class Fitted:
     parts: Sequence[tuple[Any, Any]]
     histories: Mapping[str, Any]
     weights: Mapping[tuple[str | None, str], float]
+    fold_heads: Sequence[Any] = ()
+
+    @contextlib.contextmanager
+    def unseen(self) -> Iterator[None]:
+        """While it lasts, no member knows the rows that it validates with."""
+        from mbm_keras import training
+
+        if not self.fold_heads:
+            yield
+            return
+        now = [training.get_heads(member) for member in self.members]
+        self._set_heads(self.fold_heads)
+        try:
+            yield
+        finally:
+            self._set_heads(now)
+
+    def _set_heads(self, weights):
+        from mbm_keras import training
+
+        for member, values in zip(self.members, weights, strict=True):
+            training.set_heads(member, values)
 
 
 def merge_validation(plan: Any, rows: Any) -> Any:
@@ -158,6 +186,7 @@ def fit_members(
 
     end = None if plan.minutes is None else time.monotonic() + 60 * plan.minutes
     models: list[Any] = []
+    chosen: list[list[int]] = []
     histories = {}
     for number, (train, valid) in enumerate(parts):
         left = None
@@ -172,6 +201,9 @@ def fit_members(
             plan, specs, task, train, valid, where, verbose, number, left
         )
         models.append(model)
+        # Resumable without a checkpoint: it takes seconds, and gives the same weights.
+        batches = train.batches(_BATCH), valid.batches(_BATCH)
+        chosen.append(training.fit_heads(model, *batches, task=task, seed=plan.seed))
         prefix = f"{number + 1}, " if len(parts) > 1 else ""
         histories |= {f"{prefix}{name}": history for name, history in found.items()}
     parts = parts[: len(models)]
@@ -188,10 +220,33 @@ def fit_members(
             for position, kind in mean.sources
         ]
         weights = dict(zip(names, shares, strict=True))
+    fold_heads = _learn_from_all(models, parts, chosen, plan, task)
     model = models[0]
     if len(models) > 1:
         model = training.average(models, task=task)
-    return Fitted(model, models, parts, histories, weights)
+    return Fitted(model, models, parts, histories, weights, fold_heads)
+
+
+def _learn_from_all(models, parts, chosen, plan, task):
+    """Fits the heads of scikit-learn again, to the rows of all folds.
+
+    Returns:
+        Their weights before, by model; empty if all models have the same rows.
+    """
+    from mbm_keras import training
+
+    (train, valid), (_, other) = parts[0], parts[-1]
+    if not chosen[0] or valid is other:
+        return []
+    before = [training.get_heads(model) for model in models]
+    rows = itertools.chain(train.batches(_BATCH), valid.batches(_BATCH))
+    # How strongly, the folds said: what most of them chose.
+    votes = [collections.Counter(head) for head in zip(*chosen, strict=True)]
+    choices = [found.most_common(1)[0][0] for found in votes]
+    training.fit_heads(models[0], rows, (), task=task, seed=plan.seed, choices=choices)
+    for model in models[1:]:
+        training.set_heads(model, training.get_heads(models[0]))
+    return before
 
 
 def _fit_one(plan, specs, task, train, valid, folder, verbose, number, seconds):
@@ -201,7 +256,6 @@ def _fit_one(plan, specs, task, train, valid, folder, verbose, number, seconds):
     from mbm_keras.auto import build
     from mbm_keras.auto import stages
     from mbm_keras.training import TimeLimit
-    from mbm_keras.training import fit_heads
     from mbm_keras.training import fit_stages
 
     seed = plan.seed + 1_000 * number
@@ -228,5 +282,4 @@ def _fit_one(plan, specs, task, train, valid, folder, verbose, number, seconds):
         expected=stages.expected_stages(plan, model, specs),
         verbose=verbose,
     )
-    fit_heads(model, train.batches(_BATCH), valid.batches(_BATCH), task=task, seed=seed)
     return model, histories

@@ -1,5 +1,6 @@
 """How good a trained model is: its figures, by split and with some of the inputs."""
 
+import contextlib
 import dataclasses
 from typing import Any
 
@@ -44,7 +45,8 @@ def score(trained, tables, samples):
     task, pairs = trained.task, pairs_of(trained, samples)
     outputs = {}
     for split, several in pairs.items():
-        found = [evaluation.predict(m, v, task=task) for m, v in several]
+        with _asked(trained, samples, split):
+            found = [evaluation.predict(m, v, task=task) for m, v in several]
         outputs[split] = (
             evaluation.join([o for o, _ in found]),
             evaluation.join([t for _, t in found]),
@@ -59,7 +61,8 @@ def score(trained, tables, samples):
     last = list(pairs)[-1]
     classes = [split.pop("classes", {}) for split in figures.values()]
     classes = dict(zip(figures, classes, strict=True))[last]
-    subsets = score_subsets(pairs[last], task, trained.specs)
+    with _asked(trained, samples, last):
+        subsets = score_subsets(pairs[last], task, trained.specs)
     predicted, truth = (part[task.name] for part in outputs[last])
     counts = None
     if task_kind(task) == "classification":
@@ -74,6 +77,12 @@ def score(trained, tables, samples):
         "subsets": subsets,
     }
     return Scores(figures, counts, predicted)
+
+
+def _asked(trained, samples, split):
+    """How the model is while it answers a split, see `Fitted.unseen`."""
+    folds = split == "valid" and split not in samples
+    return trained.fitted.unseen() if folds else contextlib.nullcontext()
 
 
 def units_of(plan, table, parts):

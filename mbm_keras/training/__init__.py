@@ -9,6 +9,8 @@ from mbm_keras.training.dropout_schedule import ModalityDropoutSchedule
 from mbm_keras.training.ensemble import average
 from mbm_keras.training.fit import fit_stages
 from mbm_keras.training.fitted_heads import fit_heads
+from mbm_keras.training.fitted_heads import get_heads
+from mbm_keras.training.fitted_heads import set_heads
 from mbm_keras.training.gradient_blending import blending_weights
 from mbm_keras.training.gradient_blending import fit_blended
 from mbm_keras.training.gradient_noise import gradient_noise
@@ -42,10 +44,12 @@ __all__ = [
     "fit_heads",
     "fit_stages",
     "for_unimodal_heads",
+    "get_heads",
     "gradient_noise",
     "heads_model",
     "join_answers",
     "modality_rates",
     "predict_heads",
+    "set_heads",
     "standard_stages",
 ]

@@ -35,7 +35,8 @@ def fit(
     *,
     task: Task,
     seed: int,
-) -> None:
+    choice: int | None = None,
+) -> int:
     """Fits an estimator and gives its weights to a layer.
 
     Args:
@@ -46,23 +47,30 @@ def fit(
         valid: The same of other rows, which choose how strong the fit is.
         task: A `Classification`, `MultiLabel` or `Regression`.
         seed: Seed of what is random.
+        choice: How strong the fit is, as an earlier call returned it; None to choose.
+
+    Returns:
+        What was chosen, a position in the strengths that are tried.
     """
     import threadpoolctl
 
     most = _MOST_FOREST if kind == "forest" else max(1_000, _MOST_WORK // task.size)
     values, targets = _some(learn, most)
     if not len(targets):
-        return
+        return 0
     make = {"linear": _lines, "boosting": _boosting, "forest": _forest}[kind]
     choices = []
     # Matrices are small: threads that wait for each other cost more.
     with threadpoolctl.threadpool_limits(1), warnings.catch_warnings():
         # A linear model that stopped early is better than none.
         warnings.filterwarnings("ignore", "lbfgs failed to converge")
-        for weights in make(layer, values, targets, task, seed):
-            _set(layer, weights)
-            choices.append((_loss(layer, valid, task), len(choices), weights))
-    _set(layer, min(choices, key=lambda choice: choice[:2])[2])
+        for number, weights in enumerate(make(layer, values, targets, task, seed)):
+            if choice in (None, number):
+                _set(layer, weights)
+                choices.append((_loss(layer, valid, task), number, weights))
+    _, chosen, weights = min(choices, key=lambda found: found[:2])
+    _set(layer, weights)
+    return chosen
 
 
 def _some(rows, most):
@@ -80,7 +88,9 @@ def _set(layer, weights):
 
 def _loss(layer, valid, task):
     values, targets = _some(valid, _MOST_FOREST)
-    return float(task.loss()(targets, layer(values))) if len(targets) else 0.0
+    if not len(targets):
+        return 0.0  # the first choice is taken
+    return float(task.loss()(targets, layer(values)))
 
 
 def _lines(layer, values, targets, task, seed) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Fits the heads that do not learn by gradient descent, from the rows of training."""
 
 from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -23,7 +24,8 @@ def fit_heads(
     *,
     task: Task,
     seed: int = 0,
-) -> None:
+    choices: Sequence[int] | None = None,
+) -> list[int]:
     """Fits every fitted head of a model, each on the rows that have its input.
 
     How strongly a head is held back, such as the penalty of a linear model, is what the
@@ -36,13 +38,44 @@ def fit_heads(
         valid: The same for validation.
         task: The task.
         seed: Seed of what is random.
+        choices: How strongly each head is fitted, as an earlier call returned it, for
+            rows of training without validation; None to choose.
+
+    Returns:
+        What was chosen for each head.
     """
     heads = _fitted_heads(model)
     if not heads:
-        return
+        return []
     learned, asked = (_describe(model, heads, part, task) for part in (train, valid))
-    for (kind, head), *rows in zip(heads, learned, asked, strict=True):
-        estimators.fit(head.layers[-1], kind, *rows, task=task, seed=seed)
+    return [
+        estimators.fit(
+            head.layers[-1],
+            kind,
+            learned[i],
+            asked[i],
+            task=task,
+            seed=seed,
+            choice=None if choices is None else choices[i],
+        )
+        for i, (kind, head) in enumerate(heads)
+    ]
+
+
+def get_heads(model: keras.Model) -> list[list[np.ndarray]]:
+    """The weights of the fitted heads of a model."""
+    return [head.get_weights() for _, head in _fitted_heads(model)]
+
+
+def set_heads(model: keras.Model, weights: Sequence[list[np.ndarray]]) -> None:
+    """Sets the weights of the fitted heads of a model.
+
+    Args:
+        model: A model.
+        weights: What `get_heads` returned for a model with the same heads.
+    """
+    for (_, head), values in zip(_fitted_heads(model), weights, strict=True):
+        head.set_weights(values)
 
 
 def _fitted_heads(model):
@@ -77,7 +110,10 @@ def _describe(model, heads, batches, task):
                 known = np.asarray(inputs[PRESENT])[:, keys.index(key)]
             parts[0].append(values[known])
             parts[1].append(truth[known])
-    return [tuple(map(np.concatenate, parts)) for parts in found]
+    return [
+        (np.concatenate(values), np.concatenate(truth)) if truth else (None, ())
+        for values, truth in found
+    ]
 
 
 def _describer(head):

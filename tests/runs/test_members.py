@@ -2,14 +2,22 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import mbm_keras as mbm
+from data_pipelines.decoding.samples import Samples
+from mbm_keras import training
 from mbm_keras.auto import budget
 from mbm_keras.auto.plan import InputPlan
 from mbm_keras.auto.plan import Plan
+from mbm_keras.inputs import InputSpec
+from mbm_keras.models import late_fusion
 from mbm_keras.runs import members
+from mbm_keras.runs import steps
+from mbm_keras.tasks import Classification
 
 
 def make_rows(number=60, split=False):
@@ -136,3 +144,60 @@ def test_few_rows_get_several_models_as_far_as_they_are_cheap(monkeypatch):
     images = dict.fromkeys("abcd", image)
     assert 1 < budget.members(200, images, "late_fusion")[0] < 5
     assert budget.epochs(400, 32, images, 3)[0] < budget.epochs(400, 32, {}, 3)[0]
+
+
+def test_figures_of_validation_are_without_the_heads_that_learned_from_all_rows(
+    tmp_path,
+):
+    plan = Plan("y", "label", {}, members=2)
+    specs = [InputSpec("x", "vector", {"size": 2})]
+    parts = [
+        [make_samples(range(start, start + 20)) for start in several]
+        for several in ((0, 20), (20, 0))
+    ]
+    model = late_fusion.build(
+        inputs=specs,
+        task=Classification(2, name="y"),
+        width=4,
+        balance={"calibrate": True, "fitted": True},
+    )
+    task, other = Classification(2, name="y"), keras.models.clone_model(model)
+    chosen = [
+        training.fit_heads(m, a.batches(20), b.batches(20), task=task)
+        for m, (a, b) in zip((model, other), parts, strict=True)
+    ]
+    before = members._learn_from_all([model, other], parts, chosen, plan, task)
+    fitted = members.Fitted(model, [model, other], parts, {}, {}, before)
+    (of_all,), (again,) = training.get_heads(model), training.get_heads(other)
+    assert all(map(np.array_equal, of_all, again))
+    with fitted.unseen():
+        (first,), (second,) = training.get_heads(model), training.get_heads(other)
+    assert not np.array_equal(first[0], second[0])  # each has its own rows
+    (after,) = training.get_heads(model)
+    assert all(map(np.array_equal, of_all, after))
+
+
+def make_samples(numbers):
+    x = np.array([[i % 2, i / 10] for i in numbers], "float32")
+    labels = np.array([i % 2 for i in numbers], "int32")
+    return Samples.from_arrays({"x": x}, {"y": labels}, ids=np.array(numbers))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_folds_share_files_where_the_splits_of_the_table_do(tmp_path, shared):
+    for i in range(20):
+        Image.new("RGB", (8, 8), (i, 10, 20)).save(tmp_path / f"{i}.png")
+    rows = [
+        {
+            "photo": str(tmp_path / f"{i % 20}.png"),
+            "split": "test" if (i > 60 if shared else i % 20 > 15) else "train",
+            "y": "ab"[i % 3 == 0],
+        }
+        for i in range(80)
+    ]
+    plan = dataclasses.replace(mbm.plan(rows, "y", allow_outside=True), members=4)
+    table = steps.open_rows(rows, "y", allow_outside=True)
+    train = make_samples(table.rows[table.split == "train"].tolist())
+    found = members.member_rows(plan, table, {"train": train})
+    files = [[{(i - 1) % 20 for i in part.ids} for part in parts] for parts in found]
+    assert all(bool(train & valid) == shared for train, valid in files)
