@@ -1,18 +1,18 @@
 """How long to train, and with how many rows at once, by the number of rows.
 
 The sizes are from `benchmarks/real_tables.py` on two cores: a step of 32 rows takes
-some 15 ms, and 3.5 ms more for every thousand values of images and sounds in a row.
+some 15 ms, and 5 ms more for every thousand values of images and sounds in a row.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-_STEPS, _ROWS_PER_STEP = 1_200, 8  # so many steps, and one more for so many rows
-_MOST_EPOCHS, _FEWEST_EPOCHS, _FEWEST_STEPS = 80, 8, 600
-_SECONDS = 300  # of one core, for all models of few rows
-_BASE_MS, _MS_PER_VALUE = 15, 3.5e-3
+_STEPS, _ROWS_PER_STEP = 800, 8  # so many steps, and one more for so many rows
+_MOST_EPOCHS, _FEWEST_EPOCHS, _FEWEST_STEPS = 80, 8, 300
+_SECONDS, _SECONDS_OF_MANY = 180, 100  # of one core, for all models together
+_BASE_MS, _MS_PER_VALUE = 15, 5e-3
 _FRAMES_PER_SECOND = 100
-MEMBERS = ((1_500, 5), (4_000, 3))  # up to so many rows, so many models
+MEMBERS = ((1_500, 5), (15_000, 3))  # up to so many rows, so many models
 _FEW_ROWS = 2_000
 
 
@@ -38,7 +38,8 @@ def members(rows: int, inputs: Mapping[str, Any], model: str) -> tuple[int, str]
         return 1, f"one {model}"
     for limit, number in MEMBERS:
         if rows <= limit:
-            most = _affordable_steps(inputs) // _FEWEST_STEPS
+            needed = _FEWEST_STEPS if rows < _FEW_ROWS else _wanted_steps(rows)
+            most = int(_affordable_steps(rows, inputs, batch_size(rows)[0]) / needed)
             why = f"{rows:,} rows: every row validates one model"
             return max(1, min(number, most)), why
     return 1, f"{rows:,} rows are enough for one model"
@@ -56,18 +57,23 @@ def epochs(
         number: Number of models.
     """
     per_epoch = max(1.0, rows / batch)
-    steps = _STEPS + rows / _ROWS_PER_STEP
+    steps = _wanted_steps(rows)
     if rows < _FEW_ROWS:
-        affordable = _affordable_steps(inputs) * 32 // (batch * number)
+        affordable = _affordable_steps(rows, inputs, batch) / number
         steps = min(steps, max(_FEWEST_STEPS, affordable))
     count = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(steps / per_epoch)))
     return count, f"{round(count * per_epoch):,} steps of {batch} rows at most"
 
 
-def _affordable_steps(inputs):
-    """Steps of 32 rows that all models may take together."""
+def _wanted_steps(rows):
+    return _STEPS + rows / _ROWS_PER_STEP
+
+
+def _affordable_steps(rows, inputs, batch):
+    """Steps that all models may take together."""
+    seconds = _SECONDS if rows < _FEW_ROWS else _SECONDS_OF_MANY
     values = sum(_count_values(planned) for planned in inputs.values())
-    return int(1_000 * _SECONDS / (_BASE_MS + _MS_PER_VALUE * values))
+    return 1_000 * seconds / (_BASE_MS + _MS_PER_VALUE * values * batch / 32)
 
 
 def _count_values(planned):

@@ -45,7 +45,7 @@ def score(trained, tables, samples):
     task, pairs = trained.task, pairs_of(trained, samples)
     outputs = {}
     for split, several in pairs.items():
-        with _asked(trained, samples, split):
+        with _unseen(trained, samples, split):
             found = [evaluation.predict(m, v, task=task) for m, v in several]
         outputs[split] = (
             evaluation.join([o for o, _ in found]),
@@ -61,7 +61,7 @@ def score(trained, tables, samples):
     last = list(pairs)[-1]
     classes = [split.pop("classes", {}) for split in figures.values()]
     classes = dict(zip(figures, classes, strict=True))[last]
-    with _asked(trained, samples, last):
+    with _unseen(trained, samples, last):
         subsets = score_subsets(pairs[last], task, trained.specs)
     predicted, truth = (part[task.name] for part in outputs[last])
     counts = None
@@ -79,7 +79,7 @@ def score(trained, tables, samples):
     return Scores(figures, counts, predicted)
 
 
-def _asked(trained, samples, split):
+def _unseen(trained, samples, split):
     """How the model is while it answers a split, see `Fitted.unseen`."""
     folds = split == "valid" and split not in samples
     return trained.fitted.unseen() if folds else contextlib.nullcontext()

@@ -87,9 +87,8 @@ def add_heads(model: keras.Model, task: Task) -> Callable[..., Any]:
         output. It returns inputs, targets by output of `heads_model`, and weights
         likewise if the batch has presence or weights.
     """
-    mean = needed_mean(model)
-    trained = [source for source in mean.sources if source[1] in _TRAINED]
-    names = _names(model, task, trained)
+    heads = [unimodal_output_name(key, task.name) for key in input_keys(model)]
+    names = [*heads, task.name]
     # A layer for `tf.data`, whatever the backend.
     to_float = keras.layers.Rescaling(1.0, dtype="float32")
 

@@ -138,7 +138,7 @@ def test_fewer_rows_get_smaller_batches_and_more_epochs():
 def test_few_rows_get_several_models_as_far_as_they_are_cheap(monkeypatch):
     monkeypatch.setattr(budget, "MEMBERS", ((1_500, 5),))
     assert budget.members(200, {}, "late_fusion")[0] == 5
-    assert budget.members(20_000, {}, "late_fusion")[0] == 1
+    assert budget.members(12_000, {}, "late_fusion")[0] == 1
     assert budget.members(200, {}, "film")[0] == 1
     image = InputPlan("image", {"a": "image"}, "Pixels", {"size": 128})
     images = dict.fromkeys("abcd", image)
