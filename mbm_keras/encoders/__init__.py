@@ -13,11 +13,23 @@ tower of one.
 
 from types import ModuleType
 
+from mbm_keras.encoders import ast
 from mbm_keras.encoders import bert
+from mbm_keras.encoders import clap_audio
+from mbm_keras.encoders import clap_text
+from mbm_keras.encoders import clip_image
+from mbm_keras.encoders import clip_text
 from mbm_keras.encoders import dinov2
 from mbm_keras.encoders import distilbert
+from mbm_keras.encoders import efficientnet_lite
 from mbm_keras.encoders import modernbert
 from mbm_keras.encoders import mpnet
+from mbm_keras.encoders import siglip_image
+from mbm_keras.encoders import siglip_text
+from mbm_keras.encoders import swin
+from mbm_keras.encoders import torchvision_resnet
 from mbm_keras.encoders import vit
+from mbm_keras.encoders import wav2vec2
+from mbm_keras.encoders import whisper
 
 ENCODERS = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}

@@ -1,6 +1,7 @@
 """Layers that two or more towers, fusions or models use."""
 
 from mbm_keras.layers.attention_block import AttentionBlock
+from mbm_keras.layers.attention_pool import AttentionPool
 from mbm_keras.layers.calibrated_mean import CalibratedMean
 from mbm_keras.layers.clip_values import ClipValues
 from mbm_keras.layers.encoder_block import BlockNames
@@ -54,6 +55,8 @@ from mbm_keras.layers.spectrogram_statistics import mean_and_spread
 from mbm_keras.layers.table_columns import split_table
 from mbm_keras.layers.unit_embeddings import UnitEmbeddings
 from mbm_keras.layers.unit_embeddings import to_unit_length
+from mbm_keras.layers.window_attention import PadGrid
+from mbm_keras.layers.window_attention import WindowAttention
 from mbm_keras.layers.word_convolutions import WordConvolutions
 
 __all__ = [
@@ -62,6 +65,7 @@ __all__ = [
     "AddPositions",
     "AttachMask",
     "AttentionBlock",
+    "AttentionPool",
     "BlockNames",
     "CalibratedMean",
     "ClipValues",
@@ -81,6 +85,7 @@ __all__ = [
     "ModalityDropout",
     "NamedActivation",
     "NumberEmbedding",
+    "PadGrid",
     "PadSteps",
     "PixelValues",
     "PoolTokens",
@@ -90,6 +95,7 @@ __all__ = [
     "SpectrogramStatistics",
     "UnitEmbeddings",
     "ValidMask",
+    "WindowAttention",
     "WordConvolutions",
     "ZeroAbsent",
     "embed_patches",

@@ -6,6 +6,7 @@ encoder({"token_ids": ids, "mask": ids != 0})["embedding"]
 
 from mbm_keras.weights.folder import Folder
 from mbm_keras.weights.folder import open_folder
+from mbm_keras.weights.load import fill
 from mbm_keras.weights.load import load
 
-__all__ = ["Folder", "load", "open_folder"]
+__all__ = ["Folder", "fill", "load", "open_folder"]

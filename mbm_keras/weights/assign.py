@@ -22,6 +22,7 @@ import numpy as np
 from keras import layers
 
 from mbm_keras.layers import AddGridPositions
+from mbm_keras.layers import AttentionPool
 from mbm_keras.weights.resize import resize
 from mbm_keras.weights.safetensors import Tensor
 
@@ -230,6 +231,18 @@ def _grid(layer, tensors):
     return [dataclasses.replace(table, arrange=arrange)]
 
 
+def _attention_pool(layer, tensors):
+    """`torch.nn.MultiheadAttention`, and the query next to it."""
+    name = f"{layer.name}.attention"
+    return [
+        Part(layer.probe, f"{layer.name}.probe", lambda x: np.reshape(x, (1, -1))),
+        Part(layer.in_kernel, f"{name}.in_proj_weight", np.transpose),
+        Part(layer.in_bias, f"{name}.in_proj_bias"),
+        Part(layer.out_kernel, f"{name}.out_proj.weight", np.transpose),
+        Part(layer.out_bias, f"{name}.out_proj.bias"),
+    ]
+
+
 def _drop_ones(values, shape):
     """Without axes of one entry that a parameter has before its own."""
     while values.ndim > len(shape) and values.shape[0] == 1:
@@ -246,4 +259,5 @@ _RULES: tuple[tuple[Any, Callable], ...] = (
     (layers.LayerNormalization, _normalization),
     (layers.GroupNormalization, _normalization),
     (AddGridPositions, _grid),
+    (AttentionPool, _attention_pool),
 )

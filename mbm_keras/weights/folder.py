@@ -20,6 +20,7 @@ from mbm_keras.weights.safetensors import Tensor
 from mbm_keras.weights.safetensors import open_tensors
 
 CONFIG = "config.json"
+TIMM = "timm"  # the model_type of folders by timm, which name an architecture
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PREPROCESSOR = "preprocessor_config.json"
@@ -91,6 +92,8 @@ def read_config(path: str | os.PathLike) -> Mapping[str, Any]:
             f"Expected a folder with a {CONFIG}. Received: {path} with {_list(path)}."
         )
     config = read_json(path / CONFIG)
+    if "architecture" in config:
+        config.setdefault("model_type", TIMM)
     if not isinstance(config.get("model_type"), str):
         raise ValueError(
             f"Expected an entry 'model_type' in {path / CONFIG}. "

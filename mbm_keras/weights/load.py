@@ -11,16 +11,30 @@ from typing import Any
 
 import keras
 
+from mbm_keras.encoders import ast
 from mbm_keras.encoders import bert
+from mbm_keras.encoders import clap_audio
+from mbm_keras.encoders import clap_text
+from mbm_keras.encoders import clip_image
+from mbm_keras.encoders import clip_text
 from mbm_keras.encoders import dinov2
 from mbm_keras.encoders import distilbert
+from mbm_keras.encoders import efficientnet_lite
 from mbm_keras.encoders import modernbert
 from mbm_keras.encoders import mpnet
+from mbm_keras.encoders import siglip_image
+from mbm_keras.encoders import siglip_text
+from mbm_keras.encoders import swin
+from mbm_keras.encoders import torchvision_resnet
 from mbm_keras.encoders import vit
+from mbm_keras.encoders import wav2vec2
+from mbm_keras.encoders import whisper
 from mbm_keras.weights.assign import Tensors
 from mbm_keras.weights.assign import assign
+from mbm_keras.weights.folder import TIMM
 from mbm_keras.weights.folder import Folder
 from mbm_keras.weights.folder import open_folder
+from mbm_keras.weights.safetensors import open_tensors
 from mbm_keras.weights.sentence import pooling_of
 
 
@@ -33,11 +47,14 @@ class Family:
         from_config: Arguments of the builder from the entries of `config.json`.
         prefix: What the names of tensors begin with in a checkpoint that has the head
             of a task.
+        others: What the names of tensors begin with that belong to another part of the
+            checkpoint; not using them is not worth a warning.
     """
 
     build: Callable[..., keras.Model]
     from_config: Callable[[Mapping[str, Any]], dict[str, Any]]
     prefix: str = ""
+    others: tuple[str, ...] = ()
 
 
 # By `model_type` and part. Most checkpoints have one part, the encoder.
@@ -45,6 +62,26 @@ ENCODER = "encoder"
 FAMILIES: dict[tuple[str, str], Family] = {
     ("bert", ENCODER): Family(bert.build, bert.from_config, "bert."),
     ("camembert", ENCODER): Family(bert.build, bert.from_config, "roberta."),
+    ("audio-spectrogram-transformer", ENCODER): Family(
+        ast.build, ast.from_config, "audio_spectrogram_transformer."
+    ),
+    ("clap", "audio"): Family(
+        clap_audio.build, clap_audio.from_config, others=("text_", "logit_scale")
+    ),
+    ("clap", "text"): Family(
+        clap_text.build,
+        clap_text.from_config,
+        "text_model.",
+        ("audio_", "logit_scale"),
+    ),
+    ("clip", "image"): Family(
+        clip_image.build, clip_image.from_config, others=("text_", "logit_scale")
+    ),
+    ("clip", "text"): Family(
+        clip_text.build,
+        clip_text.from_config,
+        others=("vision_", "visual_", "logit_scale"),
+    ),
     ("deit", ENCODER): Family(vit.build, vit.from_config, "deit."),
     ("dinov2", ENCODER): Family(dinov2.build, dinov2.from_config, "dinov2."),
     ("dinov2_with_registers", ENCODER): Family(
@@ -53,10 +90,29 @@ FAMILIES: dict[tuple[str, str], Family] = {
     ("distilbert", ENCODER): Family(
         distilbert.build, distilbert.from_config, "distilbert."
     ),
+    ("efficientnet_lite", ENCODER): Family(
+        efficientnet_lite.build, efficientnet_lite.from_config
+    ),
+    ("hubert", ENCODER): Family(wav2vec2.build, wav2vec2.from_config, "hubert."),
     ("modernbert", ENCODER): Family(modernbert.build, modernbert.from_config, "model."),
     ("mpnet", ENCODER): Family(mpnet.build, mpnet.from_config, "mpnet."),
     ("roberta", ENCODER): Family(bert.build, bert.from_config, "roberta."),
+    ("siglip", "image"): Family(
+        siglip_image.build, siglip_image.from_config, others=("text_", "logit_")
+    ),
+    ("siglip", "text"): Family(
+        siglip_text.build, siglip_text.from_config, others=("vision_", "logit_")
+    ),
+    ("swin", ENCODER): Family(swin.build, swin.from_config, "swin."),
+    (TIMM, ENCODER): Family(torchvision_resnet.build, torchvision_resnet.from_config),
     ("vit", ENCODER): Family(vit.build, vit.from_config, "vit."),
+    ("wav2vec2", ENCODER): Family(wav2vec2.build, wav2vec2.from_config, "wav2vec2."),
+    ("whisper", ENCODER): Family(
+        whisper.build,
+        whisper.from_config,
+        "model.",
+        ("decoder.", "model.decoder.", "proj_out"),
+    ),
     ("xlm-roberta", ENCODER): Family(bert.build, bert.from_config, "roberta."),
 }
 
@@ -96,14 +152,43 @@ def load(
         model = family.build(**arguments)
     tensors = Tensors(opened.tensors, family.prefix)
     assign(model, tensors)
-    unused = tensors.list_unused()
+    _report_unused(tensors, opened.path, family.others)
+    return model
+
+
+def fill(
+    encoder: keras.Model, file: str | os.PathLike, prefix: str = ""
+) -> keras.Model:
+    """Fills an encoder from one file, such as a state dict of torchvision or timm.
+
+    Tensors that the encoder does not use are named in a warning.
+
+    Args:
+        encoder: What a `build` of `mbm_keras.encoders` returned.
+        file: A safetensors file.
+        prefix: What the names of tensors may have before those of the encoder's layers.
+
+    Returns:
+        The encoder.
+
+    Raises:
+        ValueError: If the file is not a safetensors file, or a tensor is missing or has
+            another shape.
+    """
+    tensors = Tensors(open_tensors(file), prefix)
+    assign(encoder, tensors)
+    _report_unused(tensors, file)
+    return encoder
+
+
+def _report_unused(tensors, path, others=()):
+    unused = [x for x in tensors.list_unused() if not x.startswith(others)]
     if unused:
         warnings.warn(
-            f"{len(unused)} tensors of {opened.path} are not used by the encoder: "
+            f"{len(unused)} tensors of {path} are not used by the encoder: "
             f"{', '.join(unused[:10])}{' ...' if len(unused) > 10 else ''}",
-            stacklevel=2,
+            stacklevel=3,
         )
-    return model
 
 
 def family_of(folder: Folder, part: str | None = None) -> Family:
