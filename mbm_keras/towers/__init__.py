@@ -20,6 +20,7 @@ from mbm_keras.towers import image_cnn
 from mbm_keras.towers import image_resnet
 from mbm_keras.towers import image_statistics
 from mbm_keras.towers import points_net
+from mbm_keras.towers import pretrained
 from mbm_keras.towers import sequence_linear
 from mbm_keras.towers import sequence_rnn
 from mbm_keras.towers import table_mlp
