@@ -2,6 +2,8 @@
 
 import functools
 
+from mbm_keras.auto import published
+
 
 def build_features(plan):
     """The preprocessors of a plan, before `adapt`.
@@ -34,6 +36,8 @@ def build_preprocessors(plan):
                 for kind in kinds
             )
             by_name[name] = TableRow(*columns)
+        elif planned.preprocessor == "Embedding":
+            by_name[name] = published.build_embedding(**planned.sizes)
         else:
             by_name[name] = PREPROCESSORS[planned.preprocessor](**planned.sizes)
     return by_name

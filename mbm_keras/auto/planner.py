@@ -9,6 +9,7 @@ from typing import Any
 
 from mbm_keras.auto import budget
 from mbm_keras.auto import fit
+from mbm_keras.auto import published
 from mbm_keras.auto import sizes
 from mbm_keras.auto import targets
 from mbm_keras.auto.plan import InputPlan
@@ -40,6 +41,7 @@ def make_plan(
     stages: str | None = None,
     members: int | None = None,
     minutes: float | None = None,
+    towers: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> Plan:
     """Chooses how to train on a table.
@@ -61,6 +63,7 @@ def make_plan(
         stages: `"joint"` or `"standard"`, None to choose.
         members: Number of models whose answers are averaged, None to choose.
         minutes: Limit of training, None for none.
+        towers: Folder of a published encoder by column name.
         seed: Seed of everything random.
 
     Returns:
@@ -77,7 +80,9 @@ def make_plan(
     check_names(model=model, fusion=fusion, task=task)
     kind, why = (task, _GIVEN) if task else targets.infer_kind(table)
     chosen_model, why_model = _model_for(kind)
-    inputs = plan_inputs(table.take(table.split == "train"), model or chosen_model)
+    learned = table.take(table.split == "train")
+    inputs = plan_inputs(learned, model or chosen_model)
+    inputs = published.add_encoders(inputs, learned, towers or {})
     reasons = {"target_kind": why}
 
     def choose(name, given, chosen, reason):

@@ -23,6 +23,15 @@ Columns = Annotated[
         help=f"What a column holds: {', '.join(MODALITIES)}. Repeat it per column.",
     ),
 ]
+Towers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tower",
+        metavar="COLUMN=FOLDER",
+        help="A published encoder for a column of text, images or sounds: a local "
+        "folder in the layout of Hugging Face. Repeat it per column.",
+    ),
+]
 AllowOutside = Annotated[
     bool, typer.Option(help="Follow paths that leave the table's folder.")
 ]
@@ -71,6 +80,18 @@ def modalities(columns):
         if "=" not in item:
             raise ValueError(f"Expected --column NAME=MODALITY. Received: {item!r}.")
     return dict(item.rsplit("=", 1) for item in columns or ())
+
+
+def folders(towers):
+    """`["photo=vit-base"]` to `{"photo": "vit-base"}`.
+
+    Raises:
+        ValueError: If an item has no `=`.
+    """
+    for item in towers or ():
+        if "=" not in item:
+            raise ValueError(f"Expected --tower COLUMN=FOLDER. Received: {item!r}.")
+    return dict(item.split("=", 1) for item in towers or ()) or None
 
 
 def show_version(wanted):

@@ -28,6 +28,7 @@ def train(
         ),
     ] = None,
     column: options.Columns = None,
+    tower: options.Towers = None,
     task: Annotated[
         str | None,
         typer.Option(help=f"{', '.join(KINDS)}. Default: inferred from the target."),
@@ -126,6 +127,7 @@ def train(
             stages=stages,
             members=members,
             minutes=minutes,
+            towers=options.folders(tower),
             seed=seed,
             stream=stream,
             max_broken=max_broken,

@@ -125,7 +125,7 @@ def save(model, features, path, *, targets=None):
         archive.write_out(str(new), verbose=False)
         extra = new / "assets.extra"
         extra.mkdir()
-        features.save(extra / "features.json")
+        features.save(extra / "features.json", with_files=False)
         signature.write(extra, signature.describe_inputs(features), results)
 
 

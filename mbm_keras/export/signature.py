@@ -38,7 +38,10 @@ def describe_inputs(features) -> dict[str, dict[str, str]]:
     values = {}
     for name, preprocessor in features.by_name.items():
         if not isinstance(preprocessor.raw, dict):
-            values[name] = _VALUES.get(preprocessor.modality, preprocessor.modality)
+            # What an encoder reads, and not the embedding that it gives.
+            inner = getattr(preprocessor, "preprocessor", preprocessor)
+            column = features.column_of(name)
+            values[column] = _VALUES.get(inner.modality, inner.modality)
             continue
         kinds = preprocessor.config()
         for column in preprocessor.raw:

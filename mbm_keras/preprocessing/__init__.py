@@ -12,6 +12,7 @@ from mbm_keras.preprocessing.caption import Caption
 from mbm_keras.preprocessing.caption import CaptionIds
 from mbm_keras.preprocessing.clap_mel import ClapLogMel
 from mbm_keras.preprocessing.dates import Date
+from mbm_keras.preprocessing.embedding import Embedding
 from mbm_keras.preprocessing.faces import Faces
 from mbm_keras.preprocessing.features import Features
 from mbm_keras.preprocessing.filter_banks import FilterBanks
@@ -20,6 +21,7 @@ from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.labels import Labels
 from mbm_keras.preprocessing.normalized_wave import NormalizedWaveform
 from mbm_keras.preprocessing.points import Points
+from mbm_keras.preprocessing.protocols import KeepsFiles
 from mbm_keras.preprocessing.protocols import KeepsGoodCells
 from mbm_keras.preprocessing.protocols import Preprocessor
 from mbm_keras.preprocessing.protocols import Target
@@ -47,10 +49,12 @@ __all__ = [
     "ClapLogMel",
     "Date",
     "Category",
+    "Embedding",
     "Faces",
     "Features",
     "FilterBanks",
     "Frames",
+    "KeepsFiles",
     "KeepsGoodCells",
     "Label",
     "Labels",

@@ -17,9 +17,12 @@ from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import keys
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.image import traced_decode
+from mbm_keras.preprocessing.protocols import KeepsFiles
 from mbm_keras.preprocessing.protocols import KeepsGoodCells
 from mbm_keras.preprocessing.protocols import Preprocessor
 from mbm_keras.preprocessing.registry import PREPROCESSORS
+
+_FOLDER = "encoders"  # of the files of preprocessors, next to the JSON file
 
 
 class Features(tf.Module):
@@ -27,7 +30,7 @@ class Features(tf.Module):
 
     An input has the name of its raw column, and a key for graphs, see
     `mbm_keras.inputs`: the same word wherever the name is a plain identifier. A table
-    is one input with several raw columns.
+    is one input with several raw columns, and several inputs may read one column.
 
         features = Features(text=WordIds(), image=Pixels(64))
         features.adapt(columns)                     # on the training split
@@ -82,6 +85,10 @@ class Features(tf.Module):
         chosen = self.keys
         return {chosen[n]: _raw_columns(f) or [n] for n, f in self.by_name.items()}
 
+    def column_of(self, name) -> str:
+        """The raw column of an input that has one; it may have another name."""
+        return getattr(self.by_name[name], "column", "") or name
+
     def adapt(self, values) -> None:
         """Learns vocabularies and statistics.
 
@@ -93,8 +100,8 @@ class Features(tf.Module):
         for name, f in self.by_name.items():
             if isinstance(f.raw, dict):
                 f.adapt({column: values[column] for column in f.raw})
-            elif name in values:
-                f.adapt(values[name])
+            elif self.column_of(name) in values:
+                f.adapt(values[self.column_of(name)])
 
     def __call__(self, raw):
         """Decodes one raw row, for `dataset.map(features)`.
@@ -136,7 +143,7 @@ class Features(tf.Module):
         arrays, status, chosen = {}, [], self.keys
         for name, f in self.by_name.items():
             key = chosen[name]
-            part = raw if isinstance(f.raw, dict) else raw[name]
+            part = raw if isinstance(f.raw, dict) else raw[self.column_of(name)]
             arrays[key], state = decode_values(f, part)
             status.append(state)
         status = tf.stack(status, axis=1)  # (batch, n)
@@ -182,7 +189,8 @@ class Features(tf.Module):
         """
         specs = {}
         for name, f in self.by_name.items():
-            specs.update(f.raw if isinstance(f.raw, dict) else {name: f.raw})
+            is_row = isinstance(f.raw, dict)
+            specs.update(f.raw if is_row else {self.column_of(name): f.raw})
         chosen = self.keys
         types = {
             n: floats if s.dtype.is_floating else s.dtype for n, s in specs.items()
@@ -192,12 +200,21 @@ class Features(tf.Module):
             for name, spec in specs.items()
         }
 
-    def save(self, path):
-        """Writes everything learned, and the keys, to one JSON file."""
-        inputs = {
-            name: {"preprocessor": type(f).__name__, **f.config()}
-            for name, f in self.by_name.items()
-        }
+    def save(self, path, *, with_files=True):
+        """Writes everything learned, and the keys, to one JSON file.
+
+        Args:
+            path: The file.
+            with_files: True for the files of preprocessors that have some, in folders
+                next to it; False where the weights are kept already, as in a
+                SavedModel: what was written is then to be read by people alone.
+        """
+        inputs, chosen = {}, self.keys
+        for name, f in self.by_name.items():
+            inputs[name] = {"preprocessor": type(f).__name__, **f.config()}
+            if isinstance(f, KeepsFiles) and with_files:
+                inputs[name]["files"] = f"{_FOLDER}/{chosen[name]}"
+                f.save_files(pathlib.Path(path).parent / _FOLDER / chosen[name])
         content = {"inputs": inputs, "keys": dict(self.keys)}
         text = json.dumps(content, indent=1, ensure_ascii=False)
         files.write(path, text)
@@ -230,7 +247,7 @@ class Features(tf.Module):
                         f"Expected one of the preprocessors {sorted(kinds)}; give a "
                         f"class of your own in `custom`. Received: {kind!r}"
                     )
-                by_name[name] = kinds[kind].from_config(config)
+                by_name[name] = _from_config(kinds[kind], config, path)
         except (
             AttributeError,
             KeyError,
@@ -243,6 +260,17 @@ class Features(tf.Module):
                 f"`{path}` is damaged or was edited: {error}{where}."
             ) from None
         return cls(**by_name)
+
+
+def _from_config(kind, config, path):
+    where = config.pop("files", None)
+    if not hasattr(kind, "save_files"):
+        return kind.from_config(config)
+    root = pathlib.Path(path).resolve().parent
+    folder = (root / (where or _FOLDER)).resolve()
+    if not folder.is_relative_to(root):
+        raise ValueError(f"`{where}` is not in its folder")
+    return kind.from_config(config, folder)
 
 
 def decode_values(preprocessor, raw):
@@ -281,5 +309,8 @@ def _is_empty(spec, values):
 
 
 def _raw_columns(preprocessor):
-    """Columns of a preprocessor of several; none where it takes one value."""
-    return list(preprocessor.raw) if isinstance(preprocessor.raw, dict) else []
+    """Columns of a preprocessor that names them; none where the input's name is one."""
+    if isinstance(preprocessor.raw, dict):
+        return list(preprocessor.raw)
+    column = getattr(preprocessor, "column", "")
+    return [column] if column else []

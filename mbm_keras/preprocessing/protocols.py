@@ -29,6 +29,8 @@ class Preprocessor(Protocol):
             columns, a dict of them by column.
         array: `tf.TensorSpec` of one array. None before `adapt` where its shape is
             learned.
+
+    It may have an attribute `column`, the raw column of an input with another name.
     """
 
     modality: str
@@ -81,6 +83,18 @@ class Preprocessor(Protocol):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Builds the preprocessor that `config` describes."""
+        ...
+
+
+@runtime_checkable
+class KeepsFiles(Protocol):
+    """A preprocessor with more than JSON should hold, such as weights.
+
+    Its `from_config` takes a second argument, the folder of the files.
+    """
+
+    def save_files(self, folder: Any) -> None:
+        """Writes the files into a folder, which is made."""
         ...
 
 

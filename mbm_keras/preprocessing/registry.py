@@ -5,6 +5,7 @@ from mbm_keras.preprocessing.audio import Waveform
 from mbm_keras.preprocessing.caption import Caption
 from mbm_keras.preprocessing.caption import CaptionIds
 from mbm_keras.preprocessing.clap_mel import ClapLogMel
+from mbm_keras.preprocessing.embedding import Embedding
 from mbm_keras.preprocessing.faces import Faces
 from mbm_keras.preprocessing.filter_banks import FilterBanks
 from mbm_keras.preprocessing.grams import WordGrams
@@ -26,6 +27,7 @@ from mbm_keras.preprocessing.whisper_mel import WhisperLogMel
 _PREPROCESSORS = (
     CaptionIds,
     ClapLogMel,
+    Embedding,
     Faces,
     FilterBanks,
     Frames,

@@ -147,7 +147,8 @@ def _check_features(folder, features, columns, sample):
     for name, preprocessor in features.by_name.items():
         # An absent value is decoded, or an argument has the wrong type.
         with _naming(folder / "features.json", name):
-            raw = empty if isinstance(preprocessor.raw, dict) else empty[name]
+            is_row = isinstance(preprocessor.raw, dict)
+            raw = empty if is_row else empty[features.column_of(name)]
             features.decode_input(features.keys[name], raw)
     _check_equal(folder, "features.json", "columns.json", signature, columns)
     _check_equal(folder, "features.json", "sample.json", signature, sample)

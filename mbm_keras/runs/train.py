@@ -51,6 +51,7 @@ def plan(
     stages: str | None = None,
     members: int | None = None,
     minutes: float | None = None,
+    towers: Mapping[str, str] | None = None,
     seed: int = 0,
     allow_outside: bool = False,
     separator: str | None = None,
@@ -81,6 +82,9 @@ def plan(
         members: Number of models whose answers are averaged, None to choose.
         minutes: The most that training may take, once the rows are decoded; None for
             no limit.
+        towers: By name of a column of text, images or sounds the local folder of a
+            published encoder, in the layout of Hugging Face. It stays as it is, and
+            encodes each value once.
         seed: Seed of everything random.
         allow_outside: True to follow paths that leave the table's folder.
         separator: Between the cells of a text file, None to find it; this and the next
@@ -131,6 +135,7 @@ def plan(
         stages=stages,
         members=members,
         minutes=minutes,
+        towers=towers,
         seed=seed,
     )
 
@@ -157,6 +162,7 @@ def train(
     stages: str | None = None,
     members: int | None = None,
     minutes: float | None = None,
+    towers: Mapping[str, str] | None = None,
     seed: int = 0,
     stream: bool | None = None,
     max_broken: float = 0.05,
@@ -196,6 +202,7 @@ def train(
         stages: `"joint"`, or `"standard"` for each tower by itself first.
         members: Number of models whose answers are averaged.
         minutes: The most that training may take; the best weights so far are kept.
+        towers: Folder of a published encoder by column name.
         seed: Seed of everything random.
         stream: True to keep decoded rows on disk, False in memory, None by their size.
         max_broken: Largest share of broken rows that is accepted, in [0, 1].
@@ -239,6 +246,7 @@ def train(
         stages=stages,
         members=members,
         minutes=minutes,
+        towers=towers,
     )
     if plan is not None:
         _check_choices(plan, target, choices)

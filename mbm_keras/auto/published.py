@@ -1,0 +1,149 @@
+"""Published encoders in a plan: which folder encodes a column."""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from mbm_keras.auto import sizes
+from mbm_keras.auto.plan import InputPlan
+
+_ENCODED = ("text", "image", "audio")
+_SUFFIX = "embedding"
+_ROOM = 8  # ids before and after a text, and some more
+
+
+def add_encoders(
+    inputs: Mapping[str, InputPlan], table: Any, folders: Mapping[str, str]
+) -> dict[str, InputPlan]:
+    """Adds published encoders to the inputs of a plan.
+
+    A text keeps its words and grams as an input of its own: few words that decide, such
+    as a name, are in no sentence embedding. An image or a sound is encoded instead of
+    read by a tower from scratch.
+
+    Args:
+        inputs: `InputPlan` by name.
+        table: The rows to learn from, a `Table`.
+        folders: Folder of an encoder by name of the column.
+
+    Returns:
+        `InputPlan` by name.
+
+    Raises:
+        ValueError: If a name is not a column with text, images or sounds, or a folder
+            has no such encoder.
+    """
+    inputs = dict(inputs)
+    for column, folder in folders.items():
+        modality = table.columns.get(column)
+        if modality not in _ENCODED:
+            found = {n: m for n, m in table.columns.items() if m in _ENCODED}
+            raise ValueError(
+                "Expected a column of text, images or sounds for a published encoder: "
+                f"{found}. Received: {column!r} ({modality})."
+            )
+        path = str(pathlib.Path(folder).expanduser().absolute())
+        arguments = {"folder": path, "modality": modality}
+        name = column
+        if modality == "text":
+            name, number = f"{column}_{_SUFFIX}", 1
+            while name in inputs or name in table.frame.columns:
+                number += 1
+                name = f"{column}_{_SUFFIX}_{number}"
+            arguments |= {"column": column, **_longest(table, column)}
+        check_folder(**arguments)
+        inputs[name] = InputPlan(
+            "vector",
+            {column: modality},
+            "Embedding",
+            arguments,
+            tower="vector_mlp",
+            tower_sizes={"num_layers": 1},
+            reason=f"encoded once by `{pathlib.Path(path).name}`, which stays as it is",
+        )
+    return inputs
+
+
+def _longest(table, column):
+    longest, _ = sizes.text_length(table.raw(column))
+    return {"longest": 2 * longest + _ROOM} if longest else {}
+
+
+def check_folder(
+    folder: str, modality: str, column: str = "", longest: int | None = None
+) -> None:
+    """Checks that a folder has an encoder of a modality, before rows are decoded.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    from mbm_keras.weights import load as loading
+    from mbm_keras.weights import open_folder
+
+    opened = open_folder(folder)
+    loading.family_of(opened, part_of(opened, modality))
+
+
+def part_of(folder: Any, modality: str) -> str | None:
+    """Which encoder of a checkpoint with several reads a modality; None for the only.
+
+    Raises:
+        ValueError: If none of them does.
+    """
+    from mbm_keras.weights import load as loading
+
+    kind = folder.config["model_type"]
+    parts = [part for known, part in loading.FAMILIES if known == kind]
+    if len(parts) < 2:
+        return None
+    if modality not in parts:
+        raise ValueError(
+            f"Expected an encoder of {modality} in {folder.path}. "
+            f"Received: {kind!r} with {', '.join(parts)}."
+        )
+    return modality
+
+
+def build_embedding(
+    folder: str, modality: str, column: str = "", longest: int | None = None
+) -> Any:
+    """The preprocessor of a column that a published encoder reads.
+
+    Args:
+        folder: Folder of the checkpoint.
+        modality: `"text"`, `"image"` or `"audio"`.
+        column: The raw column, where the input has another name.
+        longest: The most ids of a text; None for the limit of the tokenizer.
+
+    Returns:
+        A `mbm_keras.preprocessing.Embedding`.
+
+    Raises:
+        ValueError: If the folder lacks a part, or is for something else.
+    """
+    from mbm_keras.preprocessing import Embedding
+    from mbm_keras.preprocessing import Subwords
+    from mbm_keras.preprocessing import preprocessor_from_folder
+    from mbm_keras.towers import pretrained
+    from mbm_keras.weights import open_folder
+
+    opened = open_folder(folder)
+    if modality == "text":
+        inner = Subwords.from_folder(folder)
+        inner.longest = min(inner.longest, longest or inner.longest)
+    else:
+        inner = preprocessor_from_folder(folder)
+    if inner.modality != modality:
+        raise ValueError(
+            f"Expected an encoder of {modality} for the column {column!r}. "
+            f"Received: folder={folder}, which reads {inner.modality}."
+        )
+    arguments = dict(inner.sizes()) if inner.array is not None else {}
+    encoder = pretrained.build(
+        encoder=opened,
+        part=part_of(opened, modality),
+        frozen=True,
+        size=arguments.get("size"),
+        name="raw",
+    )
+    return Embedding(inner, encoder, column)
