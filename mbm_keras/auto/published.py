@@ -77,11 +77,11 @@ def check_folder(
     Raises:
         ValueError: If it does not.
     """
-    from mbm_keras.weights import load as loading
     from mbm_keras.weights import open_folder
+    from mbm_keras.weights.load import family_of
 
     opened = open_folder(folder)
-    loading.family_of(opened, part_of(opened, modality))
+    family_of(opened, part_of(opened, modality))
 
 
 def part_of(folder: Any, modality: str) -> str | None:
@@ -90,10 +90,10 @@ def part_of(folder: Any, modality: str) -> str | None:
     Raises:
         ValueError: If none of them does.
     """
-    from mbm_keras.weights import load as loading
+    from mbm_keras.weights.load import FAMILIES
 
     kind = folder.config["model_type"]
-    parts = [part for known, part in loading.FAMILIES if known == kind]
+    parts = [part for known, part in FAMILIES if known == kind]
     if len(parts) < 2:
         return None
     if modality not in parts:
