@@ -3,6 +3,7 @@
 What training learns, such as a vocabulary, is not known yet: small sizes stand in.
 """
 
+import dataclasses
 from typing import Any
 
 from mbm_keras.auto.plan import Plan
@@ -53,19 +54,17 @@ def draft_inputs(plan: Plan) -> list[Any]:
     from mbm_keras.inputs import InputSpec
     from mbm_keras.inputs import keys
 
-    preprocessors = build_preprocessors(plan)
-    chosen = keys(preprocessors)
-    return [
-        InputSpec(
-            name,
-            preprocessor.modality,
-            {"vocabulary_size": 3}
-            if preprocessor.modality == "text"
-            else preprocessor.sizes(),
-            chosen[name],
-        )
-        for name, preprocessor in preprocessors.items()
-    ]
+    # The weights of encoders are not read before they are needed.
+    encoded = [n for n, p in plan.inputs.items() if p.preprocessor == "Embedding"]
+    others = {n: p for n, p in plan.inputs.items() if n not in encoded}
+    preprocessors = build_preprocessors(dataclasses.replace(plan, inputs=others))
+    chosen = keys(plan.inputs)
+    specs = {name: InputSpec(name, "vector", {"size": 1}) for name in encoded}
+    for name, preprocessor in preprocessors.items():
+        is_text = preprocessor.modality == "text"
+        sizes = {"vocabulary_size": 3} if is_text else preprocessor.sizes()
+        specs[name] = InputSpec(name, preprocessor.modality, sizes)
+    return [dataclasses.replace(specs[name], key=key) for name, key in chosen.items()]
 
 
 def draft_task(plan: Plan) -> Any:

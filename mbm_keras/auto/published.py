@@ -82,6 +82,7 @@ def check_folder(
 
     opened = open_folder(folder)
     family_of(opened, part_of(opened, modality))
+    _open_reader(folder, modality, column)
 
 
 def part_of(folder: Any, modality: str) -> str | None:
@@ -122,22 +123,13 @@ def build_embedding(
         ValueError: If the folder lacks a part, or is for something else.
     """
     from mbm_keras.preprocessing import Embedding
-    from mbm_keras.preprocessing import Subwords
-    from mbm_keras.preprocessing import preprocessor_from_folder
     from mbm_keras.towers import pretrained
     from mbm_keras.weights import open_folder
 
     opened = open_folder(folder)
+    inner = _open_reader(folder, modality, column)
     if modality == "text":
-        inner = Subwords.from_folder(folder)
         inner.longest = min(inner.longest, longest or inner.longest)
-    else:
-        inner = preprocessor_from_folder(folder)
-    if inner.modality != modality:
-        raise ValueError(
-            f"Expected an encoder of {modality} for the column {column!r}. "
-            f"Received: folder={folder}, which reads {inner.modality}."
-        )
     arguments = dict(inner.sizes()) if inner.array is not None else {}
     encoder = pretrained.build(
         encoder=opened,
@@ -147,3 +139,19 @@ def build_embedding(
         name="raw",
     )
     return Embedding(inner, encoder, column)
+
+
+def _open_reader(folder, modality, column):
+    """From raw values to what the encoder of a folder takes."""
+    from mbm_keras.preprocessing import Subwords
+    from mbm_keras.preprocessing import preprocessor_from_folder
+
+    if modality == "text":
+        return Subwords.from_folder(folder)
+    found = preprocessor_from_folder(folder)
+    if found.modality != modality:
+        raise ValueError(
+            f"Expected an encoder of {modality} for the column {column!r}. "
+            f"Received: folder={folder}, which reads {found.modality}."
+        )
+    return found

@@ -82,14 +82,17 @@ class Embedding(tf.Module):
         padding.
         """
         number = tf.shape(arrays)[0]
+        # An encoder has one value at least.
+        rest = tf.maximum(number, 1) - number
+        arrays = tf.pad(arrays, [[0, rest], *[[0, 0]] * (arrays.shape.rank - 1)])
         is_text = self.preprocessor.modality == "text"
-        lengths = tf.zeros(number, tf.int32)
+        lengths = tf.zeros(number + rest, tf.int32)
         if is_text:
             lengths = tf.reduce_sum(tf.cast(arrays != 0, tf.int32), axis=1)
         order = tf.argsort(lengths, stable=True)
         arrays, lengths = tf.gather(arrays, order), tf.gather(lengths, order)
         size = tf.clip_by_value(number, 1, _CHUNK)
-        count = -(-number // size)
+        count = -(-(number + rest) // size)
 
         def encode(i):
             part = arrays[i * size : (i + 1) * size]
@@ -97,14 +100,13 @@ class Embedding(tf.Module):
                 longest = tf.reduce_max(lengths[i * size : (i + 1) * size])
                 part = part[:, : tf.maximum(longest, 1)]
             found = tf.cast(self.encoder(part, training=False), tf.float32)
-            rest = size - tf.shape(found)[0]
-            return tf.pad(found, [[0, rest], [0, 0]])
+            return tf.pad(found, [[0, size - tf.shape(found)[0]], [0, 0]])
 
         width = self.array.shape[0]
         spec = tf.TensorSpec((None, width), tf.float32)
         chunks = tf.map_fn(encode, tf.range(count), fn_output_signature=spec)
-        flat = tf.reshape(chunks, (-1, width))[:number]
-        return tf.gather(flat, tf.argsort(order))
+        flat = tf.reshape(chunks, (-1, width))[: number + rest]
+        return tf.gather(flat, tf.argsort(order))[:number]
 
     def explain(self, value) -> str:
         """Why a value cannot be decoded; empty if it can."""

@@ -65,7 +65,9 @@ def make(name):
     return PREPROCESSORS[name](*positional, **named)
 
 
-every_preprocessor = pytest.mark.parametrize("name", PREPROCESSORS)
+# An encoder has files: `test_embedding.py`.
+CONFIGURED = [name for name in PREPROCESSORS if name != "Embedding"]
+every_preprocessor = pytest.mark.parametrize("name", CONFIGURED)
 
 
 @every_preprocessor
@@ -80,7 +82,7 @@ def test_its_config_makes_it_again(name):
 
 
 @pytest.mark.parametrize(
-    "name", [n for n, kind in PREPROCESSORS.items() if kind.modality in DEFAULTS]
+    "name", [n for n in CONFIGURED if PREPROCESSORS[n].modality in DEFAULTS]
 )
 def test_the_tower_of_its_modality_takes_its_arrays(name):
     made = make(name)
