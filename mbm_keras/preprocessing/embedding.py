@@ -48,7 +48,7 @@ class Embedding(tf.Module):
                 "use `towers.pretrained` inside the model on others. "
                 f"Received: backend={keras.backend.backend()!r}."
             )
-        shape = getattr(encoder.output, "shape", ())
+        shape: tuple[Any, ...] = getattr(encoder.output, "shape", ())
         if len(encoder.inputs) != 1 or len(shape) != 2 or shape[1] is None:
             raise ValueError(
                 "Expected an encoder of one input, whose output is (batch, width). "
