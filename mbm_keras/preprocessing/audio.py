@@ -174,7 +174,7 @@ class LogMel(tf.Module):
         return cls(**config)
 
 
-def in_chunks(transform, waves, shape):
+def in_chunks(transform, waves, shape, chunk=_CHUNK):
     """Transforms `(batch, samples)` to `(batch, *shape)`, a chunk at a time.
 
     So that memory stays bounded.
@@ -182,18 +182,18 @@ def in_chunks(transform, waves, shape):
     number = tf.shape(waves)[0]
 
     def transform_chunks():
-        count = -(-number // _CHUNK)
+        count = -(-number // chunk)
         chunks = tf.TensorArray(tf.float32, count, infer_shape=False)
 
         def step(i, chunks):
-            chunk = waves[i * _CHUNK : (i + 1) * _CHUNK]
-            return i + 1, chunks.write(i, transform(chunk))
+            part = waves[i * chunk : (i + 1) * chunk]
+            return i + 1, chunks.write(i, transform(part))
 
         _, chunks = tf.while_loop(
             lambda i, _: i < count, step, [0, chunks], parallel_iterations=4
         )
         return tf.ensure_shape(chunks.concat(), (None, *shape))
 
-    way = tf.cast(number > 0, tf.int32) + tf.cast(number > _CHUNK, tf.int32)
+    way = tf.cast(number > 0, tf.int32) + tf.cast(number > chunk, tf.int32)
     ways = [lambda: tf.zeros((0, *shape)), lambda: transform(waves), transform_chunks]
     return tf.switch_case(way, ways)

@@ -13,6 +13,8 @@ from mbm_keras.preprocessing.mel_filters import power_of_frames
 from mbm_keras.preprocessing.wav import decode_to_window
 from mbm_keras.preprocessing.wav import decode_wavs
 
+_CHUNK = 8  # sounds at once: frames overlap, and take up to 20 megabytes each
+
 
 class ClapLogMel(tf.Module):
     """Decodes WAV bytes and computes mel-band energy in decibels as CLAP does.
@@ -101,7 +103,7 @@ class ClapLogMel(tf.Module):
         waves, lengths, decoded = decode_wavs(batch, self.sample_rate, self.seconds)
         if self.repeat:
             waves = repeat_short(waves, lengths)
-        log_mel = in_chunks(self.transform, waves, self.array.shape)
+        log_mel = in_chunks(self.transform, waves, self.array.shape, _CHUNK)
         return tf.where(decoded[:, None, None], log_mel, 0.0), decoded
 
     def transform(self, waves: tf.Tensor) -> tf.Tensor:

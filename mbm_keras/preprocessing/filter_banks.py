@@ -15,6 +15,8 @@ from mbm_keras.preprocessing.wav import decode_wavs
 _FLOOR = 1.192092955078125e-07  # the smallest energy that Kaldi takes the log of
 _PREEMPHASIS = 0.97
 
+_CHUNK = 8  # sounds at once: frames overlap, and take up to 20 megabytes each
+
 
 class FilterBanks(tf.Module):
     """Decodes WAV bytes and computes the log filter-bank energy of Kaldi.
@@ -88,7 +90,7 @@ class FilterBanks(tf.Module):
     def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """WAV files to `(batch, frames, num_mel_bins)`; and which were decoded."""
         waves, lengths, decoded = decode_wavs(batch, self.sample_rate, self.seconds)
-        banks = in_chunks(self.transform, waves, self.array.shape)
+        banks = in_chunks(self.transform, waves, self.array.shape, _CHUNK)
         starts = tf.range(0, self.frames * self.step, self.step)
         whole = starts + self.window <= lengths[:, None]  # (batch, frames)
         banks = tf.where(whole[:, :, None], banks, 0.0)

@@ -9,6 +9,7 @@ from mbm_keras.preprocessing.image import Pixels
 
 # Kernels of TensorFlow by Pillow's filters; those in the order of Pillow's numbers.
 _KERNELS = {"bicubic": "keyscubic", "bilinear": "triangle", "lanczos": "lanczos3"}
+_REACH = 3.0  # of the widest kernel, in pixels of the larger image
 FILTERS = ("nearest", "lanczos", "bilinear", "bicubic")
 # These read a size that is a plain number as that of the shorter side.
 _BY_SHORTER_SIDE = ("Bit", "CLIP", "ChineseCLIP")
@@ -168,41 +169,81 @@ class _Levels(Pixels):
             short = tf.cast(tf.reduce_min(sides), tf.float64)
             new = self._resize_to * tf.cast(sides, tf.float64) / short
             new = tf.cast(new, tf.int32)
-        image = resize_as_pillow(image, new, self._resample)
-        first = (new - self.size) // 2
-        image = image[first[0] : first[0] + self.size, first[1] : first[1] + self.size]
+        square = tf.fill([2], self.size)
+        image = resize_as_pillow(
+            image, new, self._resample, first=(new - square) // 2, length=square
+        )
         return tf.ensure_shape(image, (self.size, self.size, 3))
 
 
-def resize_as_pillow(image: tf.Tensor, size: tf.Tensor, resample: str) -> tf.Tensor:
-    """Resizes an image as Pillow does, to one level.
+def resize_as_pillow(
+    image: tf.Tensor,
+    size: tf.Tensor,
+    resample: str,
+    first: tf.Tensor | None = None,
+    length: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Resizes an image as Pillow does, to one level, and cuts a part out of it.
+
+    Only that part is computed: an image of one row may become millions of columns.
 
     Args:
         image: `(height, width, 3)` uint8.
         size: `(2,)` int32, new height and width.
         resample: One of `FILTERS`.
+        first: `(2,)` int32, row and column where the part begins; None for 0.
+        length: `(2,)` int32, height and width of the part; None for all.
 
     Returns:
-        `(new height, new width, 3)` uint8.
+        `(*length, 3)` uint8.
     """
+    first = tf.zeros_like(size) if first is None else first
+    length = size if length is None else length
+    image, scale, offset = _cut_source(image, size, first, length)
     if resample == "nearest":
-        return tf.image.resize(image, size, "nearest")
-    sides = tf.shape(image)[:2]
+        return _nearest(image, scale, offset, length)
     # Columns, then rows; but rows first if there will be fewer rows and more columns.
-    rows_first = (size[0] < sides[0]) & (size[1] > sides[1])
-    one = [[size[0], sides[1]], [sides[0], size[1]]]
-    for target in (tf.where(rows_first, *one), size):
-        before = tf.shape(image)[:2]
+    rows_first = (scale[0] < 1) & (scale[1] > 1)
+    for rows in (rows_first, ~rows_first):
+        axis = tf.stack([rows, ~rows])  # which of the two is resized
         resized = tf.raw_ops.ScaleAndTranslate(
             images=image[None],
-            size=target,
-            scale=tf.cast(target, tf.float32) / tf.cast(before, tf.float32),
-            translation=tf.zeros(2),
+            size=tf.where(axis, length, tf.shape(image)[:2]),
+            scale=tf.cast(tf.where(axis, scale, tf.ones_like(scale)), tf.float32),
+            translation=tf.cast(
+                tf.where(axis, -offset, tf.zeros_like(offset)), tf.float32
+            ),
             kernel_type=_KERNELS[resample],
             antialias=True,
         )[0]
         resized = tf.clip_by_value(tf.floor(resized + 0.5), 0.0, 255.0)
         image = tf.cast(resized, tf.uint8)
+    return image
+
+
+def _cut_source(image, size, first, length):
+    """The part of an image that a part of the new image depends on.
+
+    Returns it, the scale of rows and columns, float64, and where the part of the new
+    image begins in the resized part of the old one.
+    """
+    sides = tf.cast(tf.shape(image)[:2], tf.float64)
+    scale = tf.cast(size, tf.float64) / sides
+    first, length = tf.cast(first, tf.float64), tf.cast(length, tf.float64)
+    margin = _REACH * tf.maximum(1.0 / scale, 1.0) + 1.0
+    low = tf.maximum(tf.floor(first / scale - margin), 0.0)
+    high = tf.minimum(tf.math.ceil((first + length) / scale + margin), sides)
+    offset = first - low * scale
+    low, high = tf.cast(low, tf.int32), tf.cast(high, tf.int32)
+    return image[low[0] : high[0], low[1] : high[1]], scale, offset
+
+
+def _nearest(image, scale, offset, length):
+    for axis in range(2):
+        center = tf.cast(tf.range(length[axis]), tf.float64) + offset[axis] + 0.5
+        index = tf.cast(tf.floor(center / scale[axis]), tf.int32)
+        index = tf.minimum(index, tf.shape(image)[axis] - 1)
+        image = tf.gather(image, index, axis=axis)
     return image
 
 

@@ -13,6 +13,8 @@ from mbm_keras.preprocessing.mel_filters import power_of_frames
 from mbm_keras.preprocessing.wav import decode_to_window
 from mbm_keras.preprocessing.wav import decode_wavs
 
+_CHUNK = 8  # sounds at once: frames overlap, and take up to 20 megabytes each
+
 
 class WhisperLogMel(tf.Module):
     """Decodes WAV bytes and computes the log of mel-band energy as Whisper does.
@@ -86,7 +88,7 @@ class WhisperLogMel(tf.Module):
     def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """WAV files to `(batch, frames, num_mel_bins)`; and which were decoded."""
         waves, _, decoded = decode_wavs(batch, self.sample_rate, self.seconds)
-        log_mel = in_chunks(self.transform, waves, self.array.shape)
+        log_mel = in_chunks(self.transform, waves, self.array.shape, _CHUNK)
         return tf.where(decoded[:, None, None], log_mel, 0.0), decoded
 
     def transform(self, waves: tf.Tensor) -> tf.Tensor:

@@ -161,3 +161,31 @@ def test_an_image_is_resized_as_by_pillow(resample, old, new):
 def test_sizes_that_hold_nothing_are_an_error(make, received):
     with pytest.raises(ValueError, match=received):
         make()
+
+
+@pytest.mark.parametrize("resample", FILTERS)
+@pytest.mark.parametrize("shape", [(20, 90), (90, 20), (7, 8)])
+def test_a_part_of_an_image_is_resized_alone(resample, shape):
+    image = tf.constant(
+        np.random.default_rng(1).integers(0, 256, (*shape, 3)), tf.uint8
+    )
+    size = [shape[0] * 3 // 2, shape[1] * 3 // 2]
+    whole = resize_as_pillow(image, tf.constant(size), resample).numpy().astype(int)
+    first = (np.array(size) - 8) // 2
+    part = resize_as_pillow(
+        image, tf.constant(size), resample, tf.constant(first), tf.constant([8, 8])
+    ).numpy()
+    expected = whole[first[0] : first[0] + 8, first[1] : first[1] + 8]
+    assert np.abs(part - expected).max() <= 1
+
+
+def test_a_line_of_pixels_does_not_fill_the_memory():
+    line = np.zeros((1, 60_000, 3), "uint8")
+    line[:, 30_000:] = 255
+    file = io.BytesIO()
+    Image.fromarray(line).save(file, "PNG")
+    pixels = PublishedPixels(224, keep_shape=True)  # 13 million columns, were they made
+    arrays, decoded = pixels.decode(tf.constant([file.getvalue()]))
+    columns = arrays[0].numpy()[..., 0].mean(axis=0)
+    # The square lies between the centers of the two pixels in the middle.
+    assert decoded[0] and columns[0] < 0.02 and columns[-1] > 0.98
