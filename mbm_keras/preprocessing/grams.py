@@ -11,14 +11,15 @@ from mbm_keras.preprocessing.text import is_utf_8
 from mbm_keras.preprocessing.words import standardize
 
 _MOST_TEXTS = 50_000  # that grams are learned from
+_MOST_ROOM = 2_048  # grams of one text
 _UNIT = 16_383  # of weights: one of 1 is this number
 
 
 class WordGrams(WordIds):
     """The word ids of a text, then the TF-IDF weights of its grams.
 
-    A gram is a word or two adjacent words. In a text that has it `n` times its weight
-    is
+    A gram is a word or two adjacent words; a punctuation mark is a word here. In a text
+    that has it `n` times its weight is
 
         (1 + log(n)) * (log((1 + texts) / (1 + texts with it)) + 1)
 
@@ -41,12 +42,15 @@ class WordGrams(WordIds):
         max_words: The most words that `adapt` keeps.
         max_grams: The most grams that `adapt` keeps, at most 131,070.
         longest: The greatest `sequence_length` that `adapt` chooses.
+        room: Number of distinct grams of one text; the last ones of more are left out.
+            None until `adapt` has found the most and doubled it, 2,048 at most.
 
     Returns:
-        From a string, `(3 * sequence_length,)` int32: the word ids of `WordIds`; then
-        for each distinct gram `id + num_grams * weight`, where `num_grams` counts the
-        padding too, and weights are whole numbers; 0 = padding. There is room for all
-        grams of the words. A string that is not valid UTF-8 is corrupt.
+        From a string, `(sequence_length + room,)` int32: the word ids of `WordIds`;
+        then for each distinct gram `id + num_grams * weight`, where `num_grams` counts
+        the padding too, and weights are whole numbers; 0 = padding. A text that is
+        longer than `sequence_length` has the grams of all its words. A string that is
+        not valid UTF-8 is corrupt.
     """
 
     def __init__(
@@ -59,8 +63,10 @@ class WordGrams(WordIds):
         max_words=20_000,
         max_grams=50_000,
         longest=256,
+        room=None,
     ):
         self.grams = grams
+        self.room = room
         self.frequencies = [list(pair) for pair in frequencies]
         self.num_texts = num_texts
         self.max_grams = max_grams
@@ -77,13 +83,14 @@ class WordGrams(WordIds):
             ValueError: If they hold no word.
         """
         some = list(values)[:: -(-len(values) // _MOST_TEXTS)]
-        counts = collections.Counter()
+        counts, most = collections.Counter(), 1
         for start in range(0, len(some), 1024):
-            words = tf.strings.split(
-                standardize(tf.constant(some[start : start + 1024]))
-            )
-            for row in _grams_of(words).to_list():
-                counts.update(set(row))
+            texts = tf.constant(some[start : start + 1024])
+            for row in _grams_of(texts).to_list():
+                distinct = set(row)
+                counts.update(distinct)
+                most = max(most, len(distinct))
+        self.room = min(2 * most, _MOST_ROOM)  # other texts may be longer
         chosen = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
         chosen = chosen[: self.max_grams]
         self.grams = [gram.decode() for gram, _ in chosen]
@@ -96,7 +103,7 @@ class WordGrams(WordIds):
 
     def _set(self, vocabulary):
         super()._set(vocabulary)
-        self.array = tf.TensorSpec((3 * self.sequence_length,), tf.int32)
+        self.array = tf.TensorSpec((self.sequence_length + self.room,), tf.int32)
         texts, count = np.array(self.frequencies, "int64").reshape(-1, 2).T
         idf = np.log((1 + self.num_texts) / (1 + np.repeat(texts, count))) + 1
         self.idf = tf.constant(np.concatenate([[0.0], idf]), tf.float32)
@@ -106,17 +113,17 @@ class WordGrams(WordIds):
         self.gram_lookup = tf.lookup.StaticHashTable(pairs, default_value=0)
 
     def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
-        """Strings to `(batch, 3 * sequence_length)` int32; and which were decoded."""
+        """Strings to `(batch, sequence_length + room)` int32; which were decoded."""
         words, valid = tf.strings.split(standardize(batch)), is_utf_8(batch)
-        words = words[:, : self.sequence_length]
-        codes = tf.concat([self._look_up(words), self._weigh(words)], axis=1)
+        ids = self._look_up(words[:, : self.sequence_length])
+        codes = tf.concat([ids, self._weigh(batch)], axis=1)
         codes = tf.ensure_shape(codes, (None, *self.array.shape))
         return tf.where(valid[:, None], codes, 0), valid & (batch != "")
 
-    def _weigh(self, words):
-        """`(batch, words)` strings, ragged, to `(batch, 2 * sequence_length)` int32."""
-        size, num_rows = len(self.grams) + 1, words.nrows()
-        grams = _grams_of(words)
+    def _weigh(self, texts):
+        """`(batch,)` strings to `(batch, room)` int32."""
+        size, num_rows = len(self.grams) + 1, tf.size(texts, tf.int64)
+        grams = _grams_of(texts)
         rows, ids = grams.value_rowids(), self.gram_lookup.lookup(grams.values)
         pairs = tf.boolean_mask(rows * size + tf.cast(ids, tf.int64), ids > 0)
         pairs, _, counts = tf.unique_with_counts(pairs)  # in the order of the rows
@@ -128,7 +135,7 @@ class WordGrams(WordIds):
         weights = tf.round(_UNIT * weights / tf.gather(length, rows))
         codes = ids + size * tf.cast(weights, tf.int32)
         codes = tf.RaggedTensor.from_value_rowids(codes, rows, num_rows)
-        return codes.to_tensor(shape=(None, 2 * self.sequence_length))
+        return codes.to_tensor(shape=(None, self.room))
 
     def sizes(self) -> dict:
         """`vocabulary_size`, `num_grams`, padding included, and `sequence_length`."""
@@ -146,9 +153,11 @@ class WordGrams(WordIds):
             "frequencies": self.frequencies,
             "num_texts": self.num_texts,
             "max_grams": self.max_grams,
+            "room": self.room,
         }
 
 
-def _grams_of(words):
+def _grams_of(texts):
     """Words and pairs of adjacent words, `(batch, grams)` strings, ragged."""
+    words = tf.strings.split(standardize(texts, marks=True))
     return tf.concat([words, tf.strings.ngrams(words, 2, separator=" ")], axis=1)

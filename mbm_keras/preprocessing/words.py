@@ -32,14 +32,17 @@ _INVISIBLE = (
     r"[\x{AD}\x{34F}\x{61C}\x{640}\x{180B}-\x{180E}\x{200C}\x{200E}\x{200F}"
     r"\x{202A}-\x{202E}\x{2060}-\x{206F}\x{FE00}-\x{FE0F}\x{FEFF}\x{E0100}-\x{E01EF}]"
 )
-# Punctuation; rare spaces, the usual one stays; of the symbols, those of ASCII except
-# `$`, accents without a letter, frames of boxes, and the sign of a lost character.
-_BETWEEN = (
-    r"[\p{P}\p{Cc}\p{Cs}\p{Co}\x{A0}\x{1680}\x{2000}-\x{200B}\x{2028}\x{2029}\x{202F}"
-    r"\x{205F}\x{3000}+<=>|~^`\x{A8}\x{AF}\x{B4}\x{B8}"
+_PUNCTUATION = r"\p{P}+<=>|~^`"  # and the symbols of ASCII that are used like it
+# Rare spaces, the usual one stays; accents without a letter, frames of boxes, and the
+# sign of a lost character.
+_SPACES = (
+    r"\p{Cc}\p{Cs}\p{Co}\x{A0}\x{1680}\x{2000}-\x{200B}\x{2028}\x{2029}\x{202F}"
+    r"\x{205F}\x{3000}\x{A8}\x{AF}\x{B4}\x{B8}"
     r"\x{2C2}-\x{2C5}\x{2D2}-\x{2DF}\x{384}\x{385}\x{2500}-\x{257F}\x{309B}\x{309C}"
-    r"\x{FF1C}-\x{FF1E}\x{FF3E}\x{FF40}\x{FF5C}\x{FF5E}\x{FFE3}\x{FFFC}\x{FFFD}]+"
+    r"\x{FF1C}-\x{FF1E}\x{FF3E}\x{FF40}\x{FF5C}\x{FF5E}\x{FFE3}\x{FFFC}\x{FFFD}"
 )
+_QUOTES = r"\p{Pi}\p{Pf}'\""
+_BETWEEN = rf"[{_PUNCTUATION}{_SPACES}]+"
 _APOSTROPHE = "\u02bc"  # the one that is a letter to the library
 
 
@@ -61,10 +64,17 @@ def split(texts: tf.Tensor) -> tf.RaggedTensor:
     return tf.strings.split(standardize(texts))
 
 
-def standardize(texts: tf.Tensor) -> tf.Tensor:
-    """Texts as their words, see `split`, with spaces between them: `(batch,)`."""
+def standardize(texts: tf.Tensor, marks: bool = False) -> tf.Tensor:
+    """Texts as their words, see `split`, with spaces between them: `(batch,)`.
+
+    Args:
+        texts: `(batch,)` strings.
+        marks: True to keep each punctuation mark as a word, except for quotes.
+    """
     ascii_only = tf.reduce_all(tf.strings.regex_full_match(texts, r"[\x00-\x7f]*"))
-    return tf.cond(ascii_only, lambda: _ascii(texts), lambda: _any_script(texts))
+    return tf.cond(
+        ascii_only, lambda: _ascii(texts, marks), lambda: _any_script(texts, marks)
+    )
 
 
 def count_words(texts: Sequence[str | bytes]) -> np.ndarray:
@@ -93,21 +103,30 @@ def join(words: tf.Tensor) -> tf.Tensor:
     return texts
 
 
-def _ascii(texts):
+def _ascii(texts, marks):
     # The same words as `_any_script` finds, in a third of the time.
-    texts = tf.strings.regex_replace(tf.strings.lower(texts), r"[^a-z0-9$'\s]+", " ")
+    texts = tf.strings.lower(texts)
+    if marks:  # all but quotes and `$`
+        texts = tf.strings.regex_replace(texts, r"[!#%&(-/:-@\[-`{-~]", r" \0 ")
+        texts = tf.strings.regex_replace(texts, r"[\x00-\x1f\x7f\"]+", " ")
+    else:
+        texts = tf.strings.regex_replace(texts, r"[^a-z0-9$'\s]+", " ")
     texts = tf.strings.regex_replace(texts, r"'\B|\B'", " ")
     return tf.strings.regex_replace(texts, r"\$", " $ ")
 
 
-def _any_script(texts):
+def _any_script(texts, marks):
     replace = tf.strings.regex_replace
     texts = replace(texts, r"\x00", " ")  # `lower` takes it for the end of the text
     texts = compose(tf.strings.lower(texts, encoding="utf-8"))
     texts = replace(texts, _INVISIBLE, "")
     quotes = r"['\x{B4}\x{2019}\x{FF07}]"
     texts = replace(texts, rf"{quotes}([\p{{L}}\p{{N}}])", rf"{_APOSTROPHE}\1")
-    texts = replace(texts, _BETWEEN, " ")
+    if marks:
+        texts = replace(texts, rf"[{_QUOTES}{_SPACES}]+", " ")
+        texts = replace(texts, rf"[{_PUNCTUATION}]", r" \0 ")
+    else:
+        texts = replace(texts, _BETWEEN, " ")
     texts = replace(texts, _ALONE, r" \0 ")
     # A joiner that joined no emoji, and an apostrophe that begins a word.
     texts = replace(texts, rf"(^|[\p{{L}}\p{{M}}\p{{N}} ]){_JOINER}+", r"\1")

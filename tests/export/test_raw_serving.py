@@ -51,7 +51,9 @@ def served(tmp_path_factory):
     """A model, its features, and the folder of its SavedModel."""
     features = Features(
         text=WordIds(4, ["one", "two"]),
-        note=WordGrams(4, ["one"], ["one", "two", "one two"], [[2, 2], [1, 1]], 3),
+        note=WordGrams(
+            4, ["one"], ["one", "two", "one two"], [[2, 2], [1, 1]], 3, room=3
+        ),
         image=Pixels(16),
         audio=LogMel(8_000, 0.25, 8),
         clip=Frames(4, 16),

@@ -52,7 +52,7 @@ ARGUMENTS = {
     "WhisperLogMel": ([8_000, 0.3, 8], dict(fft=256, hop=80)),
     "WordGrams": (
         [2, ["a"], ["a", "a b"], [[2, 1], [1, 1]], 3],
-        dict(max_grams=7),
+        dict(max_grams=7, room=5),
     ),
     "WordIds": ([4, ["a"]], {}),
 }

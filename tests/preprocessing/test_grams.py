@@ -31,9 +31,9 @@ def weights_of(made, texts):
 
 def test_weights_are_those_of_scikit_learn(grams):
     peer = TfidfVectorizer(
-        ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+"
+        ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]"
     ).fit(TEXTS)
-    texts = ["to be a bee to be", "not be", "never or"]
+    texts = ["to be a bee, to be!", "not be", "never or?"]
     expected = peer.transform(texts).toarray()
     columns = [peer.vocabulary_[gram] for gram in grams.grams]
     np.testing.assert_allclose(
@@ -47,7 +47,13 @@ def test_the_words_come_first_as_from_word_ids(grams):
     codes, valid = grams.decode(tf.constant(TEXTS))
     expected, _ = words.decode(tf.constant(TEXTS))
     np.testing.assert_array_equal(codes[:, :6], expected)
-    assert codes.shape == (5, 18) and valid.numpy().tolist() == [1, 1, 1, 0, 1]
+    assert codes.shape == (5, 6 + grams.room) and valid.numpy().tolist() == [
+        1,
+        1,
+        1,
+        0,
+        1,
+    ]
 
 
 def test_grams_are_ordered_by_the_number_of_their_texts(grams):
@@ -62,21 +68,37 @@ def test_only_the_grams_of_most_texts_are_kept():
     assert len(made.grams) == 2 and made.sizes()["num_grams"] == 3
 
 
-def test_a_text_that_is_cut_has_the_grams_of_its_first_words(grams):
-    short = WordGrams(2, ["to"], ["be", "or", "to be"], [[1, 3]], 5)
+def test_a_text_that_is_cut_keeps_the_grams_of_all_its_words():
+    short = WordGrams(2, ["to"], ["be", "or", "to be"], [[1, 3]], 5, room=3)
     long, same = short.decode(tf.constant(["to be or", "to be"]))[0].numpy()
-    assert long.tolist() == same.tolist() and (long > 0).sum() == 4
+    assert long[:2].tolist() == same[:2].tolist()
+    assert (long[2:] > 0).sum() == 3 and (same[2:] > 0).sum() == 2
     assert short.find_cut(["to be or", "to be"]).tolist() == [True, False]
 
 
+def test_more_grams_than_there_is_room_for_are_left_out():
+    short = WordGrams(2, ["to"], ["be", "or", "to be"], [[1, 3]], 5, room=1)
+    (codes,) = short.decode(tf.constant(["to be or"]))[0].numpy()
+    assert codes.shape == (3,) and codes[2] > 0
+
+
+@pytest.mark.parametrize("more", ["", " 好"])
+def test_punctuation_marks_are_words_of_grams(more):
+    made = WordGrams()
+    made.adapt([f'wait... "what"?! it\'s (50%) off{more}'])
+    marks = {gram for gram in made.grams if not gram[0].isalnum() and " " not in gram}
+    assert marks == {".", "?", "!", "(", "%", ")"}
+    assert "it's" in made.grams and ". what" in made.grams
+
+
 def test_unknown_and_empty_texts_have_no_grams(grams):
-    codes, _ = grams.decode(tf.constant(["xyz", "", "?!"]))
+    codes, _ = grams.decode(tf.constant(["xyz", "", "?%"]))
     assert not codes.numpy()[:, 6:].any()
 
 
 def test_no_text_at_all_is_decoded(grams):
     codes, valid = grams.decode(tf.constant([], tf.string))
-    assert codes.shape == (0, 18) and valid.shape == (0,)
+    assert codes.shape == (0, 6 + grams.room) and valid.shape == (0,)
 
 
 def test_invalid_utf_8_is_corrupt(grams):
