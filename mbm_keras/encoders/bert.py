@@ -21,6 +21,7 @@ from mbm_keras.layers import BlockNames
 from mbm_keras.layers import EncoderBlock
 from mbm_keras.layers import PoolTokens
 from mbm_keras.preset import Preset
+from mbm_keras.preset import Weights
 
 POOLER = "pooler"  # the pooling by a dense layer of the checkpoint
 NAMES = BlockNames(
@@ -88,6 +89,10 @@ PRESETS = {
         # 22,713,216 are published; the pooler, 147,840 of them, is not used.
         parameters=22_565_376,
         source="https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2",
+        weights=Weights(
+            "sentence-transformers/all-MiniLM-L6-v2",
+            "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        ),
     ),
 }
 
