@@ -1,5 +1,7 @@
 """Byte-level BPE: the bytes of a word, joined by rank."""
 
+from types import MappingProxyType
+
 import numpy as np
 import tensorflow as tf
 
@@ -58,7 +60,7 @@ class BytePairs(tf.Module):
         )
         to_byte = {c: b for b, c in enumerate(of_byte)}
         skipped = set() if whole else set(unreachable)
-        self.whole = {}
+        found = {}
         for piece, id_ in ids.items():
             if not piece.endswith(suffix) or id_ in skipped:
                 continue
@@ -67,7 +69,8 @@ class BytePairs(tf.Module):
                 continue
             word = bytes(to_byte[c] for c in text)
             if SEPARATOR not in word:
-                self.whole[word] = id_
+                found[word] = id_
+        self.whole = MappingProxyType(found)  # a dict is slow in a `tf.Module`
 
     def __call__(self, words: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Splits `(words,)` strings.

@@ -1,5 +1,6 @@
 """Words to the ids of their pieces."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ class Model(Protocol):
         whole: Id by word, of words that are one piece.
     """
 
-    whole: dict[bytes, int]
+    whole: Mapping[bytes, int]
 
     def __call__(self, words: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]: ...
 

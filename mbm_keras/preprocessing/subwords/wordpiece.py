@@ -1,5 +1,7 @@
 """WordPiece: the longest pieces, from the left."""
 
+from types import MappingProxyType
+
 import tensorflow as tf
 
 from mbm_keras.preprocessing.subwords.spans import Spans
@@ -29,7 +31,8 @@ class WordPiece(tf.Module):
             for p, i in ids.items()
             if p.startswith(prefix) and len(p) > len(prefix)
         }
-        self.whole = {p.encode(): i for p, i in first.items() if len(p) <= most}
+        found = {p.encode(): i for p, i in first.items() if len(p) <= most}
+        self.whole = MappingProxyType(found)  # a dict is slow in a `tf.Module`
         self.spans = Spans(first, later)
 
     def __call__(self, words: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
