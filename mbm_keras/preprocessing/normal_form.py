@@ -21,8 +21,7 @@ def compose(texts: tf.Tensor) -> tf.Tensor:
     """Gives texts that look the same the same characters.
 
     Source: Unicode Standard Annex 15, "Unicode Normalization Forms",
-    https://www.unicode.org/reports/tr15/, form C. Deviation: a mark is not composed
-    with its letter past another mark that stays; such texts get one encoding too.
+    https://www.unicode.org/reports/tr15/, form C. Deviation: none.
 
     Args:
         texts: `(batch,)` strings of UTF-8.
@@ -104,18 +103,47 @@ def _compose(texts):
     letter = tf.cumsum(tf.cast(starts, tf.int64))
     x = tf.gather(x, tf.argsort(letter * 256 + order, stable=True))
 
+    order = tf.cast(_find(x, marks, classes, tf.zeros_like(x)), tf.int64)
     for _ in range(_ROUNDS):
-        first, second = x[:-1], x[1:]
-        pair = tf.cast(first, tf.int64) * _SHIFT + tf.cast(second, tf.int64)
-        new = _hangul(first, second)
-        new = _find(pair, pairs, composed, new)
-        new = tf.where(row[:-1] == row[1:], new, 0)
-        x = tf.where(tf.pad(new, [[0, 1]]) > 0, tf.pad(new, [[0, 1]]), x)
-        kept = tf.concat([tf.ones_like(x[:1], tf.bool), new == 0], axis=0)
-        x, row = tf.boolean_mask(x, kept), tf.boolean_mask(row, kept)
+        x, row, order = _compose_once(x, row, order)
     count = tf.size(texts, out_type=tf.int64)
     again = tf.RaggedTensor.from_value_rowids(x, row, count)
     return tf.strings.unicode_encode(again, "UTF-8")
+
+
+def _compose_once(x, row, order):
+    """Composes each letter with the first character after it that it composes with.
+
+    A mark may follow others of lower classes, another character follows directly.
+    """
+    _, _, _, _, _, pairs, composed = _tables()
+    starts = (order == 0) | (row != tf.concat([[-1], row[:-1]], axis=0))
+    letters = tf.where(starts)[:, 0]
+    letter = tf.cumsum(tf.cast(starts, tf.int64)) - 1
+    index = tf.range(tf.size(x, out_type=tf.int64))
+    before = tf.maximum(index - 1, 0)
+    previous = tf.gather(order, before)
+    first = tf.where(order == 0, before, tf.gather(letters, letter))
+    open_ = tf.where(order == 0, previous == 0, previous < order)
+    open_ &= (row == tf.gather(row, first)) & (first < index)
+
+    letter_of = tf.gather(x, first)
+    pair = tf.cast(letter_of, tf.int64) * _SHIFT + tf.cast(x, tf.int64)
+    new = _find(pair, pairs, composed, _hangul(letter_of, x))
+    new = tf.where(open_, new, 0)
+    found = tf.where(new > 0)[:, 0]
+    chosen = tf.math.unsorted_segment_min(found, tf.gather(first, found), tf.size(x))
+    taken = tf.where(chosen < tf.size(x, out_type=tf.int64))  # letters that change
+    second = tf.gather_nd(chosen, taken)
+    x = tf.tensor_scatter_nd_update(x, taken, tf.gather(new, second))
+    kept = tf.tensor_scatter_nd_update(
+        tf.ones_like(x, tf.bool), second[:, None], tf.zeros_like(second, tf.bool)
+    )
+    return (
+        tf.boolean_mask(x, kept),
+        tf.boolean_mask(row, kept),
+        tf.boolean_mask(order, kept),
+    )
 
 
 def _find(x, keys, values, other):

@@ -131,6 +131,21 @@ def test_a_long_word_among_short_ones_is_split(kind):
     assert ids_of(words, ["a b", long, "a"])[1] == ids_of(words, [long])[0]
 
 
+def test_words_that_were_split_before_have_the_same_ids():
+    words = make("xlmr")
+    texts = ["unheard-of words", "x" * 300, "unheard-of"]
+    first = ids_of(words, texts)
+    assert ids_of(words, texts) == first
+    assert ids_of(words, texts[::-1]) == first[::-1]
+
+
+def test_two_tokenizers_do_not_share_the_words_they_keep():
+    text = ["unheard-of"]
+    assert ids_of(make("gpt2"), text) != ids_of(make("qwen2"), text)
+    for kind in ("gpt2", "qwen2"):
+        assert ids_of(make(kind), text) == ids_of(Subwords(make(kind).spec), text)
+
+
 def test_features_save_and_load_it(tmp_path, bert):
     features = Features(caption=bert)
     features.save(tmp_path / "features.json")

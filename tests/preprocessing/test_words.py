@@ -80,6 +80,18 @@ def test_marks_in_another_order_are_the_same_word():
     assert found == ["Việt"] * 4 + ["한"]
 
 
+def test_a_mark_is_composed_past_others_of_lower_classes():
+    texts = [
+        "ȑ\u033c",
+        "r\u033c\u030f",
+        "a\u0300\u0301",
+        "q\u0323\u0301",
+        "\u0301\u0300",
+    ]
+    found = [x.decode() for x in compose(tf.constant(texts)).numpy()]
+    assert found == [unicodedata.normalize("NFC", x) for x in texts]
+
+
 def test_texts_keep_their_rows_when_they_are_composed():
     texts = ["", "\u0301a", "e\u0301", "\u0301", ""]
     found = [x.decode() for x in compose(tf.constant(texts)).numpy()]

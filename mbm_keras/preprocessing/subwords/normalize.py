@@ -11,6 +11,7 @@ import tensorflow as tf
 from mbm_keras.preprocessing.normal_form import compose
 from mbm_keras.preprocessing.subwords.charsmap import Charsmap
 from mbm_keras.preprocessing.subwords.code_points import CodePoints
+from mbm_keras.preprocessing.subwords.patterns import OTHER_SPACE
 from mbm_keras.preprocessing.subwords.patterns import SPACE
 from mbm_keras.preprocessing.subwords.patterns import translate
 from mbm_keras.preprocessing.subwords.unicode_ages import category
@@ -146,6 +147,8 @@ def _without(kind, text):
 def _replace(pattern, content):
     if "String" in pattern:
         source = re.escape(pattern["String"])
+    elif (pattern["Regex"], content) == (r"\s+", " "):
+        source = f"[{SPACE}]{{2,}}|[{OTHER_SPACE}]"  # one space is left alone
     else:
         source = translate(pattern["Regex"])
     rewrite = content.replace("\\", "\\\\")

@@ -6,7 +6,12 @@ those of ASCII.
 
 import re
 
-SPACE = r"\t\n\x0b\x0c\r\x{85}\pZ"  # for a class: White_Space of Unicode
+# For a class: White_Space of Unicode, without and with the usual space.
+OTHER_SPACE = (
+    r"\t\n\x0b\x0c\r\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}"
+    r"\x{205f}\x{3000}"
+)
+SPACE = r"\x20" + OTHER_SPACE
 _AHEAD = r"\s+(?!\S)|"  # spaces, but the last one of a word
 
 
@@ -54,5 +59,5 @@ def take_look_ahead(pattern: str) -> tuple[str, str]:
         return pattern, ""
     # Where line ends are words of their own, the last of several belongs to them.
     lines = r"\s*[\r\n]" in pattern
-    last = r"\t\x0b\x0c\x{85}\pZ" if lines else SPACE
+    last = SPACE.replace(r"\n", "").replace(r"\r", "") if lines else SPACE
     return pattern.replace(_AHEAD, ""), f"([{SPACE}])([{last}][^{SPACE}])"

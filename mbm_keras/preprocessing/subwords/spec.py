@@ -1,6 +1,8 @@
 """What a tokenizer is, as plain data."""
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 from typing import Self
@@ -60,6 +62,11 @@ class Spec:
     def config(self) -> dict[str, Any]:
         """Everything, as plain data that JSON can hold."""
         return dataclasses.asdict(self)
+
+    def digest(self) -> str:
+        """A name that differs from that of every other tokenizer."""
+        text = json.dumps(self.config(), sort_keys=True)
+        return f"subwords-{hashlib.sha256(text.encode()).hexdigest()}"
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

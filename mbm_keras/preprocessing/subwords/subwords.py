@@ -64,7 +64,7 @@ class Subwords(tf.Module):
         self.longest = longest or spec.limit or 512
         self.normalize = Normalize(spec.normalizers)
         self.split = Split(spec.pre_tokenizers)
-        self.tokens = Tokens(make_model(spec))
+        self.tokens = Tokens(make_model(spec), spec.digest())
         self.sequence_length = None
         self.room = 0  # for ids of the text
         self.array = None  # until `adapt`, like the length

@@ -6,6 +6,8 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
+from mbm_keras.preprocessing.subwords.memo import Memo
+
 _BATCH = 16_384  # words
 
 
@@ -26,11 +28,13 @@ class Tokens(tf.Module):
 
     Args:
         model: Its `whole` words are the table.
+        name: Differs between tokenizers, see `Memo`.
     """
 
-    def __init__(self, model: Model):
+    def __init__(self, model: Model, name: str):
         super().__init__(name="tokens")
-        self.model = model
+        self.model = model  # so that its tables are saved
+        self.pieces = Memo(name, model)
         words, ids = list(model.whole), list(model.whole.values())
         self.table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
@@ -58,11 +62,11 @@ class Tokens(tf.Module):
 
     def _with_pieces(self, words, splits, ids):
         missing = tf.where(ids < 0)
-        unique, index = tf.unique(tf.gather_nd(words, missing))
-        pieces, piece_splits = self.model(unique)
+        pieces, piece_splits = self.pieces(tf.gather_nd(words, missing))
         # Rows of one piece, then rows of several; each word has one of them.
         count = tf.size(ids)
-        rows = tf.tensor_scatter_nd_update(tf.range(count), missing, count + index)
+        index = tf.range(count, count + tf.size(piece_splits) - 1)
+        rows = tf.tensor_scatter_nd_update(tf.range(count), missing, index)
         starts = tf.concat([tf.range(count), count + piece_splits], axis=0)
         found = tf.raw_ops.RaggedGather(
             params_nested_splits=[starts],

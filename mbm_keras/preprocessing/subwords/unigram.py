@@ -1,5 +1,7 @@
 """Unigram: the pieces of the greatest sum of scores."""
 
+from types import MappingProxyType
+
 import tensorflow as tf
 
 from mbm_keras.preprocessing.subwords.spans import Spans
@@ -29,11 +31,11 @@ class Unigram(tf.Module):
         self.unknown = unknown
         self.spans = Spans({piece: id_ for piece, id_ in ids.items() if piece})
         self.unknown_score = min(scores) - _UNKNOWN_PENALTY
-        self.scores = tf.constant(
-            [*scores, _NEVER], tf.float64
-        )  # that of -1 is the last
+        self.scores = tf.constant([*scores, _NEVER], tf.float64)
         self.num_scores = len(scores)
-        self.whole: dict[bytes, int] = {}
+        skipped = {*unreachable, unknown}
+        found = {p.encode(): i for p, i in ids.items() if i not in skipped}
+        self.whole = MappingProxyType(found)  # a dict is slow in a `tf.Module`
 
     def __call__(self, words: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Splits `(words,)` strings.
@@ -44,8 +46,9 @@ class Unigram(tf.Module):
         """
         points, splits = decode(words)
         found = self.spans(points, splits)  # (points, lengths)
-        alone = tf.concat([tf.ones_like(found[:, :1]), tf.zeros_like(found[:, 1:])], 1)
-        unknown = (alone == 1) & (found < 0)
+        width = tf.reduce_max(tf.where(found >= 0, tf.range(tf.shape(found)[1]) + 1, 1))
+        found = found[:, :width]
+        unknown = (tf.range(width) == 0) & (found < 0)
         found = tf.where(unknown, self.unknown, found)
         score = tf.gather(self.scores, tf.where(found < 0, self.num_scores, found))
         score = tf.where(unknown, tf.constant(self.unknown_score, tf.float64), score)
