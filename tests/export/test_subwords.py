@@ -5,13 +5,16 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
 import tensorflow as tf
 
 from mbm_keras.preprocessing import Subwords
 from mbm_keras.preprocessing.subwords.folder import read_json
 
+pytestmark = pytest.mark.slow
+
 DATA = pathlib.Path(__file__).parent.parent / "preprocessing" / "data"
-KINDS = ("bert", "clip", "qwen2", "xlmr")
+KINDS = ("bert", "clip", "xlmr")
 TEXTS = ["a text of words", "naïve cafe\u0301, 東京 😀", "", "----- http://a.b/c?d"]
 SERVER = """
 import json, sys
