@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from scipy import special
 
 from mbm_keras.inputs import PRESENT
 from mbm_keras.tasks import Classification
@@ -17,8 +18,7 @@ from mbm_keras.training.heads import heads_model
 from mbm_keras.training.heads import needed_mean
 
 _MOST_ROWS = 5_000
-_EQUAL = 0.05  # how strongly few rows hold the weights together
-_RANGE = 8.0  # of the logarithm of a weight
+_EQUAL = 2.0  # how many rows would have to speak for a weight that is not the mean
 _SMALLEST = 1e-3  # of the largest weight: a row may have no other input
 
 
@@ -101,32 +101,70 @@ def calibrate(
 
 
 def _minimize(answers, task):
+    """Weights and scale with the smallest loss.
+
+    Of labels the scale is the sum of the weights, so that all of them are found at
+    once; a mean of numbers is a number of the same unit and needs no scale.
+    """
     from scipy import optimize
 
-    # The mean of numbers is a number of the same unit, which needs no scale.
-    has_scale = isinstance(task, Classification | MultiLabel)
-    loss, count = task.loss(), answers.values.shape[1]
+    is_number = not isinstance(task, Classification | MultiLabel)
+    values = answers.values.astype("float64")
+    known = answers.present.astype("float64")[..., None]  # (rows, answers, 1)
+    truth = answers.truth.reshape(len(values), -1)
+    count = values.shape[1]
+    equal = np.full(count, 1 / count)
 
-    def unpack(logs):
-        weights = np.exp(logs[:count] - logs[:count].max())
-        return weights, float(np.exp(logs[count])) if has_scale else 1.0
+    def objective(weights):
+        part = weights[:, None] * known  # (rows, answers, 1)
+        total = part.sum(axis=1)  # (rows, 1)
+        mean = (part * values).sum(axis=1) / total
+        slope = known * (values - mean[:, None]) / total[:, None]
+        if not is_number:
+            scale = weights.sum()
+            slope = scale * slope + mean[:, None]
+            mean = scale * mean
+        loss, gradient = _loss(mean, truth, task)
+        held = weights - equal
+        hold = _EQUAL / len(values)
+        return (
+            loss + hold / 2 * held @ held,
+            np.einsum("rs,ras->a", gradient, slope) + hold * held,
+        )
 
-    def objective(logs):
-        weights, scale = unpack(logs)
-        counted = weights * answers.present
-        counted = counted / counted.sum(axis=1, keepdims=True)
-        mean = scale * np.einsum("rn,rns->rs", counted, answers.values)
-        held = np.sum((logs[:count] - logs[:count].mean()) ** 2)
-        value = float(loss(answers.truth, mean.astype("float32")))
-        return value + _EQUAL * held / len(answers.truth)
-
-    start = np.zeros(count + has_scale)
     found = optimize.minimize(
         objective,
-        start,
-        method="Powell",
-        bounds=[(-_RANGE, _RANGE)] * len(start),
-        options={"maxfev": 100 * len(start), "xtol": 1e-2, "ftol": 1e-5},
+        equal,
+        jac=True,
+        bounds=[(_SMALLEST / count, None)] * count,
+        # The weights of a mean of numbers have a sum that does not matter.
+        constraints=[{"type": "eq", "fun": lambda w: w.sum() - 1}] if is_number else [],
+        method="SLSQP" if is_number else "L-BFGS-B",
     )
-    weights, scale = unpack(found.x)
-    return np.maximum(weights, _SMALLEST), scale
+    weights = found.x
+    scale = 1.0 if is_number else float(weights.sum())
+    return np.maximum(weights / weights.max(), _SMALLEST), scale
+
+
+def _loss(outputs, truth, task):
+    """The mean loss of outputs `(rows, size)`, and its gradient by them."""
+    rows = len(outputs)
+    if isinstance(task, Classification):
+        labels = truth[:, 0].astype(int)
+        share = special.softmax(outputs, axis=1)
+        weights = np.asarray(task.class_weights or np.ones(task.size))[labels]
+        weights = weights / weights.sum()
+        chosen = np.arange(rows), labels
+        loss = -weights @ np.log(np.maximum(share[chosen], 1e-30))
+        share[chosen] -= 1
+        return loss, weights[:, None] * share
+    if isinstance(task, MultiLabel):
+        weights = np.ones(truth.shape)
+        if task.class_weights:
+            absent, present = np.asarray(task.class_weights).T
+            weights = np.where(truth > 0.5, present, absent)
+        weights = weights / weights.sum()
+        loss = weights * (np.logaddexp(0, outputs) - truth * outputs)
+        return loss.sum(), weights * (special.expit(outputs) - truth)
+    error = (outputs - truth) / task.scale
+    return np.mean(error**2), 2 * error / (error.size * task.scale)
