@@ -26,6 +26,7 @@ from mbm_keras.encoders import modernbert
 from mbm_keras.encoders import mpnet
 from mbm_keras.encoders import siglip_image
 from mbm_keras.encoders import siglip_text
+from mbm_keras.encoders import speech_embedding
 from mbm_keras.encoders import swin
 from mbm_keras.encoders import torchvision_resnet
 from mbm_keras.encoders import vit

@@ -31,6 +31,7 @@ from mbm_keras.preprocessing.quantity import Quantity
 from mbm_keras.preprocessing.registry import PREPROCESSORS
 from mbm_keras.preprocessing.registry import TARGETS
 from mbm_keras.preprocessing.sounds import Sounds
+from mbm_keras.preprocessing.speech_mel import SpeechLogMel
 from mbm_keras.preprocessing.subwords import Subwords
 from mbm_keras.preprocessing.table import Category
 from mbm_keras.preprocessing.table import Number
@@ -67,6 +68,7 @@ __all__ = [
     "PublishedPixels",
     "Quantity",
     "Sounds",
+    "SpeechLogMel",
     "Subwords",
     "TableRow",
     "Vector",

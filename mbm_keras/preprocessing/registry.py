@@ -16,6 +16,7 @@ from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.published_pixels import PublishedPixels
 from mbm_keras.preprocessing.quantity import Quantity
 from mbm_keras.preprocessing.sounds import Sounds
+from mbm_keras.preprocessing.speech_mel import SpeechLogMel
 from mbm_keras.preprocessing.subwords import Subwords
 from mbm_keras.preprocessing.table import TableRow
 from mbm_keras.preprocessing.targets import Label
@@ -37,6 +38,7 @@ _PREPROCESSORS = (
     Points,
     PublishedPixels,
     Subwords,
+    SpeechLogMel,
     TableRow,
     Vector,
     Waveform,

@@ -47,6 +47,7 @@ ARGUMENTS = {
             max_pixels=99,
         ),
     ),
+    "SpeechLogMel": ([0.3], {}),
     "Vector": ([3, [1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], {}),
     "Waveform": ([8_000, 0.3], {}),
     "WhisperLogMel": ([8_000, 0.3, 8], dict(fft=256, hop=80)),

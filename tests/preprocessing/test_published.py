@@ -19,6 +19,7 @@ from mbm_keras.preprocessing import ClapLogMel
 from mbm_keras.preprocessing import FilterBanks
 from mbm_keras.preprocessing import NormalizedWaveform
 from mbm_keras.preprocessing import PublishedPixels
+from mbm_keras.preprocessing import SpeechLogMel
 from mbm_keras.preprocessing import WhisperLogMel
 from mbm_keras.preprocessing import preprocessor_from_folder
 from mbm_keras.preprocessing.published_pixels import FILTERS
@@ -155,6 +156,7 @@ def test_an_image_is_resized_as_by_pillow(resample, old, new):
         (lambda: ClapLogMel(seconds=0.01), "seconds=0.01"),
         (lambda: FilterBanks(frames=0), "frames=0"),
         (lambda: FilterBanks(std=0.0), "std=0.0"),
+        (lambda: SpeechLogMel(0.03), "seconds=0.03"),
         (lambda: NormalizedWaveform(seconds=0.0), "seconds=0.0"),
     ],
 )
