@@ -69,16 +69,22 @@ def _read(content, settings):
     pieces += [None] * (max(added.values(), default=0) + 1 - len(pieces))
     for piece, id_ in added.items():
         pieces[id_] = piece
+    spaces = sorted(
+        token["id"]
+        for token in content.get("added_tokens") or ()
+        if not token.get("special", True) and token["content"].isspace()
+    )
     before, after = _template(content.get("post_processor"), added)
     spec = Spec(
         kind=kind,
         pieces=pieces,
-        special=sorted(added.values()),
+        special=sorted(set(added.values()) - set(spaces)),
         normalizers=_flatten(content.get("normalizer"), "normalizers"),
         pre_tokenizers=_flatten(content.get("pre_tokenizer"), "pretokenizers"),
         before=before,
         after=after,
         padding=_padding(content, settings, added),
+        spaces=spaces,
         limit=_limit(content, settings),
     )
     ids = {piece: id_ for id_, piece in enumerate(pieces) if piece is not None}

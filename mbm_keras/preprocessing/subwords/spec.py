@@ -21,6 +21,7 @@ class Spec:
         before: Ids before those of each text.
         after: Ids after those of each text.
         padding: Id of padding.
+        spaces: Ids of several spaces that are found before words are (GPT-NeoX).
         unknown: Id of what is not in the vocabulary, -1 for BPE on bytes.
         limit: The most ids of a text, those before and after it included, or None.
         prefix: What pieces that continue a word begin with (WordPiece).
@@ -40,6 +41,7 @@ class Spec:
     before: list[int]
     after: list[int]
     padding: int
+    spaces: list[int] = dataclasses.field(default_factory=list)
     unknown: int = -1
     limit: int | None = None
     prefix: str = "##"
@@ -51,8 +53,8 @@ class Spec:
     scores: list[float] = dataclasses.field(default_factory=list)
 
     def ids(self) -> dict[str, int]:
-        """Id by piece, without special ones."""
-        special = set(self.special)
+        """Id by piece, without special ones and spaces."""
+        special = {*self.special, *self.spaces}
         return {
             piece: id_
             for id_, piece in enumerate(self.pieces)

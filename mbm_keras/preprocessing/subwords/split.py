@@ -29,16 +29,21 @@ class Split(tf.Module):
     Args:
         entries: Pre-tokenizers in the order of a `tokenizer.json`, as it has them,
             without sequences.
+        spaces: Several spaces that are a word, the longest first found.
 
     Raises:
         ValueError: If one is of another kind.
     """
 
-    def __init__(self, entries: Sequence[dict]):
+    def __init__(self, entries: Sequence[dict], spaces: Sequence[str] = ()):
         super().__init__(name="split")
         kinds = [entry["type"] for entry in entries]
         after_spaces = "WhitespaceSplit" in kinds
         self.steps = []
+        if spaces:
+            longest_first = sorted(spaces, key=len, reverse=True)
+            found = "|".join(map(re.escape, longest_first))
+            self.steps.append(_replacing(found, _AROUND))
         for entry in entries:
             if entry["type"] == "Metaspace" and after_spaces:
                 self.steps.append(_sign_words)

@@ -63,8 +63,9 @@ class Subwords(tf.Module):
         self._spec = (spec,)  # a `tf.Module` would track what is in it
         self.longest = longest or spec.limit or 512
         self.normalize = Normalize(spec.normalizers)
-        self.split = Split(spec.pre_tokenizers)
-        self.tokens = Tokens(make_model(spec), spec.digest())
+        spaces = {piece: i for i in spec.spaces if (piece := spec.pieces[i])}
+        self.split = Split(spec.pre_tokenizers, list(spaces))
+        self.tokens = Tokens(make_model(spec), spec.digest(), spaces)
         self.sequence_length = None
         self.room = 0  # for ids of the text
         self.array = None  # until `adapt`, like the length

@@ -29,13 +29,15 @@ class Tokens(tf.Module):
     Args:
         model: Its `whole` words are the table.
         name: Differs between tokenizers, see `Memo`.
+        spaces: Ids of several spaces, see `Split`.
     """
 
-    def __init__(self, model: Model, name: str):
+    def __init__(self, model: Model, name: str, spaces: Mapping[str, int]):
         super().__init__(name="tokens")
         self.model = model  # so that its tables are saved
         self.pieces = Memo(name, model)
-        words, ids = list(model.whole), list(model.whole.values())
+        whole = {**model.whole, **{text.encode(): i for text, i in spaces.items()}}
+        words, ids = list(whole), list(whole.values())
         self.table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
                 tf.constant(words or [b""]), tf.constant(ids or [-1], tf.int32)
