@@ -131,6 +131,14 @@ class Samples(Batches):
             cut=select(self.cut),
         )
 
+    def with_targets(self, targets: Mapping[str, np.ndarray]) -> "Samples":
+        """The same rows with other targets.
+
+        Args:
+            targets: Arrays by name of the target, `(rows, ...)`.
+        """
+        return dataclasses.replace(self, targets=dict(targets))
+
     def present(self) -> np.ndarray:
         """`(rows, n)` bool, which inputs each row has, in the order of `inputs`."""
         return np.stack([is_present(status) for status in self.status.values()], axis=1)

@@ -95,6 +95,12 @@ class Stream(Batches):
         part.targets = {name: y[keep] for name, y in self.targets.items()}
         return part
 
+    def with_targets(self, targets: Mapping[str, np.ndarray]) -> "Stream":
+        """The same rows with other targets, as `Samples.with_targets`."""
+        part = copy.copy(self)
+        part.targets = dict(targets)
+        return part
+
     @property
     def broken(self) -> list[Broken]:
         """What was found to be broken so far, in all rows of the table."""

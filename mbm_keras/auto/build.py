@@ -103,4 +103,6 @@ def build_model(plan, specs, task):
             "balance": {"calibrate": True, "fitted": plan.fitted_heads},
             **arguments,
         }
+    if plan.model == "dual_encoder":
+        arguments = {"towers": build_towers(plan), "width": plan.width, **arguments}
     return ZOO[plan.model].build(inputs=specs, task=task, **arguments)

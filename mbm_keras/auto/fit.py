@@ -8,6 +8,8 @@ from typing import Any
 
 from mbm_keras.auto.plan import Plan
 
+CHOOSE_TOWERS = ("late_fusion", "dual_encoder")  # models of any towers
+
 
 def check_model(plan: Plan) -> list[str]:
     """Checks that the model of a plan takes its inputs and its target.
@@ -40,7 +42,7 @@ def check_model(plan: Plan) -> list[str]:
 def _check_texts(plan):
     """Grams are for a model whose towers the plan chooses; the others read words."""
     for name, planned in plan.inputs.items():
-        if planned.preprocessor == "WordGrams" and plan.model != "late_fusion":
+        if planned.preprocessor == "WordGrams" and plan.model not in CHOOSE_TOWERS:
             raise ValueError(
                 f"Expected WordIds for the text {name!r} of the model {plan.model!r}; "
                 "give the model when the plan is made. Received: "
@@ -74,6 +76,7 @@ def draft_task(plan: Plan) -> Any:
     return {
         "label": lambda: tasks.Classification(2, name=plan.target),
         "labels": lambda: tasks.MultiLabel(2, name=plan.target),
+        "association": lambda: tasks.Association(name=plan.target),
         "number": lambda: tasks.Regression(name=plan.target),
         "caption": lambda: tasks.Captioning(
             vocabulary_size=8, sequence_length=4, name=plan.target

@@ -36,6 +36,8 @@ _FIELDS = (
     "minutes",
     "seed",
 )
+ASSOCIATION = "association"  # a kind of target without a column
+ASSOCIATION_LOSSES = ("clip", "siglip")
 CLASS_WEIGHTS, LOSSES = ("balanced",), ("focal",)
 STAGES = ("joint", "standard")
 
@@ -79,7 +81,8 @@ class Plan:
 
     Args:
         target: Name of the column to learn.
-        target_kind: `"label"`, `"labels"`, `"number"` or `"caption"`.
+        target_kind: `"label"`, `"labels"`, `"number"` or `"caption"`; `"association"`
+            where there is no target, and the inputs of a row belong together.
         inputs: What happens to each input, by name.
         left_out: Why a column is not an input, by its name.
         model: Name of the model, see `mbm_keras.models`.
@@ -104,7 +107,7 @@ class Plan:
         class_weight: `"balanced"` for a loss in which rare labels count as much as
             frequent ones; None for rows that count alike.
         loss: `"focal"` for a loss that rests on the rows that are predicted badly; None
-            for that of the task.
+            for that of the task. `"clip"` or `"siglip"` for an association.
         folds: Number of folds of a cross-validation before the training; 0 for none.
         minutes: The most that training may take, once the rows are decoded; None for no
             limit. A run with a limit cannot be repeated bit for bit.
@@ -159,6 +162,14 @@ class Plan:
             raise ValueError(f"Expected folds >= 2. Received: folds={self.folds}.")
 
     def _check_imbalance(self):
+        if self.target_kind == ASSOCIATION:
+            if self.loss not in ASSOCIATION_LOSSES or self.class_weight is not None:
+                raise ValueError(
+                    f"Expected loss in {ASSOCIATION_LOSSES} and no class_weight, "
+                    f"without a target. Received: loss={self.loss!r}, "
+                    f"class_weight={self.class_weight!r}."
+                )
+            return
         for name, known in (("class_weight", CLASS_WEIGHTS), ("loss", LOSSES)):
             value = getattr(self, name)
             if value is not None and value not in known:
@@ -170,6 +181,11 @@ class Plan:
                     f"Expected a target of labels for {name}={value!r}. Received: "
                     f"target={self.target!r}, target_kind={self.target_kind!r}."
                 )
+
+    @property
+    def target_column(self) -> str | None:
+        """The column to learn; None where the inputs of a row belong together."""
+        return None if self.target_kind == ASSOCIATION else self.target
 
     @property
     def columns(self) -> dict[str, str]:

@@ -12,11 +12,13 @@ from mbm_keras.cli import options
 from mbm_keras.cli import reporting
 from mbm_keras.cli.evaluate import evaluate
 from mbm_keras.cli.export import export
+from mbm_keras.cli.index import index
 from mbm_keras.cli.inspect import inspect
 from mbm_keras.cli.pack import pack
 from mbm_keras.cli.plan import plan
 from mbm_keras.cli.predict import predict
 from mbm_keras.cli.quickstart import quickstart
+from mbm_keras.cli.search import search
 from mbm_keras.cli.separate import separate
 from mbm_keras.cli.train import train
 
@@ -38,6 +40,8 @@ _COMMANDS = (
     export,
     pack,
     separate,
+    index,
+    search,
 )
 for command in _COMMANDS:
     app.command()(command)

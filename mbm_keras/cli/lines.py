@@ -92,6 +92,26 @@ def separate_lines(result):
     ]
 
 
+def index_lines(result):
+    """How many items are in the index."""
+    what = f"{result['items']} items of {result['input']} ({result['modality']})"
+    lines = [f"{what} in {result['out']}"]
+    if result["skipped"]:
+        file = f"{result['out']}/quarantine.csv"
+        lines.append(f"{result['skipped']} cannot be read: {file}")
+    return lines
+
+
+def search_lines(result):
+    """The items of each query with their scores."""
+    lines = []
+    for one in result["queries"]:
+        lines.append(f"{one['query']} ({one['by']})")
+        lines += [f"{item['score']:8.3f}  {item['item']}" for item in one["found"]]
+    lines += [f"note: {note}" for note in result["notes"]]
+    return [*lines, *([f"page: {result['page']}"] if result["page"] else [])]
+
+
 def quickstart_lines(result):
     """Every command with its lines."""
     made = {

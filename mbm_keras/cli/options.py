@@ -15,6 +15,17 @@ INPUTS = (
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result as one JSON object.")
 ]
+Target = Annotated[
+    str | None, typer.Option(help="The column to learn; or use --associate.")
+]
+Associate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,NAME",
+        help="Instead of a target: columns whose values belong together, such as "
+        "caption,photo.",
+    ),
+]
 Columns = Annotated[
     list[str] | None,
     typer.Option(
@@ -92,6 +103,11 @@ def folders(towers):
         if "=" not in item:
             raise ValueError(f"Expected --tower COLUMN=FOLDER. Received: {item!r}.")
     return dict(item.split("=", 1) for item in towers or ()) or None
+
+
+def names(text):
+    """`"caption,photo"` to `["caption", "photo"]`, None to None."""
+    return None if text is None else [name.strip() for name in text.split(",")]
 
 
 def show_version(wanted):

@@ -10,13 +10,14 @@ from mbm_keras.cli.reporting import reporting
 
 def plan(
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
-    target: Annotated[str, typer.Option(help="The column to learn.")],
+    target: options.Target = None,
     group: Annotated[
         str | None,
         typer.Option(
             help="A column whose values never cross splits, such as a speaker."
         ),
     ] = None,
+    associate: options.Associate = None,
     column: options.Columns = None,
     tower: options.Towers = None,
     allow_outside: options.AllowOutside = False,
@@ -33,6 +34,7 @@ def plan(
         planned = runs.plan(
             table,
             target,
+            associate=options.names(associate),
             columns=options.modalities(column),
             group=group,
             towers=options.folders(tower),

@@ -16,7 +16,7 @@ _FUSIONS = ", ".join(registry.names("mbm_keras.fusion"))
 
 def train(
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
-    target: Annotated[str, typer.Option(help="The column to learn.")],
+    target: options.Target = None,
     out: Annotated[str, typer.Option(help="Folder for the run.")] = "run",
     valid: Annotated[
         str | None, typer.Option(help="A second table, for validation.")
@@ -27,6 +27,7 @@ def train(
             help="A column whose values never cross splits, such as a speaker."
         ),
     ] = None,
+    associate: options.Associate = None,
     column: options.Columns = None,
     tower: options.Towers = None,
     task: Annotated[
@@ -62,7 +63,10 @@ def train(
     ] = None,
     loss: Annotated[
         str | None,
-        typer.Option(help="focal: rests on the rows that are predicted badly."),
+        typer.Option(
+            help="focal: rests on the rows that are predicted badly. clip, siglip: "
+            "with --associate. Default there: clip."
+        ),
     ] = None,
     folds: Annotated[
         int | None,
@@ -112,6 +116,7 @@ def train(
             target,
             out=out,
             valid=valid,
+            associate=options.names(associate),
             columns=options.modalities(column),
             group=group,
             task=task,

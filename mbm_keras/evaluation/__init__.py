@@ -1,6 +1,8 @@
 """Questions about a trained model: a model and a dataset in, a table out."""
 
 from mbm_keras.evaluation.figures import figures
+from mbm_keras.evaluation.gallery import Query
+from mbm_keras.evaluation.gallery import write_gallery
 from mbm_keras.evaluation.predict import evaluate
 from mbm_keras.evaluation.predict import join
 from mbm_keras.evaluation.predict import predict
@@ -11,6 +13,7 @@ from mbm_keras.evaluation.subsets import subsets
 from mbm_keras.evaluation.subsets import subsets_of_several
 
 __all__ = [
+    "Query",
     "ReportData",
     "evaluate",
     "figures",
@@ -19,5 +22,6 @@ __all__ = [
     "score",
     "subsets",
     "subsets_of_several",
+    "write_gallery",
     "write_report",
 ]

@@ -14,16 +14,18 @@ import tensorflow as tf
 
 from data_pipelines import files
 from mbm_keras.export import signature
+from mbm_keras.export.embedders import add_embedder
 from mbm_keras.inputs import PRESENT
+from mbm_keras.inputs import embedding_name
 from mbm_keras.tasks.model import output_activation
 
 LAST = "saved_model.pb"  # a folder without it is not a SavedModel
 PROBABILITIES = "probabilities"
 # What a model returns, before decoding.
-OUTPUT_KINDS = ("logits", "ids", "waves", PROBABILITIES)
+OUTPUT_KINDS = ("logits", "ids", "waves", "embeddings", PROBABILITIES)
 
 
-def save(model, features, path, *, targets=None):
+def save(model, features, path, *, targets=None, encoders=None):
     """Writes a SavedModel that answers raw rows.
 
     `serve` takes a dict of the raw columns by name, `(batch,)` each: strings, encoded
@@ -38,6 +40,7 @@ def save(model, features, path, *, targets=None):
                                 its task has an activation
         <output>_ids            the same of a model that writes: `(batch, length)` int32
         <output>_waves          of one that separates: `(batch, sounds, samples)`
+        <output>_embeddings     of one that associates: `(batch, inputs, width + 2)`
         status_<input>          `ok`, `absent`, `corrupt`, or `partial` for a table with
                                 corrupt cells, which count as missing
         answered                bool, False for a row without any input: its answer
@@ -69,6 +72,8 @@ def save(model, features, path, *, targets=None):
         targets: By output name, the `mbm_keras.preprocessing.Target` that decodes it,
             such as a `Label`, a `Caption` or `Sounds`; None for what the model returns
             alone.
+        encoders: By key of an input, a model that embeds it; None for none. Each has a
+            signature `embed_<key>`, see `mbm_keras.export.embedders`.
 
     Raises:
         OSError: If the folder cannot be written, or the disk is full.
@@ -121,12 +126,16 @@ def save(model, features, path, *, targets=None):
     labels = {name: values for name, values in labels.items() if values}
     if labels:
         archive.add_endpoint("labels", _constants(labels))
+    for key, encoder in (encoders or {}).items():
+        add_embedder(archive, encoder, features, key)
     with files.fill(path, last=LAST) as new:
         archive.write_out(str(new), verbose=False)
         extra = new / "assets.extra"
         extra.mkdir()
         features.save(extra / "features.json", with_files=False)
-        signature.write(extra, signature.describe_inputs(features), results)
+        endpoints = {embedding_name(key): key for key in encoders or {}}
+        inputs = signature.describe_inputs(features)
+        signature.write(extra, inputs, results, endpoints)
 
 
 def _add_model(archive, model, features):

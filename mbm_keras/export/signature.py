@@ -53,19 +53,22 @@ def describe_inputs(features) -> dict[str, dict[str, str]]:
     }
 
 
-def write(folder, inputs, results) -> None:
+def write(folder, inputs, results, endpoints=None) -> None:
     """Writes `signature.json`, and the same as `README.md`.
 
     Args:
         folder: An existing folder.
         inputs: What `describe_inputs` returned.
         results: What each result is, by its name: a list such as `["answer", "price"]`.
+        endpoints: Key of an input by name of a signature that embeds it; None for none.
     """
     folder = pathlib.Path(folder)
     content = {"inputs": inputs, "results": results}
+    if endpoints:
+        content["embeddings"] = dict(endpoints)
     text = json.dumps(content, indent=1, ensure_ascii=False)
     files.write(folder / FILE, text)
-    files.write(folder / "README.md", _to_markdown(inputs, results))
+    files.write(folder / "README.md", _to_markdown(inputs, results, endpoints or {}))
 
 
 def read_results(path) -> dict[str, list[str]]:
@@ -78,7 +81,7 @@ def read_results(path) -> dict[str, list[str]]:
     return json.loads(file.read_text(encoding="utf-8"))["results"]
 
 
-def _to_markdown(inputs, results):
+def _to_markdown(inputs, results, endpoints):
     lines = [
         "# Signature",
         "",
@@ -95,6 +98,8 @@ def _to_markdown(inputs, results):
     for name, (kind, *of) in results.items():
         meaning = f"{kind} of {_escape(of[0])}" if of else kind
         lines.append(f"| {_escape(name)} | {meaning} |")
+    for name, key in endpoints.items():
+        lines += ["", f"`{name}` takes the arguments of `{key}`, returns `embedding`."]
     return "\n".join([*lines, ""])
 
 

@@ -1,5 +1,6 @@
 """How well values of one kind find what belongs to them among values of another."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,46 @@ RECALL_AT = (1, 5, 10)
 _BLOCK = 4_000_000  # scores computed at once
 
 
+@dataclasses.dataclass(frozen=True)
+class Ranks:
+    """Where a search found what belongs to each query.
+
+    Args:
+        first: `(queries,)` integers, the rank of the best match, from 1.
+        precision: `(queries,)` float, the average precision.
+        counts: `(queries,)` integers, how many values belong to the query.
+        size: Number of values that were searched.
+    """
+
+    first: np.ndarray
+    precision: np.ndarray
+    counts: np.ndarray
+    size: int
+
+
 def retrieval_scores(queries: Any, gallery: Any, pairs: Any) -> dict[str, float]:
     """Recall, median rank and mean average precision of a search by dot product.
 
-    A query finds what it should at rank `r`: one more than the number of values that do
-    not belong to it and score at least as high as the best that does. Equal scores
-    count as the worst rank, so that constant embeddings find nothing. Recall at k is
-    the share of queries with `r <= k`.
+    Args:
+        queries: As for `search_ranks`, and so are the others.
+        gallery: The values that are searched.
+        pairs: What belongs together.
+
+    Returns:
+        See `scores_of`.
+
+    Raises:
+        ValueError: If there is no pair.
+    """
+    return scores_of(search_ranks(queries, gallery, pairs))
+
+
+def search_ranks(queries: Any, gallery: Any, pairs: Any) -> Ranks:
+    """Ranks of a search by dot product.
+
+    The rank of a match is one more than the number of values that do not belong to the
+    query and score at least as high. Equal scores count as the worst rank, so that
+    constant embeddings find nothing.
 
     Source: Radford et al. 2021, https://arxiv.org/abs/2103.00020, section 3.1, and
     Karpathy and Li 2015, https://arxiv.org/abs/1412.2306, section 4.2, for several
@@ -27,9 +61,7 @@ def retrieval_scores(queries: Any, gallery: Any, pairs: Any) -> dict[str, float]
             query without any is left out.
 
     Returns:
-        `recall_at_1`, `recall_at_5`, `recall_at_10`, `median_rank`,
-        `mean_average_precision`, and `chance_at_1`, `chance_at_5`, `chance_at_10`, the
-        recall of a random order.
+        `Ranks` of the queries that something belongs to, in their order.
 
     Raises:
         ValueError: If there is no pair.
@@ -40,21 +72,34 @@ def retrieval_scores(queries: Any, gallery: Any, pairs: Any) -> dict[str, float]
         raise ValueError("Expected a query that something belongs to. Received: none.")
     asked, start = np.unique(pairs[:, 0], return_index=True)
     belonging = np.split(pairs[:, 1], start[1:])
-    found_at, precisions = [], []
+    first, precision = [], []
     step = max(1, _BLOCK // len(gallery))
-    for first in range(0, len(asked), step):
-        scores = queries[asked[first : first + step]] @ gallery.T
-        for row, right in zip(scores, belonging[first : first + step], strict=True):
+    for begin in range(0, len(asked), step):
+        scores = queries[asked[begin : begin + step]] @ gallery.T
+        for row, right in zip(scores, belonging[begin : begin + step], strict=True):
             found = _ranks(row, right)
-            found_at.append(found[0])
-            precisions.append(np.mean(np.arange(1, len(found) + 1) / _positions(found)))
-    ranks = np.array(found_at)
+            first.append(found[0])
+            precision.append(np.mean(np.arange(1, len(found) + 1) / _positions(found)))
     counts = np.array([len(right) for right in belonging])
+    return Ranks(np.array(first), np.array(precision), counts, len(gallery))
+
+
+def scores_of(ranks: Ranks) -> dict[str, float]:
+    """Figures of a search.
+
+    Args:
+        ranks: What `search_ranks` returned.
+
+    Returns:
+        `recall_at_1`, `recall_at_5`, `recall_at_10`, the share of queries whose best
+        match has at most that rank; `median_rank`; `mean_average_precision`; and
+        `chance_at_1`, `chance_at_5`, `chance_at_10`, the recall of a random order.
+    """
     return {
-        **{f"recall_at_{k}": float(np.mean(ranks <= k)) for k in RECALL_AT},
-        "median_rank": float(np.median(ranks)),
-        "mean_average_precision": float(np.mean(precisions)),
-        **{f"chance_at_{k}": _chance(len(gallery), counts, k) for k in RECALL_AT},
+        **{f"recall_at_{k}": float(np.mean(ranks.first <= k)) for k in RECALL_AT},
+        "median_rank": float(np.median(ranks.first)),
+        "mean_average_precision": float(np.mean(ranks.precision)),
+        **{f"chance_at_{k}": _chance(ranks.size, ranks.counts, k) for k in RECALL_AT},
     }
 
 

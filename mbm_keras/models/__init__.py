@@ -39,7 +39,6 @@ from mbm_keras.tasks import Task
 ZOO = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}
 
 FOR_INFERENCE: dict[str, Callable[..., Model]] = {
-    "dual_encoder": dual_encoder.for_inference,
     "looking_to_listen": looking_to_listen.for_inference,
     "show_attend_tell": show_attend_tell.for_inference,
 }

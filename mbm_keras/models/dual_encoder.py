@@ -111,8 +111,8 @@ def build(
         Outputs, by name of the task:
             association: `(batch, n, task.size)` float32: for each input an embedding of
                 length 1, zeros where it is absent, then the logarithm of the scale and
-                the bias, see `mbm_keras.layers.UnitEmbeddings`. `for_inference` gives
-                each embedding by itself.
+                the bias, see `mbm_keras.layers.UnitEmbeddings`. `encoder_of` embeds one
+                input by itself.
 
     Raises:
         ValueError: If the model cannot take the inputs or the task, see `check_fit`, or
@@ -141,27 +141,6 @@ def build(
     x = ops.stack(zero_absent(projected, present), axis=1)  # (batch, n, task.width)
     x = task.output(x, output_name(task.name, inputs))  # (batch, n, task.size)
     return TaskModel(tensors, {task.name: x}, name=name)
-
-
-def for_inference(model: keras.Model, task: Association) -> keras.Model:
-    """The model that returns each embedding by itself.
-
-    Args:
-        model: What `build` returned.
-        task: The task it was built for.
-
-    Returns:
-        A functional `keras.Model` with the same inputs. Outputs, by
-        `mbm_keras.inputs.embedding_name`: `(batch, task.width)` float32 of length 1,
-        zeros where the input is absent.
-    """
-    keys = [tensor.name for tensor in model.inputs if tensor.name != PRESENT]
-    packed = model.output[task.name]
-    outputs = {
-        embedding_name(key): TakeEmbedding(i, name=embedding_name(key))(packed)
-        for i, key in enumerate(keys)
-    }
-    return keras.Model(model.inputs, outputs, name=model.name)
 
 
 def encoder_of(model: keras.Model, task: Association, key: str) -> keras.Model:

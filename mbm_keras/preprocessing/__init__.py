@@ -19,6 +19,7 @@ from mbm_keras.preprocessing.filter_banks import FilterBanks
 from mbm_keras.preprocessing.grams import WordGrams
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.labels import Labels
+from mbm_keras.preprocessing.matches import Matches
 from mbm_keras.preprocessing.normalized_wave import NormalizedWaveform
 from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.protocols import KeepsFiles
@@ -60,6 +61,7 @@ __all__ = [
     "Label",
     "Labels",
     "LogMel",
+    "Matches",
     "NormalizedWaveform",
     "Number",
     "Pixels",

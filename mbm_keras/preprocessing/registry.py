@@ -11,6 +11,7 @@ from mbm_keras.preprocessing.filter_banks import FilterBanks
 from mbm_keras.preprocessing.grams import WordGrams
 from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.labels import Labels
+from mbm_keras.preprocessing.matches import Matches
 from mbm_keras.preprocessing.normalized_wave import NormalizedWaveform
 from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.published_pixels import PublishedPixels
@@ -46,7 +47,7 @@ _PREPROCESSORS = (
     WordGrams,
     WordIds,
 )
-_TARGETS = (Caption, Label, Labels, Quantity, Sounds)
+_TARGETS = (Caption, Label, Labels, Matches, Quantity, Sounds)
 
 PREPROCESSORS = {kind.__name__: kind for kind in _PREPROCESSORS}
 TARGETS = {kind.__name__: kind for kind in _TARGETS}

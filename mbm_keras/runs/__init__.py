@@ -6,6 +6,7 @@ progress on standard error. Nothing heavy is imported here.
 
 from mbm_keras.runs.evaluate import evaluate
 from mbm_keras.runs.export import export
+from mbm_keras.runs.index import index
 from mbm_keras.runs.inspect import inspect
 from mbm_keras.runs.load import load
 from mbm_keras.runs.pack import pack
@@ -13,6 +14,7 @@ from mbm_keras.runs.predict import predict
 from mbm_keras.runs.predict import write_predictions
 from mbm_keras.runs.quickstart import quickstart
 from mbm_keras.runs.run import Run
+from mbm_keras.runs.search import search
 from mbm_keras.runs.separate import separate
 from mbm_keras.runs.train import plan
 from mbm_keras.runs.train import train
@@ -21,12 +23,14 @@ __all__ = [
     "Run",
     "evaluate",
     "export",
+    "index",
     "inspect",
     "load",
     "pack",
     "plan",
     "predict",
     "quickstart",
+    "search",
     "separate",
     "train",
     "write_predictions",

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
+from mbm_keras.runs import associate
 from mbm_keras.runs.rows import decode_rows
 from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.rows import write_quarantine
@@ -60,10 +61,12 @@ def evaluate(
     clock = Clock()
     run = run if isinstance(run, Run) else Run(run)
     saved = run.saved
-    ((target, encoder),) = saved.targets.items()
+    (encoder,) = saved.targets.values()
+    associates = saved.plan.target_column is None
+    targets = None if associates else saved.targets
     rows = sources.open_table(
         table,
-        target=target,
+        target=saved.plan.target_column,
         columns=saved.columns,
         inputs=list(saved.columns),
         allow_outside=allow_outside,
@@ -78,7 +81,11 @@ def evaluate(
     name = name_table(table)
     cache = tempfile.TemporaryDirectory(prefix="mbm-evaluate-")
     samples, _, wrong = decode_rows(
-        rows, saved.features, saved.targets, pathlib.Path(cache.name), stream
+        rows,
+        saved.features,
+        targets,
+        pathlib.Path(cache.name),
+        stream,
     )
     broken = [*rows.broken, *wrong]
     quarantine.refuse_too_many(broken, rows.rows_read, max_broken, name)
@@ -89,14 +96,17 @@ def evaluate(
             f"Expected a good row in `{name}`. The reasons are in `{aside}`."
         )
 
-    batches = samples.batches(256)
-    figures = evaluation.figures(
-        *evaluation.predict(saved.model, batches, task=run.task),
-        task=run.task,
-        labels=encoder.labels,
-    )
-    specs = saved.features.inputs()
-    subsets = score_subsets([(saved.model, batches)], run.task, specs)
+    if associates:
+        figures, subsets = associate.evaluate(run, rows, samples), []
+    else:
+        batches = samples.batches(256)
+        figures = evaluation.figures(
+            *evaluation.predict(saved.model, batches, task=run.task),
+            task=run.task,
+            labels=encoder.labels,
+        )
+        specs = saved.features.inputs()
+        subsets = score_subsets([(saved.model, batches)], run.task, specs)
     values = describe_values(rows, saved.features, samples)
     cache.cleanup()
     return {

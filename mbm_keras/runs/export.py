@@ -44,7 +44,13 @@ def export(
     # The bare process imports TensorFlow while the SavedModel is written.
     with files.fill(out, last=exporting.LAST) as new, exporting.alone() as process:
         saved, model = run.saved, run.answering_model
-        exporting.save(model, saved.features, new, targets=saved.targets)
+        exporting.save(
+            model,
+            saved.features,
+            new,
+            targets=saved.targets,
+            encoders=run.encoders,
+        )
         signature = saved.features.raw_signature()
         raw = {n: tf.constant(saved.sample[n], s.dtype) for n, s in signature.items()}
         arrays, _ = saved.features.decode_batch(raw)

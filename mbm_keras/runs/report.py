@@ -15,7 +15,8 @@ def write_report(folder, trained, summary, scores):
     from mbm_keras import evaluation
 
     plan, several = trained.plan, len(trained.specs) > 1
-    model = f"{plan.model}, {plan.fusion}" if several else plan.model
+    fusion = summary["fusion"]
+    model = f"{plan.model}, {fusion}" if fusion else plan.model
     low, high = summary["interval"]
     weights = ", ".join(f"{n} {share:.2f}" for n, share in summary["weights"].items())
     facts = {

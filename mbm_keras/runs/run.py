@@ -96,6 +96,16 @@ class Run:
 
         return for_inference(self.plan.model, self.model, self.task)
 
+    @functools.cached_property
+    def encoders(self):
+        """By key of an input, what embeds it; empty for a run with a target."""
+        from mbm_keras.models import dual_encoder
+
+        if self.plan.model != "dual_encoder":
+            return {}
+        keys = self.features.by_key
+        return {k: dual_encoder.encoder_of(self.model, self.task, k) for k in keys}
+
     def evaluate(
         self,
         table: Any,

@@ -61,7 +61,8 @@ def load(folder):
         started = run_folder.read_json(folder / run_folder.STARTED)
         plan = Plan.from_json(started["plan"])
         reading = Reading.from_json(started.get("reading", {}))
-        planner.check_names(model=plan.model, task=plan.target_kind)
+        kind = None if plan.target_column is None else plan.target_kind
+        planner.check_names(model=plan.model, task=kind)
     with _naming(folder / "features.json"):
         features = Features.load(folder / "features.json")
     columns = _load_columns(folder / "columns.json")

@@ -60,7 +60,7 @@ def open_rows(
 
     Args:
         table: As for `train`.
-        target: Name of the column to learn.
+        target: Name of the column to learn; None where the inputs belong together.
         columns: Modality by column name.
         inputs: Names of the inputs, in order; None for every column that is one.
         group: Column whose values never cross splits.
@@ -77,13 +77,14 @@ def open_rows(
         A `data_pipelines.tables.table.Table`.
 
     Raises:
-        ValueError: If there is no target.
+        ValueError: If there is neither a target nor a list of inputs.
     """
     from data_pipelines import sources
 
-    if target is None:
+    if target is None and inputs is None:
         raise ValueError(
-            "Expected the name of the column to learn. Received: target=None."
+            "Expected the name of the column to learn, or `associate`. Received: "
+            "target=None."
         )
     return sources.open_table(
         table,
@@ -100,6 +101,74 @@ def open_rows(
         missing=missing,
         reading=reading,
     )
+
+
+_OF_A_TARGET = (
+    "task", "model", "fusion", "class_weight", "folds", "stages", "members",
+)  # fmt: skip
+
+
+def make_plan(rows: Any, choices: Mapping[str, Any], seed: int) -> Plan:
+    """The plan for a table, with a target or without.
+
+    Args:
+        rows: The `Table`.
+        choices: Arguments of `auto.planner.make_plan` by name.
+        seed: Seed of everything random.
+
+    Returns:
+        A `Plan`.
+
+    Raises:
+        ValueError: If the table cannot be learned from, or something is chosen that
+            there is not without a target.
+    """
+    from mbm_keras.auto import associate
+    from mbm_keras.auto import planner
+
+    if rows.target is not None:
+        return planner.make_plan(rows, **choices, seed=seed)
+    others = {name: choices[name] for name in _OF_A_TARGET}
+    given = [f"{name}={value!r}" for name, value in others.items() if value is not None]
+    if given:
+        raise ValueError(
+            "Expected no choice that needs a target, with `associate`. Received: "
+            f"{', '.join(given)}."
+        )
+    choices = {n: value for n, value in choices.items() if n not in others}
+    return associate.make_plan(rows, **choices, seed=seed)
+
+
+def inputs_of(
+    target: str | None, associate: Sequence[str] | None, plan: Plan | None
+) -> list[str] | None:
+    """Names of the inputs of an association; None for every column that is one.
+
+    Args:
+        target: The column to learn, None without one.
+        associate: Columns whose values belong together, None without.
+        plan: The plan to follow, None to make one.
+
+    Raises:
+        ValueError: If there is a target too, or there are fewer than two columns.
+    """
+    if plan is not None and plan.target_column is None and associate is None:
+        return list(plan.columns)
+    if associate is None:
+        return None
+    names = list(associate)
+    if plan is not None or target is not None or isinstance(associate, str):
+        raise ValueError(
+            "Expected either a target, a plan, or a list of columns to associate. "
+            f"Received: target={target!r}, associate={associate!r}"
+            f"{', and a plan' if plan is not None else ''}."
+        )
+    if len(set(names)) != len(names) or len(names) < 2:
+        raise ValueError(
+            "Expected two columns or more to associate, each of them once. Received: "
+            f"associate={names}."
+        )
+    return names
 
 
 def learn(plan: Plan, rows: Any) -> tuple[Any, Any]:

@@ -12,6 +12,7 @@ from data_pipelines import files
 from mbm_keras.auto.plan import Plan
 from mbm_keras.runs import folder as run_folder
 from mbm_keras.runs import steps
+from mbm_keras.runs.associate import train as train_association
 from mbm_keras.runs.baselines import score_baselines
 from mbm_keras.runs.decoded import check_broken
 from mbm_keras.runs.decoded import check_splits
@@ -36,6 +37,7 @@ def plan(
     table: Any,
     target: str | None = None,
     *,
+    associate: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
     group: str | None = None,
     task: str | None = None,
@@ -66,6 +68,8 @@ def plan(
             pandas frame, a list of dicts, a dict of arrays, a `tf.data.Dataset`, or a
             table that `data_pipelines.sources` opened.
         target: Name of the column to learn.
+        associate: Instead of a target, columns whose values belong together, such as
+            `("caption", "photo")`.
         columns: Modality by column name, where the inferred one is wrong.
         group: Column whose values never cross splits, such as a speaker.
         task: `"label"`, `"labels"`, `"number"` or `"caption"`; None to infer it.
@@ -76,7 +80,8 @@ def plan(
         learning_rate: Peak step size of Adam, None to choose.
         augment: Small random changes of images and sounds, None to choose.
         class_weight: `"balanced"` for rare labels that count as much as frequent ones.
-        loss: `"focal"` for a loss that rests on the rows that are predicted badly.
+        loss: `"focal"` for a loss that rests on the rows that are predicted badly;
+            `"clip"` or `"siglip"` with `associate`.
         folds: Folds of a cross-validation before the training, None for none.
         stages: `"joint"` or `"standard"`, see `Plan`; None to choose.
         members: Number of models whose answers are averaged, None to choose.
@@ -108,6 +113,7 @@ def plan(
         table,
         target,
         columns=columns,
+        inputs=steps.inputs_of(target, associate, None),
         group=group,
         seed=seed,
         allow_outside=allow_outside,
@@ -118,8 +124,7 @@ def plan(
         missing=missing,
     )
     load_tensorflow()
-    return planner.make_plan(
-        rows,
+    choices = dict(
         columns=columns,
         group=group,
         task=task,
@@ -136,8 +141,8 @@ def plan(
         members=members,
         minutes=minutes,
         towers=towers,
-        seed=seed,
     )
+    return steps.make_plan(rows, choices, seed)
 
 
 def train(
@@ -147,6 +152,7 @@ def train(
     out: str | os.PathLike = "run",
     plan: Plan | None = None,
     valid: Any = None,
+    associate: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
     group: str | None = None,
     task: str | None = None,
@@ -186,6 +192,7 @@ def train(
         out: The run folder: new, empty, or of the same call.
         plan: A plan to follow, see `plan`; the choices below then belong to it.
         valid: A second table, for validation.
+        associate: As for `plan`, columns whose values belong together.
         columns: As for `plan`, and so are the others up to `seed`.
         group: Column whose values never cross splits.
         task: Kind of answer.
@@ -253,20 +260,27 @@ def train(
         opened: dict[str, Any] = dict(
             columns=plan.columns, group=plan.group, seed=plan.seed
         )
-        target, share = plan.target, plan.valid_share
+        target, share = plan.target_column, plan.valid_share
     else:
         opened = dict(columns=columns, group=group, seed=seed)
         share = Plan.valid_share
     share = 0.0 if valid is not None else share
+    inputs = steps.inputs_of(None if plan is not None else target, associate, plan)
     given: dict[str, Any] = dict(
         separator=separator, encoding=encoding, decimal=decimal, missing=missing
     )
     rows = steps.open_rows(
-        table, target, **opened, **given, allow_outside=allow_outside, valid_share=share
+        table,
+        target,
+        inputs=inputs,
+        **opened,
+        **given,
+        allow_outside=allow_outside,
+        valid_share=share,
     )
     load_tensorflow()
     if plan is None:
-        plan = planner.make_plan(rows, **choices, seed=seed)
+        plan = steps.make_plan(rows, choices, seed)
     else:
         fit.check_model(plan)
     if valid is None:
@@ -281,7 +295,7 @@ def train(
             )
         tables["valid"] = steps.open_rows(
             valid,
-            plan.target,
+            plan.target_column,
             columns=plan.columns,
             inputs=list(plan.columns),
             allow_outside=allow_outside,
@@ -309,7 +323,8 @@ def train(
         if run_folder.prepare(folder, arguments):
             sys.stderr.write(f"The run in `{folder}` is finished already.\n")
         else:
-            _train(plan, tables, folder, arguments, clock, verbose)
+            run = _train if plan.target_column is not None else train_association
+            run(plan, tables, folder, arguments, clock, verbose)
     return Run(folder)
 
 

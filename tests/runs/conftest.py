@@ -2,7 +2,9 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import mbm_keras as mbm
 
@@ -40,3 +42,40 @@ def noted(tmp_path_factory):
     )  # fmt: skip
     out = tmp_path_factory.mktemp("noted") / "run"
     return rows, mbm.train(rows, plan=plan, out=out, verbose=0)
+
+
+COLORS = {
+    "red": (200, 30, 30), "green": (30, 160, 30), "blue": (30, 30, 200),
+    "yellow": (220, 220, 40), "white": (240, 240, 240), "black": (10, 10, 10),
+}  # fmt: skip
+
+
+def write_squares(folder, rows=72):
+    """A table of captions and pictures of one color; some rows lack one of them."""
+    rng = np.random.default_rng(0)
+    lines = ["caption,photo"]
+    for i in range(rows):
+        name = list(COLORS)[i % len(COLORS)]
+        pixels = np.clip(rng.normal(COLORS[name], 12, (16, 16, 3)), 0, 255)
+        Image.fromarray(pixels.astype("uint8")).save(folder / f"{i}.png")
+        kind = ("square", "box", "tile")[i % 3]
+        caption = "" if i == 10 else f"a {name} {kind} number {i}"
+        lines.append(f"{caption},{'' if i == 11 else f'{i}.png'}")
+    (folder / "rows.csv").write_text("\n".join(lines) + "\n")
+    return folder / "rows.csv"
+
+
+@pytest.fixture(scope="session")
+def squares(tmp_path_factory):
+    """Its table, and a run that associates captions and photos."""
+    table = write_squares(tmp_path_factory.mktemp("squares"))
+    run = mbm.train(
+        table,
+        associate=("caption", "photo"),
+        out=table.parent.parent / "squares_run",
+        epochs=12,
+        batch_size=20,
+        augment=False,
+        verbose=0,
+    )
+    return table, run
