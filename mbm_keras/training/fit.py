@@ -289,6 +289,7 @@ def _build(part, targets):
     """
     part.optimizer.build(part.trainable_variables)
     zeros = [_zeros(targets, part.output), _zeros(part.output, targets)]
+    part.compute_loss(None, *zeros)
     part.compute_metrics(None, *zeros)
     part.reset_metrics()
 
