@@ -144,7 +144,7 @@ def from_config(config: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         Arguments of `build`.
     """
-    vision = config.get("vision_config") or {}
+    vision = config.get("vision_config") or config  # of both halves, or of this one
     return dict(
         image_size=vision.get("image_size", 224),
         patch_size=vision.get("patch_size", 32),

@@ -150,7 +150,7 @@ def from_config(config: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         Arguments of `build`.
     """
-    text = config.get("text_config") or {}
+    text = config.get("text_config") or config  # of both halves, or of this one
     end_id = text.get("eos_token_id", 49_407)
     return dict(
         vocabulary_size=text.get("vocab_size", 49_408),

@@ -82,6 +82,8 @@ FAMILIES: dict[tuple[str, str], Family] = {
         clip_text.from_config,
         others=("vision_", "visual_", "logit_scale"),
     ),
+    ("clip_text_model", "text"): Family(clip_text.build, clip_text.from_config),
+    ("clip_vision_model", "image"): Family(clip_image.build, clip_image.from_config),
     ("deit", ENCODER): Family(vit.build, vit.from_config, "deit."),
     ("dinov2", ENCODER): Family(dinov2.build, dinov2.from_config, "dinov2."),
     ("dinov2_with_registers", ENCODER): Family(

@@ -1,5 +1,7 @@
 """Both halves of CLIP, SigLIP and CLAP give what `transformers` gives."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -8,10 +10,12 @@ from mbm_keras.encoders import clip_text
 from mbm_keras.encoders import siglip_image
 from mbm_keras.encoders import siglip_text
 from mbm_keras.weights import load
+from mbm_keras.weights import open_folder
 from tests.encoders.checkpoints import PAIRS
 from tests.encoders.checkpoints import read
 from tests.helpers import assert_same
 from tests.helpers import on_jax
+from tests.weights.conftest import write_tensors
 
 HALVES = sorted(
     (path.parent.name, path.stem.removeprefix("expected_"))
@@ -94,6 +98,22 @@ def test_tensors_of_the_other_part_are_not_reported(recwarn):
     for part in ("image", "text"):
         load(PAIRS / "clip", part=part)
     assert not [x for x in recwarn if "not used" in str(x.message)]
+
+
+@pytest.mark.parametrize(
+    "part, other, kind",
+    [("text", "vis", "clip_text_model"), ("image", "text", "clip_vision_model")],
+)
+def test_a_half_of_clip_may_be_alone_in_a_folder(part, other, kind, tmp_path):
+    both = open_folder(PAIRS / "clip")
+    config = both.config["text_config" if part == "text" else "vision_config"]
+    config = {**config, "model_type": kind, "projection_dim": 6}
+    tensors = {k: x.read() for k, x in both.tensors.items() if not k.startswith(other)}
+    tensors.pop("logit_scale")
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    write_tensors(tmp_path / "model.safetensors", tensors)
+    inputs, outputs = expected("clip", part)
+    assert_same(load(tmp_path)(inputs)["embedding"], outputs["embedding"], 1e-5)
 
 
 def test_old_files_of_clip_end_a_text_with_the_highest_id():
