@@ -7,6 +7,7 @@ import tensorflow as tf
 
 _MOST_BYTES = 5  # of a letter with its marks that is looked up as a whole
 _SHIFT = 2**21  # above every code point
+_MARKS = range(0x300, 0x370)  # those of two bytes that follow letters
 
 
 class Charsmap:
@@ -53,7 +54,7 @@ class Charsmap:
 
     def compose(self, texts: tf.Tensor) -> tf.Tensor:
         """Replaces letters with marks after them, `(batch,)` strings."""
-        pattern = r"\C*[\x{300}-\x{36f}]\C*"
+        pattern = rf"\C*[\x{{{_MARKS[0]:x}}}-\x{{{_MARKS[-1]:x}}}]\C*"
         marks = tf.reduce_any(tf.strings.regex_full_match(texts, pattern))
         return tf.cond(marks, lambda: self._compose(texts), lambda: texts)
 
@@ -67,17 +68,22 @@ class Charsmap:
             splits[1:, None], tf.ones_like(splits[1:]), [tf.size(x)]
         )
         row_end = row_end[1:] > 0  # of each point but the last: its text ends
-        mark = (x >= 0x300) & (x <= 0x36F)
+        mark = (x >= _MARKS[0]) & (x <= _MARKS[-1])
         follows = mark[1:] & ~row_end
+        # A letter that is in the table itself is the shorter prefix.
+        alone = self._letters()
+        nearest = tf.minimum(tf.searchsorted(alone, x[:-1]), len(alone) - 1)
+        prefix = tf.gather(alone, nearest) == x[:-1]
         pair = tf.cast(x[:-1], tf.int64) * _SHIFT + tf.cast(x[1:], tf.int64)
         at = tf.minimum(tf.searchsorted(tf.constant(keys), pair), len(keys) - 1)
         found = (tf.gather(keys, at) == pair) & follows & ~mark[:-1]
+        found |= prefix & follows
         # Marks after the pair are lost, or there are too many bytes.
         more = [tf.pad(follows[k:], [[0, k]]) for k in (1, 2)]
         size = 3 + tf.cast(x[:-1] > 0x7F, tf.int32) + 2 * tf.cast(more[0], tf.int32)
         size += 2 * tf.cast(more[0] & more[1], tf.int32)
         found &= size <= _MOST_BYTES
-        new = tf.where(found, tf.gather(values, at), x[:-1])
+        new = tf.where(found & ~prefix, tf.gather(values, at), x[:-1])
         lost = tf.pad(found, [[1, 0]])[:-1] | (tf.pad(found & more[0], [[2, 0]])[:-2])
         ends = tf.pad(tf.cumsum(tf.cast(~lost, tf.int64)), [[1, 0]])
         return tf.raw_ops.UnicodeEncode(
@@ -86,19 +92,26 @@ class Charsmap:
             output_encoding="UTF-8",
         )
 
+    def _letters(self):
+        """Letters of two bytes that the table has alone."""
+        points = range(0xA0, 0x300)
+        found = [p for p in points if self._find(chr(p).encode()) is not None]
+        return np.array(found or [0], "int32")
+
     def _pairs(self):
         """Letters with one mark that the table has, and what they become."""
-        pairs = {}
+        bases = set()
         for point in range(0xC0, 0x2000):
             apart = unicodedata.normalize("NFD", chr(point))
-            for k in range(1, len(apart)):
-                base = unicodedata.normalize("NFC", apart[:k])
-                key = base + apart[k]
-                if len(base) > 1 or len(key.encode()) > _MOST_BYTES:
-                    continue
-                new = self._find(key.encode())
+            base = unicodedata.normalize("NFC", apart[:-1])
+            if len(base) == 1 and len(base.encode()) + 2 <= _MOST_BYTES:
+                bases.add(base)
+        pairs = {}
+        for base in bases:
+            for mark in map(chr, _MARKS):
+                new = self._find((base + mark).encode())
                 if new is not None and len(new) == 1:
-                    pairs[ord(base) * _SHIFT + ord(apart[k])] = ord(new)
+                    pairs[ord(base) * _SHIFT + ord(mark)] = ord(new)
         keys = sorted(pairs)
         return (
             np.array(keys or [0], "int64"),
