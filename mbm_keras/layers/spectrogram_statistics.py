@@ -69,6 +69,9 @@ class SpectrogramStatistics(keras.layers.Layer):
     Args:
         num_cepstra: int > 0, cepstra; at most as many as bands are used.
         lag: int > 0, distance of the frames whose difference is a change.
+        center: bool. False to leave the level in the bands, and not to give it apart:
+            for a linear model, to which loud and quiet bands say more than their
+            differences.
 
     Call arguments:
         spectrogram: `(batch, frames, bands)`, natural log of mel energy.
@@ -78,8 +81,11 @@ class SpectrogramStatistics(keras.layers.Layer):
         `(batch, n)` float32.
     """
 
-    def __init__(self, num_cepstra: int = 20, lag: int = 1, **kwargs: Any):
+    def __init__(
+        self, num_cepstra: int = 20, lag: int = 1, center: bool = True, **kwargs: Any
+    ):
         super().__init__(**kwargs)
+        self.center = center
         self.num_cepstra = num_cepstra
         self.lag = lag
 
@@ -94,7 +100,8 @@ class SpectrogramStatistics(keras.layers.Layer):
         cosines = ops.convert_to_tensor(np.cos(angles) / math.sqrt(bands), "float32")
         x = ops.cast(spectrogram, "float32")
         level = ops.mean(masked_mean(x, heard), axis=-1, keepdims=True)  # (batch, 1)
-        x = x - ops.expand_dims(level, 1)
+        if self.center:
+            x = x - ops.expand_dims(level, 1)
         cepstra = ops.matmul(x, cosines)  # (batch, frames, cepstra)
         changes = cepstra[:, self.lag :] - cepstra[:, : -self.lag]
         both = ops.logical_and(heard[:, self.lag :], heard[:, : -self.lag])
@@ -103,14 +110,14 @@ class SpectrogramStatistics(keras.layers.Layer):
             *mean_and_spread(x, heard),
             *mean_and_spread(cepstra, heard),
             *mean_and_spread(changes, both),
-            level,
+            *([level] if self.center else []),
             ops.log(1.0 + frames),
         ]
         return ops.concatenate(parts, axis=-1)
 
     def compute_output_spec(self, spectrogram, heard):
         bands = spectrogram.shape[-1]
-        size = 2 * bands + 4 * min(self.num_cepstra, bands) + 2
+        size = 2 * bands + 4 * min(self.num_cepstra, bands) + 1 + self.center
         return keras.KerasTensor((spectrogram.shape[0], size), "float32")
 
     def get_config(self):
@@ -118,4 +125,5 @@ class SpectrogramStatistics(keras.layers.Layer):
             **super().get_config(),
             "num_cepstra": self.num_cepstra,
             "lag": self.lag,
+            "center": self.center,
         }

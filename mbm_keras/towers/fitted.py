@@ -84,7 +84,7 @@ def _of_text(text, spec, units, scale):
 
 def _of_audio(audio, spec, units, scale):
     mask = None if audio.shape[1] else nonzero_steps(audio)
-    statistics = SpectrogramStatistics()(audio, heard_steps(audio, mask))
+    statistics = SpectrogramStatistics(center=False)(audio, heard_steps(audio, mask))
     return {"linear": FittedLinear(units)(statistics)}
 
 

@@ -55,6 +55,15 @@ def test_mean_and_spread_are_those_of_the_plain_pipeline(sound):
     np.testing.assert_allclose(found[:, 28:], [[level, np.log(13)]], atol=1e-5)
 
 
+def test_without_centering_the_level_is_in_the_bands(sound):
+    heard = np.ones((1, 12), bool)
+    layer = SpectrogramStatistics(num_cepstra=4, center=False)
+    found = numpy(layer(sound[:1], heard))
+    plain = of_spectrograms(sound[:1])
+    np.testing.assert_allclose(found[:, :12], plain[:, :12], atol=1e-4)
+    assert found.shape[1] == statistics(sound[:1], heard).shape[1] - 1
+
+
 def test_what_is_not_heard_has_no_effect(sound):
     heard = numpy(heard_steps(sound))
     short = statistics(sound[1:, :7], heard[1:, :7])
@@ -76,7 +85,7 @@ def test_a_row_without_sound_gives_finite_values():
 
 
 def test_is_saved_with_its_arguments():
-    layer = SpectrogramStatistics(num_cepstra=4, lag=1)
+    layer = SpectrogramStatistics(num_cepstra=4, lag=1, center=False)
     again = SpectrogramStatistics.from_config(layer.get_config())
     assert (again.num_cepstra, again.lag) == (4, 1)
     layer.build((None, 9, 6))
