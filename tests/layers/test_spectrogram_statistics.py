@@ -87,10 +87,10 @@ def test_a_row_without_sound_gives_finite_values():
 def test_is_saved_with_its_arguments():
     layer = SpectrogramStatistics(num_cepstra=4, lag=1, center=False)
     again = SpectrogramStatistics.from_config(layer.get_config())
-    assert (again.num_cepstra, again.lag) == (4, 1)
+    assert (again.num_cepstra, again.lag, again.center) == (4, 1, False)
     layer.build((None, 9, 6))
     shape = layer.compute_output_spec(keras.KerasTensor((None, 9, 6)), None).shape
-    assert shape == (None, 2 * 6 + 4 * 4 + 2)
+    assert shape == (None, 2 * 6 + 4 * 4 + 1)
 
 
 def test_takes_sounds_whose_bands_the_graph_does_not_know(sound):
