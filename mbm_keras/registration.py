@@ -10,7 +10,12 @@ import importlib.abc
 import importlib.util
 import sys
 
-_MODULES = ("mbm_keras.models", "mbm_keras.fusion", "mbm_keras.losses")
+_MODULES = (
+    "mbm_keras.models",
+    "mbm_keras.fusion",
+    "mbm_keras.losses",
+    "mbm_keras.training.rates",
+)
 
 
 def register_when_keras_is_imported():

@@ -14,6 +14,7 @@ _BASE_MS, _MS_PER_VALUE = 15, 5e-3
 _FRAMES_PER_SECOND = 100
 MEMBERS = ((1_500, 5), (15_000, 3))  # up to so many rows, so many models
 _FEW_ROWS = 2_000
+_TUNED_ROWS, _MOST_TUNED, _FEWEST_TUNED = 24_000, 30, 2
 
 
 def batch_size(rows: int) -> tuple[int, str]:
@@ -63,6 +64,27 @@ def epochs(
         steps = min(steps, max(_FEWEST_STEPS, affordable))
     count = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(steps / per_epoch)))
     return count, f"{round(count * per_epoch):,} steps of {batch} rows at most"
+
+
+def tuned_epochs(rows: int) -> tuple[int, str]:
+    """Most epochs where published encoders learn, and why: each row costs much.
+
+    Args:
+        rows: Rows to learn from, validation included.
+    """
+    count = min(_MOST_TUNED, max(_FEWEST_TUNED, round(_TUNED_ROWS / rows)))
+    return count, f"{count * rows:,} rows through an encoder that learns"
+
+
+def tower_rate(tune: str) -> tuple[float, str]:
+    """Peak step size of published encoders, and why.
+
+    Args:
+        tune: What learns of them, see `Plan`.
+    """
+    if tune == "adapters":
+        return 1e-3, "few weights, from zero on"
+    return 1e-4, "small changes of what is known"
 
 
 def _wanted_steps(rows):

@@ -38,6 +38,8 @@ def build_preprocessors(plan):
             by_name[name] = TableRow(*columns)
         elif planned.preprocessor == "Embedding":
             by_name[name] = published.build_embedding(**planned.sizes)
+        elif planned.preprocessor == published.READER:
+            by_name[name] = published.build_reader(**planned.sizes)
         else:
             by_name[name] = PREPROCESSORS[planned.preprocessor](**planned.sizes)
     return by_name
@@ -53,11 +55,25 @@ def build_towers(plan):
     """Builders of towers by input name, where the plan names one."""
     from mbm_keras.towers import TOWERS
 
-    return {
-        name: functools.partial(TOWERS[planned.tower].build, **planned.tower_sizes)
-        for name, planned in plan.inputs.items()
-        if planned.tower is not None
-    }
+    builders = {}
+    for name, planned in plan.inputs.items():
+        sizes = planned.tower_sizes
+        if planned.tower == published.TOWER:
+            builders[name] = published.build_tower(sizes["folder"], planned.modality)
+        elif planned.tower is not None:
+            builders[name] = functools.partial(TOWERS[planned.tower].build, **sizes)
+    return builders
+
+
+def tuned_text(plan, specs):
+    """Key of the first text that a published encoder in the model reads, or None."""
+    found = [
+        spec.key
+        for spec in specs
+        if spec.modality == "text"
+        and plan.inputs[spec.name].preprocessor == published.READER
+    ]
+    return found[0] if found else None
 
 
 def build_augmentation(plan, specs):
@@ -72,7 +88,11 @@ def build_augmentation(plan, specs):
         "video": lambda: augment.frames(augment.pictures()),
     }
     return {
-        spec.key: changes[spec.modality]() for spec in specs if spec.modality in changes
+        spec.key: changes[spec.modality]()
+        for spec in specs
+        # Those of a published encoder are normalized in its own way.
+        if spec.modality in changes
+        and plan.inputs[spec.name].preprocessor != published.READER
     }
 
 

@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any
 
 from mbm_keras.auto.plan import Plan
+from mbm_keras.auto.published import READER
 
 CHOOSE_TOWERS = ("late_fusion", "dual_encoder")  # models of any towers
 
@@ -27,6 +28,7 @@ def check_model(plan: Plan) -> list[str]:
     from mbm_keras.models import models_for
 
     _check_texts(plan)
+    _check_tuned(plan)
     inputs, task = draft_inputs(plan), draft_task(plan)
     fitting = models_for(inputs, task)
     try:
@@ -50,6 +52,22 @@ def _check_texts(plan):
             )
 
 
+def _check_tuned(plan):
+    """Encoders that learn are towers, and other models do not take any tower."""
+    tuned = [n for n, p in plan.inputs.items() if p.preprocessor == READER]
+    if tuned and plan.model != "late_fusion":
+        raise ValueError(
+            "Expected tune='frozen' for a model other than late_fusion. Received: "
+            f"model={plan.model!r}, inputs={tuned}."
+        )
+    if tuned and plan.tune == "frozen":
+        raise ValueError(
+            "Expected another plan for tune='frozen', with the encoders in front of "
+            "the model: give `tune` when the plan is made. "
+            f"Received: tune={plan.tune!r}, inputs={tuned}."
+        )
+
+
 def draft_inputs(plan: Plan) -> list[Any]:
     """The inputs of a plan, as `InputSpec`s; texts as words, which all models read."""
     from mbm_keras.auto.build import build_preprocessors
@@ -57,7 +75,8 @@ def draft_inputs(plan: Plan) -> list[Any]:
     from mbm_keras.inputs import keys
 
     # The weights of encoders are not read before they are needed.
-    encoded = [n for n, p in plan.inputs.items() if p.preprocessor == "Embedding"]
+    published = ("Embedding", READER)
+    encoded = [n for n, p in plan.inputs.items() if p.preprocessor in published]
     others = {n: p for n, p in plan.inputs.items() if n not in encoded}
     preprocessors = build_preprocessors(dataclasses.replace(plan, inputs=others))
     chosen = keys(plan.inputs)

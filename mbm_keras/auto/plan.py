@@ -23,6 +23,7 @@ _FIELDS = (
     "stages",
     "members",
     "fitted_heads",
+    "tune",
     "unimodal_epochs",
     "fusion_epochs",
     "epochs",
@@ -40,6 +41,7 @@ ASSOCIATION = "association"  # a kind of target without a column
 ASSOCIATION_LOSSES = ("clip", "siglip")
 CLASS_WEIGHTS, LOSSES = ("balanced",), ("focal",)
 STAGES = ("joint", "standard")
+TUNE = ("frozen", "adapters", "full")
 
 
 def _frozen(values):
@@ -96,6 +98,10 @@ class Plan:
             validates on another part of the rows and learns from the others.
         fitted_heads: True for a plain pipeline on each input, whose answer counts next
             to those of the towers as far as it helps, see `mbm_keras.towers.fitted`.
+        tune: What learns of the published encoders of `--tower`: `"frozen"` for
+            nothing, and each value is encoded once; `"adapters"` for low-rank adapters;
+            `"full"` for all their weights.
+        tower_rate: Peak step size of their weights, if they learn.
         unimodal_epochs: Most epochs of each tower by itself; 0 to skip these stages.
         fusion_epochs: Most epochs of the fusion; 0 to skip this stage.
         epochs: Most epochs of the last stage, all towers together.
@@ -126,6 +132,8 @@ class Plan:
     stages: str = "joint"
     members: int = 1
     fitted_heads: bool = True
+    tune: str = "frozen"
+    tower_rate: float = 5e-5
     unimodal_epochs: int = 5
     fusion_epochs: int = 10
     epochs: int = 20
@@ -155,6 +163,11 @@ class Plan:
             raise ValueError(
                 f"Expected stages in {STAGES} and members >= 1. Received: "
                 f"stages={self.stages!r}, members={self.members}."
+            )
+        if self.tune not in TUNE or not self.tower_rate > 0:
+            raise ValueError(
+                f"Expected tune in {TUNE} and tower_rate > 0. Received: "
+                f"tune={self.tune!r}, tower_rate={self.tower_rate}."
             )
         if self.minutes is not None and not self.minutes > 0:
             raise ValueError(f"Expected minutes > 0. Received: minutes={self.minutes}.")

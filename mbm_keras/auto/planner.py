@@ -42,6 +42,7 @@ def make_plan(
     members: int | None = None,
     minutes: float | None = None,
     towers: Mapping[str, str] | None = None,
+    tune: str | None = None,
     seed: int = 0,
 ) -> Plan:
     """Chooses how to train on a table.
@@ -64,6 +65,7 @@ def make_plan(
         members: Number of models whose answers are averaged, None to choose.
         minutes: Limit of training, None for none.
         towers: Folder of a published encoder by column name.
+        tune: What learns of these, see `Plan`; None to choose.
         seed: Seed of everything random.
 
     Returns:
@@ -82,7 +84,14 @@ def make_plan(
     chosen_model, why_model = _model_for(kind)
     learned = table.take(table.split == "train")
     inputs = plan_inputs(learned, model or chosen_model)
-    inputs = published.add_encoders(inputs, learned, towers or {})
+    chosen_tune, why_tune = tune or "frozen", "encoded once; rows cost nothing more"
+    inputs = published.add_encoders(inputs, learned, towers or {}, chosen_tune)
+    is_tuned = chosen_tune != "frozen"
+    if is_tuned and not towers:
+        raise ValueError(
+            "Expected a published encoder to tune, in `towers` or by --tower. "
+            f"Received: tune={tune!r}, towers={towers}."
+        )
     reasons = {"target_kind": why}
 
     def choose(name, given, chosen, reason):
@@ -92,7 +101,14 @@ def make_plan(
     chosen_model = choose("model", model, chosen_model, why_model)
     rows = int((table.split != "test").sum())
     batch = choose("batch_size", batch_size, *budget.batch_size(rows))
-    number = choose("members", members, *budget.members(rows, inputs, chosen_model))
+    one = (1, "one model, whose encoder learns")
+    several = budget.members(rows, inputs, chosen_model)
+    number = choose("members", members, *(one if is_tuned else several))
+    most = (
+        budget.tuned_epochs(rows)
+        if is_tuned
+        else budget.epochs(rows, batch, inputs, number)
+    )
     plan = Plan(
         target=table.target,
         target_kind=kind,
@@ -102,7 +118,9 @@ def make_plan(
         stages=choose("stages", stages, "joint", "ahead at equal steps"),
         members=number,
         fusion=choose("fusion", fusion, "film", "best on the tables of RESULTS.md"),
-        epochs=choose("epochs", epochs, *budget.epochs(rows, batch, inputs, number)),
+        epochs=choose("epochs", epochs, *most),
+        tune=choose("tune", tune, chosen_tune, why_tune),
+        tower_rate=budget.tower_rate(chosen_tune)[0],
         batch_size=batch,
         learning_rate=choose("learning_rate", learning_rate, 4e-3, "default"),
         augment=choose("augment", augment, True, "small changes keep the meaning"),

@@ -7,13 +7,17 @@ from typing import Any
 from mbm_keras.auto import sizes
 from mbm_keras.auto.plan import InputPlan
 
+READER, TOWER = "Published", "pretrained"  # of an encoder that is tuned
 _ENCODED = ("text", "image", "audio")
 _SUFFIX = "embedding"
 _ROOM = 8  # ids before and after a text, and some more
 
 
 def add_encoders(
-    inputs: Mapping[str, InputPlan], table: Any, folders: Mapping[str, str]
+    inputs: Mapping[str, InputPlan],
+    table: Any,
+    folders: Mapping[str, str],
+    tune: str = "frozen",
 ) -> dict[str, InputPlan]:
     """Adds published encoders to the inputs of a plan.
 
@@ -25,6 +29,8 @@ def add_encoders(
         inputs: `InputPlan` by name.
         table: The rows to learn from, a `Table`.
         folders: Folder of an encoder by name of the column.
+        tune: What learns of the encoders, see `Plan`. If anything does, they are towers
+            of the model, else in front of it.
 
     Returns:
         `InputPlan` by name.
@@ -52,6 +58,18 @@ def add_encoders(
                 name = f"{column}_{_SUFFIX}_{number}"
             arguments |= {"column": column, **_longest(table, column)}
         check_folder(**arguments)
+        if tune != "frozen":
+            learns = "low-rank adapters learn" if tune == "adapters" else "all learns"
+            inputs[name] = InputPlan(
+                modality,
+                {column: modality},
+                READER,
+                arguments,
+                tower=TOWER,
+                tower_sizes={"folder": path},
+                reason=f"`{pathlib.Path(path).name}`, of which {learns}",
+            )
+            continue
         inputs[name] = InputPlan(
             "vector",
             {column: modality},
@@ -127,9 +145,7 @@ def build_embedding(
     from mbm_keras.weights import open_folder
 
     opened = open_folder(folder)
-    inner = _open_reader(folder, modality, column)
-    if modality == "text":
-        inner.longest = min(inner.longest, longest or inner.longest)
+    inner = _open_reader(folder, modality, column, longest)
     arguments = dict(inner.sizes()) if inner.array is not None else {}
     encoder = pretrained.build(
         encoder=opened,
@@ -141,13 +157,42 @@ def build_embedding(
     return Embedding(inner, encoder, column)
 
 
-def _open_reader(folder, modality, column):
+def build_reader(
+    folder: str, modality: str, column: str = "", longest: int | None = None
+) -> Any:
+    """The preprocessor of a column for an encoder that is a tower of the model.
+
+    The arguments and errors are those of `build_embedding`.
+    """
+    reader = _open_reader(folder, modality, column, longest)
+    if modality == "text":
+        reader.column = column
+    return reader
+
+
+def build_tower(folder: str, modality: str) -> Any:
+    """The builder of the tower of a published encoder, see `towers.pretrained`.
+
+    Args:
+        folder: Folder of the checkpoint.
+        modality: `"text"`, `"image"` or `"audio"`.
+    """
+    from mbm_keras.towers import pretrained
+    from mbm_keras.weights import open_folder
+
+    opened = open_folder(folder)
+    return pretrained.builder(opened, part=part_of(opened, modality))
+
+
+def _open_reader(folder, modality, column, longest=None):
     """From raw values to what the encoder of a folder takes."""
     from mbm_keras.preprocessing import Subwords
     from mbm_keras.preprocessing import preprocessor_from_folder
 
     if modality == "text":
-        return Subwords.from_folder(folder)
+        reader = Subwords.from_folder(folder)
+        reader.longest = min(reader.longest, longest or reader.longest)
+        return reader
     found = preprocessor_from_folder(folder)
     if found.modality != modality:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from mbm_keras.auto.published import READER
 from mbm_keras.inputs import tower_name
 
 _LEARNED = 0.95  # of the loss of a constant answer: below it a tower learned something
@@ -57,6 +58,15 @@ def _all_stages(plan, model, specs):
     layers = {layer.name for layer in model.layers}
     towers = [spec for spec in specs if tower_name(spec.key) in layers]
     has_heads = calibrated_mean(model) is not None
+    tuned = [
+        tower_name(spec.key)
+        for spec in towers
+        if plan.inputs[spec.name].preprocessor == READER
+    ]
+    tuning = dict(
+        adapt=tuple(tuned) if plan.tune == "adapters" else (),
+        rates=dict.fromkeys(tuned, plan.tower_rate / plan.learning_rate),
+    )
     last = Stage(
         "training",
         plan.epochs,
@@ -64,6 +74,7 @@ def _all_stages(plan, model, specs):
         patience=_patience(plan.epochs),
         heads=has_heads,
         average=True,
+        **tuning,
     )
     if plan.stages == "joint" or len(towers) < 2:
         return towers, [], None, last
@@ -76,6 +87,7 @@ def _all_stages(plan, model, specs):
                 plan.learning_rate,
                 unimodal=spec.key,
                 patience=_patience(plan.unimodal_epochs),
+                **_of_tower(tuning, tower_name(spec.key)),
             )
             for spec in towers
         ]
@@ -87,6 +99,13 @@ def _all_stages(plan, model, specs):
             patience=_patience(plan.fusion_epochs),
         )
     return towers, unimodal, fusion, dataclasses.replace(last, name="finetune")
+
+
+def _of_tower(tuning, name):
+    return dict(
+        adapt=tuple(x for x in tuning["adapt"] if x == name),
+        rates={x: rate for x, rate in tuning["rates"].items() if x == name},
+    )
 
 
 def _patience(epochs):

@@ -43,6 +43,13 @@ Towers = Annotated[
         "folder in the layout of Hugging Face. Repeat it per column.",
     ),
 ]
+Tune = Annotated[
+    str | None,
+    typer.Option(
+        help="What learns of the encoders of --tower. frozen: nothing, each value is "
+        "encoded once. adapters: low-rank adapters. full: all. Default: frozen."
+    ),
+]
 AllowOutside = Annotated[
     bool, typer.Option(help="Follow paths that leave the table's folder.")
 ]

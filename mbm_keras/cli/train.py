@@ -30,6 +30,7 @@ def train(
     associate: options.Associate = None,
     column: options.Columns = None,
     tower: options.Towers = None,
+    tune: options.Tune = None,
     task: Annotated[
         str | None,
         typer.Option(help=f"{', '.join(KINDS)}. Default: inferred from the target."),
@@ -133,6 +134,7 @@ def train(
             members=members,
             minutes=minutes,
             towers=options.folders(tower),
+            tune=tune,
             seed=seed,
             stream=stream,
             max_broken=max_broken,

@@ -20,6 +20,7 @@ from mbm_keras.layers.image_statistics import ImageStatistics
 from mbm_keras.layers.in_chunks import InChunks
 from mbm_keras.layers.learned_tokens import LearnedTokens
 from mbm_keras.layers.learned_tokens import repeat_for
+from mbm_keras.layers.low_rank import LowRankDense
 from mbm_keras.layers.masked_batch_normalization import MaskedBatchNormalization
 from mbm_keras.layers.masked_mean import MaskedMean
 from mbm_keras.layers.masked_mean import masked_mean
@@ -34,6 +35,7 @@ from mbm_keras.layers.padding import halve_mask
 from mbm_keras.layers.padding import nonzero_rows
 from mbm_keras.layers.padding import nonzero_steps
 from mbm_keras.layers.padding import zero_padding
+from mbm_keras.layers.partly_frozen import PartlyFrozen
 from mbm_keras.layers.patches import embed_patches
 from mbm_keras.layers.patches import grid_of
 from mbm_keras.layers.patches import pair
@@ -79,6 +81,7 @@ __all__ = [
     "InChunks",
     "LearnedPlaceholder",
     "LearnedTokens",
+    "LowRankDense",
     "MaskedBatchNormalization",
     "MaskedMean",
     "MeanPlaceholder",
@@ -87,6 +90,7 @@ __all__ = [
     "NumberEmbedding",
     "PadGrid",
     "PadSteps",
+    "PartlyFrozen",
     "PixelValues",
     "PoolTokens",
     "PrependTokens",

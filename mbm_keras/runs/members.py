@@ -183,6 +183,7 @@ def fit_members(
         A `Fitted`. If the minutes of the plan end before, it has fewer models.
     """
     from mbm_keras import training
+    from mbm_keras.auto import build
 
     end = None if plan.minutes is None else time.monotonic() + 60 * plan.minutes
     models: list[Any] = []
@@ -210,8 +211,11 @@ def fit_members(
     weights = {}
     mean = training.calibrated_mean(models[0])
     if mean is not None:
+        text = build.tuned_text(plan, specs)
         answers = [
-            training.predict_heads(model, valid.batches(_BATCH), task=task)
+            training.predict_heads(
+                model, valid.batches(_BATCH, bucket_by=text), task=task
+            )
             for model, (_, valid) in zip(models, parts, strict=True)
         ]
         shares = training.calibrate(models, training.join_answers(answers), task=task)
@@ -261,14 +265,17 @@ def _fit_one(plan, specs, task, train, valid, folder, verbose, number, seconds):
     seed = plan.seed + 1_000 * number
     keras.utils.set_random_seed(seed)
     model = build.build_model(plan, specs, task)
+    # An encoder that learns takes as long as its texts are, padding included.
+    bucket_by = build.tuned_text(plan, specs)
     train_batches = functools.partial(
         train.batches,
         plan.batch_size,
         shuffle=True,
         seed=seed,
         augment=build.build_augmentation(plan, specs),
+        bucket_by=bucket_by,
     )
-    valid_batches = functools.partial(valid.batches, _BATCH)
+    valid_batches = functools.partial(valid.batches, _BATCH, bucket_by=bucket_by)
     histories = fit_stages(
         model,
         stages.stages_of(plan, model, specs, task.chance(valid.targets[task.name])),

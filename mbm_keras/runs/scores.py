@@ -184,16 +184,37 @@ def pairs_of(trained, samples):
     Returns:
         A dict of the splits `train`, `valid` and, where there is one, `test`.
     """
-    fitted = trained.fitted
+    from mbm_keras.auto import build
+
+    fitted, text = trained.fitted, build.tuned_text(trained.plan, trained.specs)
     pairs = {
-        split: [(fitted.model, part.batches(_BATCH))] for split, part in samples.items()
+        split: [(fitted.model, _batches(part, text))] for split, part in samples.items()
     }
     if "valid" not in pairs:
         pairs["valid"] = [
-            (member, valid.batches(_BATCH))
+            (member, _batches(valid, text))
             for member, (_, valid) in zip(fitted.members, fitted.parts, strict=True)
         ]
     return {name: pairs[name] for name in ("train", "valid", "test") if name in pairs}
+
+
+def _batches(part, text):
+    """Batches in order; an input of text, where there is one, without common padding.
+
+    An encoder of it that is in the model takes as long as its texts are.
+    """
+    import tensorflow as tf
+
+    batches = part.batches(_BATCH)
+    if text is None:
+        return batches
+
+    def trim(inputs, *others):
+        lengths = tf.math.count_nonzero(inputs[text], axis=1, dtype=tf.int32)
+        longest = tf.maximum(1, tf.reduce_max(lengths))
+        return {**inputs, text: inputs[text][:, :longest]}, *others
+
+    return batches.map(trim)
 
 
 def score_subsets(pairs, task, specs):

@@ -105,6 +105,7 @@ def open_rows(
 
 _OF_A_TARGET = (
     "task", "model", "fusion", "class_weight", "folds", "stages", "members",
+    "tune",
 )  # fmt: skip
 
 

@@ -54,6 +54,7 @@ def plan(
     members: int | None = None,
     minutes: float | None = None,
     towers: Mapping[str, str] | None = None,
+    tune: str | None = None,
     seed: int = 0,
     allow_outside: bool = False,
     separator: str | None = None,
@@ -88,8 +89,9 @@ def plan(
         minutes: The most that training may take, once the rows are decoded; None for
             no limit.
         towers: By name of a column of text, images or sounds the local folder of a
-            published encoder, in the layout of Hugging Face. It stays as it is, and
-            encodes each value once.
+            published encoder, in the layout of Hugging Face.
+        tune: `"frozen"`, and each value is encoded once; `"adapters"` for low-rank
+            adapters that learn in it; `"full"` for all of it. None to choose.
         seed: Seed of everything random.
         allow_outside: True to follow paths that leave the table's folder.
         separator: Between the cells of a text file, None to find it; this and the next
@@ -141,6 +143,7 @@ def plan(
         members=members,
         minutes=minutes,
         towers=towers,
+        tune=tune,
     )
     return steps.make_plan(rows, choices, seed)
 
@@ -169,6 +172,7 @@ def train(
     members: int | None = None,
     minutes: float | None = None,
     towers: Mapping[str, str] | None = None,
+    tune: str | None = None,
     seed: int = 0,
     stream: bool | None = None,
     max_broken: float = 0.05,
@@ -210,6 +214,7 @@ def train(
         members: Number of models whose answers are averaged.
         minutes: The most that training may take; the best weights so far are kept.
         towers: Folder of a published encoder by column name.
+        tune: What learns of these.
         seed: Seed of everything random.
         stream: True to keep decoded rows on disk, False in memory, None by their size.
         max_broken: Largest share of broken rows that is accepted, in [0, 1].
@@ -254,6 +259,7 @@ def train(
         members=members,
         minutes=minutes,
         towers=towers,
+        tune=tune,
     )
     if plan is not None:
         _check_choices(plan, target, choices)

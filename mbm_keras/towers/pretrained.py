@@ -22,6 +22,7 @@ from mbm_keras.inputs import tower_name
 from mbm_keras.layers import AddPositions
 from mbm_keras.layers import AttachMask
 from mbm_keras.layers import MaskedMean
+from mbm_keras.layers import PartlyFrozen
 from mbm_keras.layers import PixelValues
 from mbm_keras.weights import Folder
 from mbm_keras.weights import load
@@ -102,7 +103,7 @@ def build(
     network = _network(encoder if folder is None else folder, part, changes, size)
     _check_vocabulary(network, vocabulary_size)
     if frozen:  # else it may be frozen in part
-        _freeze(network)
+        network = _freeze(network)
 
     # Inputs of the encoder
     main = _main_input(network)
@@ -199,12 +200,15 @@ def _network(encoder, part, changes, size):
 
 
 def _freeze(network):
-    network.trainable = False
+    """The network at rest, whatever is set to train around it."""
+    network = PartlyFrozen(network.input, network.output, name=network.name)
+    network.freeze(["*"])
     # Keras calls the layers of a model in the mode of the outer one: `training=False`
     # in its graph is of no effect.
     for layer in network._flatten_layers():
         if isinstance(layer, _DROPOUTS):
             layer.rate = 0.0
+    return network
 
 
 def _main_input(network):

@@ -1,5 +1,8 @@
 """Training: stages, each one plain compile and fit; and the balance of modalities."""
 
+from mbm_keras.training.adapters import adapt
+from mbm_keras.training.adapters import freeze
+from mbm_keras.training.adapters import merge
 from mbm_keras.training.adaptive_modulation import AdaptiveGradientModulation
 from mbm_keras.training.calibrate import calibrate
 from mbm_keras.training.calibrate import join as join_answers
@@ -36,6 +39,7 @@ __all__ = [
     "Stage",
     "TimeLimit",
     "TrueClassProbability",
+    "adapt",
     "average",
     "blending_weights",
     "calibrate",
@@ -44,10 +48,12 @@ __all__ = [
     "fit_heads",
     "fit_stages",
     "for_unimodal_heads",
+    "freeze",
     "get_heads",
     "gradient_noise",
     "heads_model",
     "join_answers",
+    "merge",
     "modality_rates",
     "predict_heads",
     "set_heads",

@@ -17,6 +17,8 @@ import numpy as np
 from data_pipelines import files
 from mbm_keras.inputs import towers_of
 from mbm_keras.tasks import Task
+from mbm_keras.training.adapters import with_adapters
+from mbm_keras.training.at_rest import at_rest
 from mbm_keras.training.checkpoint import Checkpoint
 from mbm_keras.training.frozen_outputs import FrozenTowerOutputs
 from mbm_keras.training.frozen_outputs import can_precompute
@@ -26,6 +28,8 @@ from mbm_keras.training.heads import add_heads
 from mbm_keras.training.heads import heads_model
 from mbm_keras.training.progress import Progress
 from mbm_keras.training.progress import display_for
+from mbm_keras.training.rates import RatedAdam
+from mbm_keras.training.rates import rate_factors
 from mbm_keras.training.stages import Stage
 from mbm_keras.training.unimodal import select_unimodal
 from mbm_keras.training.unimodal import unimodal_model
@@ -152,39 +156,46 @@ def _fit_stage(
     part, convert, is_frozen = _part(model, stage, task)
     # Frozen towers see the first epoch, even if a run continues at a later one.
     batches = _dataset(train, stage, task, 0 if is_frozen else checkpoint.epoch)
+    if stage.heads:
+        callbacks = [PlainNames(task), *callbacks]
+    if stage.average:
+        callbacks = [*callbacks, keras.callbacks.SwapEMAWeights()]
+    frozen = [model.get_layer(name) for name in stage.frozen]
+    with at_rest(frozen), with_adapters(part, stage.adapt, stage.rank) as part:
+        _compile(part, stage, task, batches, options)
+        checkpoint.restore(part)
+        if not checkpoint.done:
+            spec = batches.element_spec[1]
+            by_output = dict.fromkeys(part.output, spec[task.name])
+            _build(part, by_output if stage.heads else spec)
+            part.fit(
+                convert(batches, shuffle=True, epoch=checkpoint.epoch),
+                validation_data=(
+                    None if valid is None else convert(_dataset(valid, stage, task))
+                ),
+                epochs=stage.epochs,
+                initial_epoch=checkpoint.epoch,
+                shuffle=False,  # the datasets shuffle
+                callbacks=[*callbacks, checkpoint, progress],
+                verbose=0,
+            )
+    progress.end_stage(stage, checkpoint.history, checkpoint.best_epoch)
+    return checkpoint.history
+
+
+def _compile(part, stage, task, batches, options):
     outputs = list(part.output)
     # The fusion counts as much as all single inputs together. The sum of the weights is
     # 1, so that the loss compares with `task.chance`.
     others = 0.5 / max(1, len(outputs) - 1)
     counts = [1.0] if len(outputs) == 1 else [others] * (len(outputs) - 1) + [0.5]
     part.compile(
-        _optimizer(stage, _num_batches(batches)),
+        _optimizer(stage, part, _num_batches(batches)),
         loss={name: _loss(stage, task) for name in outputs},
         loss_weights=dict(zip(outputs, counts, strict=True)),
         weighted_metrics={task.name: task.metrics()},
         **options,
     )
-    if stage.heads:
-        callbacks = [PlainNames(task), *callbacks]
-    if stage.average:
-        callbacks = [*callbacks, keras.callbacks.SwapEMAWeights()]
-    checkpoint.restore(part)
-    if not checkpoint.done:
-        spec = batches.element_spec[1]
-        _build(part, dict.fromkeys(outputs, spec[task.name]) if stage.heads else spec)
-        part.fit(
-            convert(batches, shuffle=True, epoch=checkpoint.epoch),
-            validation_data=(
-                None if valid is None else convert(_dataset(valid, stage, task))
-            ),
-            epochs=stage.epochs,
-            initial_epoch=checkpoint.epoch,
-            shuffle=False,  # the datasets shuffle
-            callbacks=[*callbacks, checkpoint, progress],
-            verbose=0,
-        )
-    progress.end_stage(stage, checkpoint.history, checkpoint.best_epoch)
-    return checkpoint.history
 
 
 def _check_output(model, task):
@@ -200,12 +211,13 @@ def _check_stages(model, stages, before=()):
     towers = towers_of(model)
     seen = set(before)
     for stage in stages:
-        unknown = sorted(set(stage.frozen) - set(layers))
-        if unknown:
-            raise ValueError(
-                f"Expected layers of `{model.name}` in `frozen` of stage "
-                f"{stage.name!r}, some of {layers}. Received: {unknown}."
-            )
+        for field in ("frozen", "adapt", "rates"):
+            unknown = sorted(set(getattr(stage, field)) - set(layers))
+            if unknown:
+                raise ValueError(
+                    f"Expected layers of `{model.name}` in `{field}` of stage "
+                    f"{stage.name!r}, some of {layers}. Received: {unknown}."
+                )
         if stage.unimodal is not None and stage.unimodal not in towers:
             raise ValueError(
                 f"Expected an input of `{model.name}` with a tower in `unimodal` of "
@@ -262,23 +274,32 @@ def _loss(stage, task):
     return loss
 
 
-def _optimizer(stage, num_batches):
+def _optimizer(stage, part, num_batches):
     steps = stage.epochs * num_batches
-    return keras.optimizers.Adam(
+    factors = rate_factors(part, stage.rates, stage.depth_decay)
+    optimizer = (RatedAdam if factors else keras.optimizers.Adam)(
         _schedule(stage, num_batches),
         use_ema=stage.average,
         ema_momentum=min(0.999, max(0.5, 1 - 20 / steps)),
+        gradient_accumulation_steps=stage.accumulate if stage.accumulate > 1 else None,
     )
+    if factors:
+        optimizer.factors = factors
+    return optimizer
 
 
 def _schedule(stage, num_batches):
-    """From 0 to the peak within an epoch, then down along half a cosine."""
+    """From 0 to the peak within an epoch, then down along half a cosine.
+
+    Within a quarter of the steps, where there are fewer than four epochs.
+    """
+    rise = min(num_batches, max(1, stage.epochs * num_batches // 4))
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
-        decay_steps=max(1, (stage.epochs - 1) * num_batches),
+        decay_steps=max(1, stage.epochs * num_batches - rise),
         alpha=0.02,
         warmup_target=stage.learning_rate,
-        warmup_steps=num_batches,
+        warmup_steps=rise,
     )
 
 

@@ -1,6 +1,7 @@
 """Stages of training as plain data, and the stages that most models are trained in."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -29,6 +30,16 @@ class Stage:
         average: True to keep a moving average of the weights, and not those of the last
             step. Validation measures the average. Its window is a twentieth of the
             stage's steps.
+        adapt: Names of towers with published encoders, of which low-rank adapters alone
+            learn, see `mbm_keras.training.adapt`. At the end of the stage they are
+            added to the weights, and the model is a plain one again.
+        rank: Rank of the adapters.
+        rates: Factor of the learning rate by name of a top-level layer, such as
+            `{"text_tower": 0.02}`; if it has networks inside, such as a published
+            encoder, that of these alone.
+        depth_decay: Factor in (0, 1] of the learning rate from each block of a
+            published encoder to the one before it; the last has the full rate.
+        accumulate: Steps whose gradients are averaged for one change of the weights.
     """
 
     name: str
@@ -39,6 +50,23 @@ class Stage:
     patience: int | None = None
     heads: bool = False
     average: bool = False
+    adapt: tuple[str, ...] = ()
+    rank: int = 8
+    rates: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    depth_decay: float = 1.0
+    accumulate: int = 1
+
+    def __post_init__(self):
+        if self.rank < 1 or self.accumulate < 1 or not 0 < self.depth_decay <= 1:
+            raise ValueError(
+                "Expected rank >= 1, accumulate >= 1 and depth_decay in (0, 1]. "
+                f"Received: rank={self.rank}, accumulate={self.accumulate}, "
+                f"depth_decay={self.depth_decay}."
+            )
+        if any(rate < 0 for rate in self.rates.values()):
+            raise ValueError(
+                f"Expected rates of 0 or more. Received: rates={dict(self.rates)}."
+            )
 
 
 def standard_stages(

@@ -91,3 +91,43 @@ def test_what_is_no_encoder_of_a_column_is_refused(folder, towers, message):
     towers = {name: str(folder / path) for name, path in towers.items()}
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         mbm.plan(folder / "rows.json", "answer", towers=towers)
+
+
+@pytest.fixture(scope="module", params=["adapters", "full"])
+def tuned(request, folder):
+    towers = {"review": str(folder / "bert"), "photo": str(folder / "vit")}
+    plan = mbm.plan(
+        folder / "rows.json", "answer", epochs=3, towers=towers, tune=request.param
+    )
+    out = folder / request.param
+    return mbm.train(
+        folder / "rows.json", plan=plan, out=out, baselines=False, verbose=0
+    )
+
+
+def test_an_encoder_that_learns_is_a_tower_of_one_model(tuned):
+    assert list(tuned.plan.inputs) == ["review", "photo", "review_embedding"]
+    assert tuned.metrics["members"] == 1
+    assert {x.name for x in tuned.model.inputs} >= {"review_embedding", "photo"}
+    assert tuned.metrics["splits"]["valid"]["accuracy"] > 0.7
+
+
+def test_a_tuned_run_is_served(tuned, folder):
+    (folder / "bert").rename(folder / "bert-gone")
+    try:
+        exported = tuned.export(folder / f"served-{tuned.plan.tune}")
+        assert len(mbm.Run(tuned.folder).predict(folder / "rows.json")) == 60
+    finally:
+        (folder / "bert-gone").rename(folder / "bert")
+    assert exported["compared_rows"] > 0
+
+
+def test_tuning_needs_a_model_that_takes_towers(folder):
+    towers = {"review": str(folder / "bert")}
+    for arguments, message in (
+        (dict(model="film"), "late_fusion.*film"),
+        (dict(tune="some"), "tune in .*'some'"),
+    ):
+        arguments = {"tune": "full", **arguments}
+        with pytest.raises(ValueError, match=message):
+            mbm.plan(folder / "rows.json", "answer", towers=towers, **arguments)

@@ -38,6 +38,7 @@ class Subwords(tf.Module):
             text, `longest` at most.
         longest: The greatest `sequence_length` that `adapt` chooses. None: the limit of
             the tokenizer, or 512.
+        column: The raw column, where the input has another name; empty if not.
 
     Returns:
         From a string, `(sequence_length,)` int32: `1 + id`; 0 = padding. A string that
@@ -57,8 +58,10 @@ class Subwords(tf.Module):
         spec: Spec | Mapping[str, Any],
         sequence_length: int | None = None,
         longest: int | None = None,
+        column: str = "",
     ):
         super().__init__(name="subwords")
+        self.column = column
         spec = spec if isinstance(spec, Spec) else Spec.from_config(spec)
         self._spec = (spec,)  # a `tf.Module` would track what is in it
         self.longest = longest or spec.limit or 512
@@ -257,6 +260,7 @@ class Subwords(tf.Module):
             "spec": self.spec.config(),
             "sequence_length": self.sequence_length,
             "longest": self.longest,
+            "column": self.column,
         }
 
     @classmethod
