@@ -176,11 +176,14 @@ class Plan:
 
     def _check_imbalance(self):
         if self.target_kind == ASSOCIATION:
-            if self.loss not in ASSOCIATION_LOSSES or self.class_weight is not None:
+            others = self.class_weight, self.folds, self.members, self.stages
+            if self.loss not in ASSOCIATION_LOSSES or others != (None, 0, 1, "joint"):
                 raise ValueError(
-                    f"Expected loss in {ASSOCIATION_LOSSES} and no class_weight, "
-                    f"without a target. Received: loss={self.loss!r}, "
-                    f"class_weight={self.class_weight!r}."
+                    f"Expected loss in {ASSOCIATION_LOSSES}, and neither class_weight, "
+                    "folds, members nor stages, without a target. Received: "
+                    f"loss={self.loss!r}, class_weight={self.class_weight!r}, "
+                    f"folds={self.folds}, members={self.members}, "
+                    f"stages={self.stages!r}."
                 )
             return
         for name, known in (("class_weight", CLASS_WEIGHTS), ("loss", LOSSES)):

@@ -22,6 +22,13 @@ def inspect(
             help="Decode every file, or only check that it exists. Default: by number.",
         ),
     ] = None,
+    duplicates: Annotated[
+        bool,
+        typer.Option(
+            "--duplicates",
+            help="Find texts, images and sounds that are nearly the same.",
+        ),
+    ] = False,
     allow_outside: options.AllowOutside = False,
     separator: options.Separator = None,
     encoding: options.Encoding = None,
@@ -38,6 +45,7 @@ def inspect(
             target,
             columns=options.modalities(column),
             deep=deep,
+            duplicates=duplicates,
             allow_outside=allow_outside,
             separator=separator,
             encoding=encoding,

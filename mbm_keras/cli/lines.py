@@ -78,6 +78,12 @@ def inspect_lines(result):
     for name, counted in result["balance"].items():
         shown = ", ".join(f"{value} {n}" for value, n in counted.items())
         lines.append(f"{name}: {shown}")
+    for name, found in result.get("duplicates", {}).items():
+        groups, rows, across = (found[k] for k in ("groups", "rows", "across_splits"))
+        line = f"{name}: {groups} groups of near duplicates, {rows} rows"
+        lines.append(line + (f", {across} of them in two splits" if across else ""))
+        for one, other, cosine in found["examples"]:
+            lines.append(f"  rows {one} and {other}, cosine {cosine:.3f}")
     for item in result["broken"][:10]:
         lines.append(f"row {item['row']}, {item['column'] or 'row'}: {item['reason']}")
     return lines

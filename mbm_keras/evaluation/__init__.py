@@ -11,6 +11,8 @@ from mbm_keras.evaluation.report import ReportData
 from mbm_keras.evaluation.report import write_report
 from mbm_keras.evaluation.subsets import subsets
 from mbm_keras.evaluation.subsets import subsets_of_several
+from mbm_keras.evaluation.zero_shot import label_vectors
+from mbm_keras.evaluation.zero_shot import zero_shot_probabilities
 
 __all__ = [
     "Query",
@@ -18,10 +20,12 @@ __all__ = [
     "evaluate",
     "figures",
     "join",
+    "label_vectors",
     "predict",
     "score",
     "subsets",
     "subsets_of_several",
     "write_gallery",
     "write_report",
+    "zero_shot_probabilities",
 ]

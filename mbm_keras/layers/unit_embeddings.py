@@ -57,6 +57,11 @@ class UnitEmbeddings(keras.layers.Layer):
             b = ones * ops.convert_to_tensor(self.offset)
         return ops.concatenate([x, t, b], axis=-1)
 
+    def values(self) -> dict[str, float]:
+        """`scale` and `bias`, as they were learned."""
+        bias = 0.0 if self.offset is None else float(self.offset)
+        return {"scale": math.exp(float(self.log_scale)), "bias": bias}
+
     def compute_output_spec(self, x):
         return keras.KerasTensor((*x.shape[:-1], x.shape[-1] + 2), "float32")
 

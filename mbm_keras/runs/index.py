@@ -91,10 +91,10 @@ def index(
     load_tensorflow()
     from data_pipelines import quarantine
 
-    table, root = _open_items(run, items, name, allow_outside)
+    table, root = open_items(run, items, name, allow_outside)
     (column,) = table.columns
     with tempfile.TemporaryDirectory(prefix="mbm-index-") as cache:
-        samples, broken = _decode(run, table, pathlib.Path(cache))
+        samples, broken = decode(run, table, pathlib.Path(cache))
         if not len(samples):
             why = f", the first one: {broken[0].reason}" if broken else ""
             raise ValueError(
@@ -102,9 +102,9 @@ def index(
                 f"Received: {len(broken)} that cannot{why}."
             )
         with files.fill(out, last=LAST) as new:
-            width = _write_vectors(run, column, samples, new / "vectors.npy")
+            width = write_vectors(run, column, samples, new / "vectors.npy")
             shown = table.frame[column].gather(table.positions(samples.ids))
-            shown = pl.Series("item", [_show(x) for x in shown.to_list()])
+            shown = pl.Series("item", [show(x) for x in shown.to_list()])
             shown.to_frame().write_parquet(new / "items.parquet")
             if broken:
                 quarantine.write(new / "quarantine.csv", broken)
@@ -186,7 +186,7 @@ def checksum(run: Run) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _open_items(run, items, name, allow_outside):
+def open_items(run, items, name, allow_outside):
     """A table of one column, called like an input, and the folder of its paths."""
     from data_pipelines import sources
 
@@ -252,7 +252,7 @@ def _find_files(columns, folder, name):
     return next(iter(some.items()))
 
 
-def _decode(run, table, cache):
+def decode(run, table, cache):
     """Good rows of the items, and the list of `Broken`."""
     from mbm_keras.preprocessing import Features
     from mbm_keras.runs.rows import decode_rows
@@ -263,7 +263,7 @@ def _decode(run, table, cache):
     return samples, [*table.broken, *broken]
 
 
-def _write_vectors(run, name, samples, path):
+def write_vectors(run, name, samples, path):
     """Writes the embeddings of all rows; returns their width."""
     encoder = run.encoders[run.features.keys[name]]
     width = encoder.output_shape[-1]
@@ -279,7 +279,7 @@ def _write_vectors(run, name, samples, path):
     return width
 
 
-def _show(cell):
+def show(cell):
     """A cell as text: bytes have no name."""
     if isinstance(cell, bytes):
         return f"{len(cell)} bytes"

@@ -19,6 +19,7 @@ def inspect(
     *,
     columns: Mapping[str, str] | None = None,
     deep: bool | None = None,
+    duplicates: bool = False,
     allow_outside: bool = False,
     separator: str | None = None,
     encoding: str | None = None,
@@ -35,6 +36,8 @@ def inspect(
         columns: Modality by column name, where the inferred one is wrong.
         deep: True to decode every file, False to check that it exists, None by their
             number.
+        duplicates: True to look for texts, images and sounds that are nearly the same,
+            see `mbm_keras.runs.duplicates`.
         allow_outside: True to follow paths that leave the table's folder.
         separator: Between the cells of a text file, None to find it; this and the next
             three as for `data_pipelines.sources.open_table`.
@@ -45,7 +48,8 @@ def inspect(
     Returns:
         A dict: `rows`, `broken_rows`, `splits`, `columns` (modality, missing,
         unreadable and distinct by name), `balance`, `broken`, `deep`, `files`, and
-        `read`, how the text of the file was read.
+        `read`, how the text of the file was read; with `duplicates` by column the
+        groups of values that are nearly the same, and how many are in two splits.
 
     Raises:
         ValueError: If the table is not usable.
@@ -87,6 +91,10 @@ def inspect(
         "read": rows.describe_reading(),
         "broken": [item._asdict() for item in sorted(set(broken))[:100]],
     }
+    if duplicates:
+        from mbm_keras.runs.duplicates import near_duplicates
+
+        summary["duplicates"], _ = near_duplicates(rows)
     return summary
 
 

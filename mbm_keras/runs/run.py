@@ -162,6 +162,29 @@ class Run:
             missing=missing,
         )
 
+    def zero_shot(
+        self,
+        items: Any,
+        labels: Sequence[str],
+        *,
+        templates: Sequence[str] | None = None,
+        name: str | None = None,
+        by: str | None = None,
+        allow_outside: bool = False,
+    ) -> Any:
+        """Labels for values, by the names of the labels, see `runs.zero_shot`."""
+        from mbm_keras.runs.zero_shot import zero_shot
+
+        return zero_shot(
+            self,
+            items,
+            labels,
+            templates=templates,
+            name=name,
+            by=by,
+            allow_outside=allow_outside,
+        )
+
     def export(self, out: str | os.PathLike = "served") -> dict[str, Any]:
         """Writes and checks a SavedModel, see `runs.export`."""
         from mbm_keras.runs.export import export

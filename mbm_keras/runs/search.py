@@ -154,7 +154,7 @@ def _embed(run, name, query):
     if features.statuses[int(status[0])] not in ("ok", "partial"):
         why = preprocessor.explain(value) if value else "it is empty"
         raise ValueError(f"The query {query!r} cannot be read: {why}.")
-    note = _check_words(preprocessor, query)
+    note = check_words(preprocessor, query)
     return np.asarray(run.encoders[key](arrays)), note
 
 
@@ -178,7 +178,7 @@ def _read(run, name, path):
     return cells[0]
 
 
-def _check_words(preprocessor, query):
+def check_words(preprocessor, query):
     """A note about the words of a query that the model does not know.
 
     Raises:

@@ -1,5 +1,6 @@
 """Runs without a target: what belongs together."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -91,6 +92,9 @@ def test_the_plan_can_be_changed_and_followed(squares, tmp_path):
     assert "siglip" in str(plan)
     again = type(plan).from_json(json.loads(json.dumps(plan.to_json())))
     assert again.to_json() == plan.to_json()
+    for change in (dict(folds=3), dict(members=2), dict(stages="standard")):
+        with pytest.raises(ValueError, match="neither class_weight, folds, members"):
+            dataclasses.replace(plan, **change)
 
 
 @pytest.mark.parametrize(

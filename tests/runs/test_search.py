@@ -173,3 +173,22 @@ def test_the_commands_print_what_they_found(index, squares, tmp_path):
     done = command("search", out, "a red square", "-k", "2")
     assert done.stdout.startswith("a red square (caption)\n")
     assert len(done.stdout.splitlines()) == 3
+
+
+def test_classifies_by_names_that_it_has_not_learned_as_labels(squares):
+    _, run = squares
+    table = {"photo": [str(squares[0].parent / f"{i}.png") for i in range(6)]}
+    frame = run.zero_shot(
+        table, ["red", "blue"], templates=["a {} square"], allow_outside=True
+    )
+    assert frame.columns[:4] == ["row", "item", "label", "probability"]
+    sums = frame["probability_red"] + frame["probability_blue"]
+    np.testing.assert_allclose(sums.to_numpy(), 1, atol=1e-6)
+    assert set(frame["label"]) <= {"red", "blue"}
+
+
+def test_a_label_of_unknown_words_is_an_error(squares):
+    with pytest.raises(ValueError, match="a word that training had.*'qwertz'"):
+        squares[1].zero_shot(squares[0].parent, ["qwertz", "red"], templates=["{}"])
+    with pytest.raises(ValueError, match="one of .'caption'.*by='photo'"):
+        squares[1].zero_shot(squares[0].parent, ["blue", "red"], by="photo")
