@@ -194,9 +194,11 @@ def _open_reader(folder, modality, column, longest=None):
         reader.longest = min(reader.longest, longest or reader.longest)
         return reader
     found = preprocessor_from_folder(folder)
-    if found.modality != modality:
+    # Samples are as much of a sound as its spectrogram.
+    reads = "audio" if found.modality == "wave" else found.modality
+    if reads != modality:
         raise ValueError(
             f"Expected an encoder of {modality} for the column {column!r}. "
-            f"Received: folder={folder}, which reads {found.modality}."
+            f"Received: folder={folder}, which reads {reads}."
         )
     return found
