@@ -6,6 +6,7 @@ https://keras.io/keras_hub/. Deviation: a dense layer after the encoder.
 """
 
 import functools
+import inspect
 import os
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from mbm_keras.layers import PixelValues
 from mbm_keras.weights import Folder
 from mbm_keras.weights import load
 from mbm_keras.weights import open_folder
+from mbm_keras.weights.load import family_of
 
 Encoder: TypeAlias = (
     "str | os.PathLike | Folder | keras.Model | Callable[[], keras.Model]"
@@ -155,7 +157,7 @@ def builder(
         tower = build(
             encoder=encoder,
             part=part,
-            changes=changes,
+            changes=_with_frames(encoder, part, changes, sizes),
             frozen=frozen,
             normalized=normalized,
             vocabulary_size=sizes.pop("vocabulary_size", None),
@@ -169,6 +171,16 @@ def builder(
         return tower
 
     return build_tower
+
+
+def _with_frames(encoder, part, changes, sizes):
+    """Changes for the frames of an input, if a folder's encoder is built for them."""
+    folder = _open(encoder) if "frames" in sizes else None
+    if folder is None:
+        return changes
+    arguments = inspect.signature(family_of(folder, part).build).parameters
+    frames = {"frames": sizes["frames"]} if "frames" in arguments else {}
+    return {**frames, **(changes or {})}
 
 
 def _open(encoder):

@@ -15,7 +15,9 @@ from mbm_keras.tasks import Classification
 from mbm_keras.towers import pretrained
 from mbm_keras.weights import load
 from tests.encoders.checkpoints import DATA
+from tests.encoders.checkpoints import PAIRS
 from tests.encoders.checkpoints import expected
+from tests.encoders.checkpoints import read
 from tests.helpers import assert_same
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*are not used:UserWarning")
@@ -212,6 +214,23 @@ def test_sizes_of_an_input_are_compared_with_the_encoder():
     for sizes in (dict(frames=7, num_mel_bins=6), dict(samples=7), dict(points=2)):
         with pytest.raises(ValueError, match=r"shape \(7, 5\)"):
             build(width=4, pool=True, name="voice", **sizes)
+
+
+def test_an_encoder_of_sounds_is_built_for_the_frames_of_the_input():
+    build = pretrained.builder(PAIRS / "clap", part="audio")
+    tower = build(width=4, pool=True, name="song", frames=120, num_mel_bins=8)
+    assert tower.inputs[0].shape == (None, 120, 8)
+    with pytest.raises(ValueError, match=r"\(120, 8\).*num_mel_bins=9"):
+        build(width=4, pool=True, name="song", frames=120, num_mel_bins=9)
+
+
+@pytest.mark.parametrize("name", ["clip", "siglip", "clap"])
+def test_a_half_of_a_pair_is_a_tower(name):
+    inputs, outputs = read(PAIRS / name / "expected_text.npz")
+    tower = pretrained.build(encoder=PAIRS / name, part="text")
+    assert_same(tower({"text": words_of(inputs)}), outputs["embedding"], 1e-5)
+    with pytest.raises(ValueError, match="part of .*text.*part=None"):
+        pretrained.build(encoder=PAIRS / name)
 
 
 def test_a_model_takes_published_towers():
