@@ -18,7 +18,7 @@ Rows = tuple[np.ndarray, np.ndarray]  # what a layer gets, one per row, and the 
 # Inverse penalties of the logistic regression; the first one where there is no choice.
 _STRENGTHS = {FittedLinear: (0.1, 0.01, 1.0), FittedGrams: (10.0, 2.0, 50.0)}
 _PENALTIES = np.logspace(-2, 4, 13)  # of the ridge regression
-_MOST_VALUES, _DIRECTIONS = 200, 100  # of more values, these many main directions
+_MOST_VALUES, _DIRECTIONS = 512, 100  # of more values, these many main directions
 _STEPS = (100, 50, 25)  # of boosting
 _MOST_WORK = 1_000_000  # rows times answers: some ten seconds of one core
 _MOST_CHOICES = 20_000  # rows times answers with which all strengths are tried

@@ -75,7 +75,7 @@ def test_a_linear_head_of_a_number_is_a_ridge_regression(values):
 
 
 def test_many_numbers_are_fitted_in_their_main_directions():
-    x = np.random.default_rng(0).normal(size=(300, 400)).astype("float32")
+    x = np.random.default_rng(0).normal(size=(300, 600)).astype("float32")
     x[:, 0] *= 8
     y = (x[:, 0] > 0).astype(int)
     output = fitted(FittedLinear(2), "linear", Classification(2), x, y)
