@@ -14,6 +14,7 @@ from keras import ops
 
 LARGEST = 4.0  # of a standardized number: a row unlike all others says no more
 SMALLEST = 1e-3  # probability that a forest gives
+STEPS = 1_024  # of a standardized number, within 1
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.layers.fitted")
@@ -150,7 +151,7 @@ class FittedTrees(keras.layers.Layer):
         self.columns = shape[-1]
 
     def call(self, x: Any) -> Any:
-        x = ops.cast(x, "float32")
+        x = self.round(x)
         roots = np.arange(self.trees, dtype="int32")[None] * self.nodes
         row = ops.arange(ops.shape(x)[0], dtype="int32")[:, None] * self.columns
         numbers = ops.reshape(x, (-1,))
@@ -167,6 +168,14 @@ class FittedTrees(keras.layers.Layer):
             return y
         y = ops.clip(y, SMALLEST, 1 - SMALLEST)
         return ops.log(y) - (ops.log(1 - y) if self.scale == "share" else 0.0)
+
+    def round(self, x: Any) -> Any:
+        """The numbers that are compared with thresholds, in steps.
+
+        Two graphs differ in the last digits of a number, which must not be on another
+        side of a threshold for that.
+        """
+        return ops.round(ops.cast(x, "float32") * STEPS) / STEPS
 
     def compute_output_shape(self, shape):
         return (shape[0], self.units)

@@ -151,7 +151,9 @@ def merge(model: keras.Model) -> keras.Model:
         if not isinstance(network, PartlyFrozen):
             return network
         network = keras.Model(network.input, network.output, name=network.name)
-        network.trainable = True
+        # The model itself is trainable already, which would be of no effect.
+        for layer in network._flatten_layers():
+            layer.trainable = True
         return network
 
     merged = _rebuild(model, replace, release)

@@ -9,6 +9,7 @@ import numpy as np
 
 from mbm_keras.layers import FittedGrams
 from mbm_keras.layers import FittedLinear
+from mbm_keras.layers import FittedTrees
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
 from mbm_keras.tasks import Task
@@ -58,6 +59,8 @@ def fit(
     values, targets = _some(learn, most)
     if not len(targets):
         return 0
+    if isinstance(layer, FittedTrees):
+        values = keras.ops.convert_to_numpy(layer.round(values))
     make = {"linear": _lines, "boosting": _boosting, "forest": _forest}[kind]
     choices = []
     # Matrices are small: threads that wait for each other cost more.

@@ -285,6 +285,7 @@ def test_the_rate_rises_for_an_epoch_and_falls_along_half_a_cosine():
     np.testing.assert_allclose(seen, [0, 0.005, 0.01, half, 0.0002, 0.0002], rtol=1e-4)
 
 
-def test_the_rate_of_a_stage_of_one_epoch_rises_to_its_peak():
-    rate = _schedule(Stage("a", 1, 0.01), 10)
-    assert [float(rate(step)) for step in (5, 10)] == pytest.approx([0.005, 0.01])
+def test_the_rate_of_a_stage_of_one_epoch_rises_in_a_quarter_and_falls():
+    rate = _schedule(Stage("a", 1, 0.01), 40)
+    found = [float(rate(step)) for step in (5, 10, 40)]
+    assert found == pytest.approx([0.005, 0.01, 0.0002])

@@ -28,7 +28,7 @@ NOTHING = np.zeros((0, 3), "float32"), np.zeros(0)  # no rows to choose with
 @pytest.fixture(scope="module")
 def values():
     x = np.random.default_rng(0).uniform(-1, 1, (200, 3)).astype("float32")
-    return x.round(2)  # equal numbers: a threshold may be one of them
+    return np.round(64 * x) / 64  # equal numbers: a threshold may be one of them
 
 
 def targets(task, x):
@@ -125,6 +125,14 @@ def test_a_forest_answers_with_the_shares_of_scikit_learn(values):
     )
     expected = model.fit(values, y).predict_proba(values)
     np.testing.assert_allclose(np.exp(output), np.clip(expected, 1e-3, 1), atol=1e-3)
+
+
+def test_the_last_digits_of_a_number_do_not_change_the_branch(values):
+    task, y = Classification(2), targets(Classification(2), values)
+    layer = FittedTrees(2, 100, 61, 8)
+    noise = np.random.default_rng(1).uniform(-1e-5, 1e-5, values.shape)
+    output = fitted(layer, "boosting", task, values + noise.astype("float32"), y)
+    np.testing.assert_array_equal(output, numpy(layer(values)))
 
 
 @pytest.mark.parametrize("kind", ["linear", "boosting", "forest"])
