@@ -7,7 +7,8 @@ some 15 ms, and 5 ms more for every thousand values of images and sounds in a ro
 from collections.abc import Mapping
 from typing import Any
 
-_STEPS, _ROWS_PER_STEP = 800, 8  # so many steps, and one more for so many rows
+# So many steps, and one more for so many rows. Few rows leave most to fitted heads.
+_STEPS, _STEPS_OF_FEW, _ROWS_PER_STEP = 1_600, 800, 8
 _MOST_EPOCHS, _FEWEST_EPOCHS, _FEWEST_STEPS = 80, 8, 300
 _SECONDS, _SECONDS_OF_MANY = 180, 100  # of one core, for all models together
 _BASE_MS, _MS_PER_VALUE = 15, 5e-3
@@ -88,7 +89,8 @@ def tower_rate(tune: str) -> tuple[float, str]:
 
 
 def _wanted_steps(rows):
-    return _STEPS + rows / _ROWS_PER_STEP
+    start = _STEPS_OF_FEW if rows < _FEW_ROWS else _STEPS
+    return start + rows / _ROWS_PER_STEP
 
 
 def _affordable_steps(rows, inputs, batch):

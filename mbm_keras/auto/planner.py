@@ -19,6 +19,7 @@ from mbm_keras.registry import names
 _GIVEN = "given"
 _LONG = 3.0  # seconds of a sound
 _FEW_ROWS = 1_000
+_MANY_ROWS = 4_500  # from which several inputs have towers without statistics
 _SMALL = 64  # pixels
 _STATISTICS = "statistics next to a CNN, for few rows"
 
@@ -200,7 +201,23 @@ def plan_inputs(table, model="late_fusion"):
             tower_sizes={"num_members": 8},
             reason="numbers, dates and categories are one input",
         )
+    if len(inputs) > 1 and len(table.rows) >= _MANY_ROWS:
+        inputs = {name: _for_many_rows(planned) for name, planned in inputs.items()}
     return inputs
+
+
+def _for_many_rows(planned):
+    """A tower that learns what inputs have together, from many rows.
+
+    What a linear model finds in one input alone the fitted heads find too.
+    """
+    why = f"{planned.reason}; many rows"
+    if planned.tower in ("image_statistics", "audio_statistics"):
+        return dataclasses.replace(planned, tower=None, tower_sizes={}, reason=why)
+    if planned.tower == "text_wide_deep":
+        options = {**planned.tower_sizes, "dropout": 0.1}
+        return dataclasses.replace(planned, tower_sizes=options, reason=why)
+    return planned
 
 
 def left_out(table, columns, group):

@@ -99,7 +99,9 @@ def _gradients(gray):
     """Histograms of the directions of gradients in a grid, weighted by their size."""
     rows, columns = np.gradient(gray, axis=(1, 2))
     size = np.hypot(rows, columns)
-    angle = np.mod(np.arctan2(rows, columns), np.pi) / np.pi * _DIRECTIONS
+    # The middle of a direction is at 0, 22.5, 45 degrees, which many edges have.
+    angle = np.arctan2(rows, columns) / np.pi + 0.5 / _DIRECTIONS
+    angle = np.mod(angle, 1.0) * _DIRECTIONS
     direction = np.minimum(angle.astype(int), _DIRECTIONS - 1)
     layers = [
         _shrink((size * (direction == d))[..., None], _CELLS)

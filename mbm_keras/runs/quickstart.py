@@ -15,7 +15,6 @@ from mbm_keras.runs.predict import write_predictions
 from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.train import train
 
-EPOCHS = 8  # of the last stage: what fits into three minutes on two cores
 _STARTED = "quickstart.json"  # is there while it is not finished
 
 
@@ -69,7 +68,7 @@ def _make(out, rows, seed):
     predictions = str(out / "predictions.csv")
     commands = {
         "inspect": f"inspect {table} --target answer",
-        "train": f"train {table} --target answer --epochs {EPOCHS} --out {folder}",
+        "train": f"train {table} --target answer --out {folder}",
         "evaluate": f"evaluate {folder} {test}",
         "predict": f"predict {folder} {test} --out {predictions}",
         "export": f"export {folder} --out {served}",
@@ -82,7 +81,7 @@ def _make(out, rows, seed):
     show("inspect")
     results["inspect"] = inspect(table, "answer")
     show("train")
-    run = train(table, "answer", out=folder, seed=seed, epochs=EPOCHS)
+    run = train(table, "answer", out=folder, seed=seed)
     results["train"] = run.metrics
     show("evaluate")
     results["evaluate"] = evaluate(run, test)

@@ -18,6 +18,7 @@ Rows = tuple[np.ndarray, np.ndarray]  # what a layer gets, one per row, and the 
 
 # Inverse penalties of the logistic regression; the first one where there is no choice.
 _STRENGTHS = {FittedLinear: (0.1, 0.01, 1.0), FittedGrams: (10.0, 2.0, 50.0)}
+_LEAST_SPREAD = 1e-3  # of a number, or of its mean where that is larger
 _PENALTIES = np.logspace(-2, 4, 13)  # of the ridge regression
 _MOST_VALUES, _DIRECTIONS = 512, 100  # of more values, these many main directions
 _STEPS = (100, 50, 25)  # of boosting
@@ -101,7 +102,8 @@ def _lines(layer, values, targets, task, seed) -> Iterator[dict[str, Any]]:
     if isinstance(layer, FittedGrams):
         common, matrix = {}, _matrix_of_grams(layer, values)
     else:
-        common = {"mean": values.mean(axis=0), "spread": _spread(values)}
+        mean = values.mean(axis=0)
+        common = {"mean": mean, "spread": _spread(values, mean)}
         _set(layer, common)
         matrix = keras.ops.convert_to_numpy(layer.standardize(values))
     back = None
@@ -118,9 +120,9 @@ def _lines(layer, values, targets, task, seed) -> Iterator[dict[str, Any]]:
         yield {**common, "kernel": kernel, "bias": bias}
 
 
-def _spread(values):
-    spread = values.std(axis=0)
-    return np.where(spread > 1e-6, spread, 1.0)
+def _spread(values, mean):
+    """The standard deviation, or what is far above the rounding errors of float32."""
+    return np.maximum(values.std(axis=0), _LEAST_SPREAD * np.maximum(1, np.abs(mean)))
 
 
 def _matrix_of_grams(layer, codes):

@@ -10,6 +10,7 @@ import pytest
 import mbm_keras as mbm
 from data_pipelines import sources
 from mbm_keras.auto import Plan
+from mbm_keras.auto import planner
 from mbm_keras.auto import sizes
 from mbm_keras.auto.fit import check_model
 from mbm_keras.auto.stages import learned_something
@@ -147,6 +148,14 @@ def test_a_text_is_read_by_its_grams_where_the_model_takes_any_tower(table, plan
     words = mbm.plan(table, "answer", columns=columns, model="low_rank_fusion")
     words = words.inputs["review"]
     assert (words.preprocessor, words.tower) == ("WordIds", None)
+
+
+def test_many_rows_of_several_inputs_have_towers_without_statistics(plan):
+    image, text = plan.inputs["photo"], plan.inputs["review"]
+    assert image.tower == "image_statistics" and text.tower == "text_wide_deep"
+    assert planner._for_many_rows(image).tower is None
+    dropout = [p.tower_sizes["dropout"] for p in (planner._for_many_rows(text), text)]
+    assert dropout[0] < dropout[1]
 
 
 def test_a_plan_whose_model_cannot_read_grams_is_refused(plan):

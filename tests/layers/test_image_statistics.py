@@ -57,3 +57,14 @@ def test_takes_images_whose_size_the_graph_does_not_know():
     unknown = tf.TensorSpec((None, None, None, 3), tf.float32)
     found = tf.function(layer.__call__, input_signature=[unknown])(images)
     np.testing.assert_allclose(found, numpy(layer(images)), atol=1e-6)
+
+
+def test_an_image_has_the_same_statistics_in_every_batch():
+    # Bars in eight directions: edges at whole fractions of a circle.
+    i = np.arange(32, dtype="float32")
+    bars = [(np.add.outer(a * i, b * i) % 8 < 4) for a in (-1, 0, 1) for b in (0, 1)]
+    images = np.repeat(np.stack(bars)[..., None], 3, axis=-1).astype("float32")
+    layer = ImageStatistics()
+    together = numpy(layer(images))
+    alone = np.concatenate([numpy(layer(images[j : j + 1])) for j in range(6)])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
