@@ -16,6 +16,8 @@ from mbm_keras.tasks import Task
 
 Rows = tuple[np.ndarray, np.ndarray]  # what a layer gets, one per row, and the targets
 
+Choice = tuple[int, dict[str, Any]]  # a position in the strengths, and weights by name
+
 # Inverse penalties of the logistic regression; the first one where there is no choice.
 _STRENGTHS = {FittedLinear: (0.1, 0.01, 1.0), FittedGrams: (10.0, 2.0, 50.0)}
 _LEAST_SPREAD = 1e-3  # of a number, or of its mean where that is larger
@@ -68,10 +70,9 @@ def fit(
     with threadpoolctl.threadpool_limits(1), warnings.catch_warnings():
         # A linear model that stopped early is better than none.
         warnings.filterwarnings("ignore", "lbfgs failed to converge")
-        for number, weights in enumerate(make(layer, values, targets, task, seed)):
-            if choice in (None, number):
-                _set(layer, weights)
-                choices.append((_loss(layer, valid, task), number, weights))
+        for number, weights in make(layer, values, targets, task, seed, choice):
+            _set(layer, weights)
+            choices.append((_loss(layer, valid, task), number, weights))
     _, chosen, weights = min(choices, key=lambda found: found[:2])
     _set(layer, weights)
     return chosen
@@ -97,7 +98,7 @@ def _loss(layer, valid, task):
     return float(task.loss()(targets, layer(values)))
 
 
-def _lines(layer, values, targets, task, seed) -> Iterator[dict[str, Any]]:
+def _lines(layer, values, targets, task, seed, choice) -> Iterator[Choice]:
     """Linear models, each with another penalty."""
     if isinstance(layer, FittedGrams):
         common, matrix = {}, _matrix_of_grams(layer, values)
@@ -110,14 +111,15 @@ def _lines(layer, values, targets, task, seed) -> Iterator[dict[str, Any]]:
     if matrix.shape[1] > _MOST_VALUES and isinstance(layer, FittedLinear):
         matrix, center, back = _main_directions(matrix, seed)
     strengths: tuple[float, ...] = _STRENGTHS[type(layer)]
+    numbers = list(range(len(strengths))) if choice is None else [choice]
     if not _is_labels(task) or len(targets) * task.size > _MOST_CHOICES:
-        strengths = strengths[:1]  # a ridge regression chooses by itself
-    for strength in strengths:
-        kernel, bias = _line(matrix, targets, task, strength)
+        numbers = numbers[:1]  # a ridge regression chooses by itself
+    for number in numbers:
+        kernel, bias = _line(matrix, targets, task, strengths[number])
         if back is not None:
             kernel = back @ kernel
             bias = bias - center @ kernel
-        yield {**common, "kernel": kernel, "bias": bias}
+        yield number, {**common, "kernel": kernel, "bias": bias}
 
 
 def _spread(values, mean):
@@ -198,7 +200,7 @@ def _row_weights(task, labels, label=0):
     return (weights[label] if isinstance(task, MultiLabel) else weights)[labels]
 
 
-def _boosting(layer, values, targets, task, seed) -> Iterator[dict[str, Any]]:
+def _boosting(layer, values, targets, task, seed, choice) -> Iterator[Choice]:
     """Boosted trees, stopped after different numbers of steps."""
     trees, start = [], np.full(task.size, np.log(_SMALLEST))
     for i, column in enumerate(_columns(targets, task)):
@@ -216,13 +218,13 @@ def _boosting(layer, values, targets, task, seed) -> Iterator[dict[str, Any]]:
             for tree, answer in zip(several, answers, strict=True):
                 nodes = tree.nodes
                 trees.append((step, _boosted_nodes(nodes), nodes["value"], answer))
-    for number in _STEPS:
+    for number in range(len(_STEPS)) if choice is None else [choice]:
         chosen = [
             (nodes, value[:, None] * answer)
             for step, nodes, value, answer in trees
-            if step < number
+            if step < _STEPS[number]
         ]
-        yield {**_pack(layer, chosen), "start": start}
+        yield number, {**_pack(layer, chosen), "start": start}
 
 
 def _columns(targets, task):
@@ -280,7 +282,7 @@ def _boosted_nodes(nodes):
     )
 
 
-def _forest(layer, values, targets, task, seed) -> Iterator[dict[str, Any]]:
+def _forest(layer, values, targets, task, seed, choice) -> Iterator[Choice]:
     """A forest, whose trees answer with shares of labels, or with numbers."""
     from sklearn import ensemble
 
@@ -309,7 +311,7 @@ def _forest(layer, values, targets, task, seed) -> Iterator[dict[str, Any]]:
         else:
             value = tree.value[:, :, 0]
         trees.append((_forest_nodes(tree), value / layer.trees))
-    yield {**_pack(layer, trees), "start": np.zeros(task.size)}
+    yield 0, {**_pack(layer, trees), "start": np.zeros(task.size)}
 
 
 def _forest_nodes(tree):

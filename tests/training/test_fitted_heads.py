@@ -156,6 +156,25 @@ def test_a_label_that_all_rows_have_is_the_answer(values, kind, label):
     assert np.all(np.argmax(output, axis=1) == label)
 
 
+@pytest.mark.parametrize("choice", [0, 2])
+def test_a_choice_of_the_folds_is_kept_where_all_rows_are_too_many_to_choose(
+    values, choice, monkeypatch
+):
+    monkeypatch.setattr(estimators, "_MOST_CHOICES", 10)
+    task, y = Classification(2), targets(Classification(2), values)
+    layer = FittedLinear(2)
+    layer(values[:1])
+    found = estimators.fit(
+        layer, "linear", (values, y), NOTHING, task=task, seed=0, choice=choice
+    )
+    x = (values - values.mean(0)) / values.std(0)
+    strength = (0.1, 0.01, 1.0)[choice]
+    model = linear_model.LogisticRegression(C=strength, max_iter=200).fit(x, y)
+    expected = model.decision_function(x)
+    np.testing.assert_allclose(log_odds(numpy(layer(values))), expected, atol=1e-2)
+    assert found == choice
+
+
 def test_grams_are_a_logistic_regression_of_their_weights():
     rng = np.random.default_rng(0)
     ids, weights = rng.integers(1, 6, (80, 4)), rng.integers(1, 100, (80, 4))
