@@ -27,6 +27,7 @@ class Stopped(BaseException):
 
 
 _stopped_by: list[int] = []  # the signal, once there was one
+_AGAIN = 0.5  # seconds after which a signal that was lost is raised again
 
 
 @contextlib.contextmanager
@@ -52,6 +53,7 @@ def reporting(as_json):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
         raise typer.Exit(128 + signal.SIGPIPE) from None
     except (Exception, KeyboardInterrupt, Stopped) as error:
+        _watch(0)
         message, code = describe(error)
         if message is None:
             raise
@@ -93,6 +95,7 @@ def run(app):
     try:
         code = app(arguments, standalone_mode=False)
     except (Exception, Stopped) as error:
+        _watch(0)
         code = _end(error, debug)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -130,7 +133,27 @@ def _stop(number, frame):
     if _stopped_by:
         os._exit(128 + number)
     _stopped_by.append(number)
+    _watch(_AGAIN)
     raise Stopped
+
+
+def _watch(seconds):
+    """Looks every so many seconds whether the signal was lost; 0 to look no more.
+
+    Python and cffi drop an exception that is raised in a callback of C, as while a
+    sound is written, or while an object is deleted.
+    """
+    if hasattr(signal, "setitimer"):  # not on Windows
+        signal.signal(signal.SIGALRM, _stop_again)
+        signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+
+
+def _stop_again(number, frame):
+    error = sys.exc_info()[1]
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__context__
+    if error is None:  # nothing is being cleaned up: it was lost
+        raise Stopped
 
 
 def _is_full(error):

@@ -79,6 +79,42 @@ def test_output_that_is_no_longer_read_ends_the_command(tmp_path):
     assert "mbm:" not in ended.stderr and "Traceback" not in ended.stderr
 
 
+LOST = """
+import os, signal, time, typer
+from mbm_keras.cli import reporting
+app = typer.Typer()
+
+class Deleted:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+
+@app.command()
+def work():
+    with reporting.reporting(False):
+        one = Deleted()
+        del one
+        try:
+            time.sleep(600)
+        finally:
+            time.sleep(1.2)  # longer than it is waited for a signal that was lost
+            print("cleaned up")
+
+reporting.run(app)
+"""
+
+
+def test_a_signal_in_a_callback_is_not_lost_and_cleaning_up_is_not_disturbed():
+    ended = subprocess.run(
+        [sys.executable, "-c", LOST], capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 130
+    assert ended.stderr.splitlines()[-2:] == [
+        "cleaned up",
+        "Interrupted. Repeat the command to continue.",
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_any_command_in_one_line(number, tmp_path):
