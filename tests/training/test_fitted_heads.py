@@ -20,6 +20,7 @@ from mbm_keras.tasks import MultiLabel
 from mbm_keras.tasks import Regression
 from mbm_keras.training import estimators
 from mbm_keras.training import fit_heads
+from mbm_keras.training import linear_models
 from tests.helpers import numpy
 
 NOTHING = np.zeros((0, 3), "float32"), np.zeros(0)  # no rows to choose with
@@ -160,7 +161,7 @@ def test_a_label_that_all_rows_have_is_the_answer(values, kind, label):
 def test_a_choice_of_the_folds_is_kept_where_all_rows_are_too_many_to_choose(
     values, choice, monkeypatch
 ):
-    monkeypatch.setattr(estimators, "_MOST_CHOICES", 10)
+    monkeypatch.setattr(linear_models, "_MOST_CHOICES", 10)
     task, y = Classification(2), targets(Classification(2), values)
     layer = FittedLinear(2)
     layer(values[:1])
