@@ -144,9 +144,10 @@ def row_weights(task: Task, labels: np.ndarray, label: int = 0) -> np.ndarray | 
         labels: int, the labels; for a `MultiLabel` whether a row has this one.
         label: Which label of a `MultiLabel`.
     """
-    if not getattr(task, "class_weights", ()):
+    given = getattr(task, "class_weights", ())
+    if not given:
         return None
-    weights = np.asarray(task.class_weights)
+    weights = np.asarray(given)
     return (weights[label] if isinstance(task, MultiLabel) else weights)[labels]
 
 
