@@ -49,7 +49,8 @@ _AUTOMATIC = frozenset({
     "rescaling", "reshape", "sample", "scalar_interaction", "scale_and_position",
     "sequence_generator", "sinusoids", "softmax", "spectrogram",
     "spectrogram_statistics", "split", "sqrt", "square", "stack", "subtract", "sum",
-    "take", "time_distributed", "true_divide", "unbiased_norm", "valid_mask",
+    "take", "time_distributed", "true_divide", "unbiased_norm", "unit_normalization",
+    "valid_mask",
     "vector_interaction", "waves", "where", "with_coordinates", "zero_absent",
     "zeros_like",
 })  # fmt: skip

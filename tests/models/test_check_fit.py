@@ -29,6 +29,7 @@ FIT = {
     "mvae": [[TEXT], [IMAGE, AUDIO]],
     "perceiver_io": [[TEXT], [TEXT, IMAGE, VARIABLE, TABLE]],
     "tensor_fusion_network": [[TEXT], [TEXT, IMAGE, TABLE]],
+    "vqa_baseline": [[IMAGE, TEXT], [TEXT, TABLE, AUDIO]],
 }
 UNFIT = {
     "film": [
@@ -71,6 +72,10 @@ UNFIT = {
         ([TEXT, IMAGE, AUDIO, TABLE], "at most 50,000,000 weights.*widths=.32, 32,"),
         ([SMELL], "name='odor'"),
     ],
+    "vqa_baseline": [
+        ([TEXT], "a question.*something that it is about. Received: .*text"),
+        ([IMAGE, AUDIO], "a question, which is a text"),
+    ],
 }
 
 
@@ -109,6 +114,7 @@ def test_the_models_for_a_table_are_those_that_fit():
         "mcan",
         "perceiver_io",
         "tensor_fusion_network",
+        "vqa_baseline",
     ]
 
 

@@ -14,6 +14,7 @@ from mbm_keras.models import mcan
 from mbm_keras.models import mult
 from mbm_keras.models import mvae
 from mbm_keras.models import perceiver_io
+from mbm_keras.models import vqa_baseline
 from mbm_keras.tasks import Classification
 from tests.helpers import assert_same
 from tests.helpers import numpy
@@ -278,3 +279,40 @@ def test_a_bottleneck_mean_is_over_the_present():
     x = [np.full((2, 3), value, "float32") for value in (1.0, 4.0)]
     present = ops.convert_to_tensor([[True, False], [True, True]])
     assert_same(present_mean(x, present), np.array([[1.0] * 3, [2.5] * 3]))
+
+
+def test_vqa_baseline_multiplies_all_states_of_the_last_word_and_a_unit_image():
+    inputs = [
+        InputSpec("text", "text", dict(vocabulary_size=9)),
+        InputSpec("image", "vector", dict(size=4)),
+    ]
+    model = vqa_baseline.build(
+        inputs=inputs, task=Classification(3), word_width=5, rnn_units=2, width=6,
+        hidden_units=(7,), presence=False,
+    )  # fmt: skip
+    for variable in model.trainable_variables:  # zeros would hide much
+        variable.assign(keras.random.normal(variable.shape, seed=len(variable.path)))
+    text, image = np.array([[3, 4, 0], [5, 6, 7]]), np.array([[3.0, 0, 0, 4]] * 2)
+    found = numpy(model({"text": text, "image": image}))["label"]
+
+    words, *weights = (numpy(v) for v in model.get_layer("text_tower").weights)
+    rest = [numpy(v) for v in model.weights[1 + len(weights) :]]
+    for row, steps in enumerate(([3, 4], [5, 6, 7])):
+        xs, states = np.tanh(words[steps]), []
+        for kernel, recurrent, bias in (weights[:3], weights[3:]):
+            h = c = np.zeros(2)
+            hs = []
+            for x in xs:
+                i, f, new, o = np.split(x @ kernel + h @ recurrent + bias, 4)
+                c = c * _sigmoid(f) + _sigmoid(i) * np.tanh(new)
+                h = _sigmoid(o) * np.tanh(c)
+                hs.append(h)
+            xs, states = hs, [*states, c, h]
+        q = np.tanh(np.concatenate(states) @ rest[0] + rest[1])
+        v = np.tanh(image[row] / 5 @ rest[2] + rest[3])
+        hidden = np.tanh((q * v) @ rest[4] + rest[5])
+        np.testing.assert_allclose(found[row], hidden @ rest[6] + rest[7], atol=1e-5)
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
