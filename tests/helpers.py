@@ -20,6 +20,7 @@ from mbm_keras.tasks import Captioning
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
 from mbm_keras.tasks import Separation
+from mbm_keras.tasks import Transcription
 
 
 def random_inputs(model, batch=2, steps=5, seed=0):
@@ -62,6 +63,8 @@ def random_targets(task, output, inputs, seed=0):
     if isinstance(task, Classification | Captioning):
         index = np.arange(np.prod(output.shape[:-1])).reshape(output.shape[:-1])
         return (index % output.shape[-1]).astype("int32")
+    if isinstance(task, Transcription):
+        return np.eye(1, output.shape[1], dtype="int32").repeat(len(output), 0) * 2
     if isinstance(task, Association):
         return np.tile(np.arange(output.shape[0])[:, None], (1, output.shape[1]))
     if isinstance(task, Separation):

@@ -23,6 +23,7 @@ from data_pipelines.augment.mixing import mixup
 from data_pipelines.augment.sound import noise
 from data_pipelines.augment.sound import spectrograms
 from data_pipelines.augment.sound import waves
+from data_pipelines.augment.speech import speech
 from data_pipelines.augment.text import words
 from data_pipelines.batching import row_random
 
@@ -38,6 +39,7 @@ __all__ = [
     "noise",
     "pictures",
     "spectrograms",
+    "speech",
     "waves",
     "words",
 ]

@@ -15,6 +15,7 @@ _BASE_MS, _MS_PER_VALUE = 15, 5e-3
 _FRAMES_PER_SECOND = 100
 MEMBERS = ((1_500, 5), (15_000, 3))  # up to so many rows, so many models
 _FEW_ROWS = 2_000
+_SPEECH_STEPS, _MOST_SPEECH_EPOCHS, _FEWEST_SPEECH_EPOCHS = 2_500, 100, 10
 _TUNED_ROWS, _MOST_TUNED, _FEWEST_TUNED = 24_000, 30, 2
 
 
@@ -75,6 +76,30 @@ def tuned_epochs(rows: int) -> tuple[int, str]:
     """
     count = min(_MOST_TUNED, max(_FEWEST_TUNED, round(_TUNED_ROWS / rows)))
     return count, f"{count * rows:,} rows through an encoder that learns"
+
+
+def speech_epochs(rows: int, batch: int) -> tuple[int, str]:
+    """Most epochs of a speech recognizer, and why: few rows need many.
+
+    Args:
+        rows: Rows to learn from, validation included.
+        batch: Rows per step.
+    """
+    per_epoch = max(1.0, rows / batch)
+    count = round(_SPEECH_STEPS / per_epoch)
+    count = min(_MOST_SPEECH_EPOCHS, max(_FEWEST_SPEECH_EPOCHS, count))
+    return count, f"{round(count * per_epoch):,} steps of {batch} rows at most"
+
+
+def learning_rate(model: str) -> tuple[float, str]:
+    """Peak step size of Adam, and why.
+
+    Args:
+        model: Name of the model.
+    """
+    if model == "speech_recognizer":
+        return 1.5e-3, "attention in many blocks"
+    return 4e-3, "default"
 
 
 def tower_rate(tune: str) -> tuple[float, str]:

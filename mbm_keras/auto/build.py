@@ -65,8 +65,14 @@ def build_towers(plan):
     return builders
 
 
-def tuned_text(plan, specs):
-    """Key of the first text that a published encoder in the model reads, or None."""
+def length_key(plan, specs):
+    """Key of the input by whose length rows share a batch, or None.
+
+    The first text that a published encoder in the model reads; the sound that a
+    recognizer hears.
+    """
+    if plan.model == "speech_recognizer":
+        return specs[0].key
     found = [
         spec.key
         for spec in specs
@@ -84,7 +90,11 @@ def build_augmentation(plan, specs):
         return None
     changes = {
         "image": augment.pictures,
-        "audio": augment.spectrograms,
+        "audio": (
+            augment.speech
+            if plan.model == "speech_recognizer"
+            else augment.spectrograms
+        ),
         "video": lambda: augment.frames(augment.pictures()),
     }
     return {

@@ -100,4 +100,5 @@ def draft_task(plan: Plan) -> Any:
         "caption": lambda: tasks.Captioning(
             vocabulary_size=8, sequence_length=4, name=plan.target
         ),
+        "transcript": lambda: tasks.Transcription(4, name=plan.target),
     }[plan.target_kind]()

@@ -83,8 +83,9 @@ class Plan:
 
     Args:
         target: Name of the column to learn.
-        target_kind: `"label"`, `"labels"`, `"number"` or `"caption"`; `"association"`
-            where there is no target, and the inputs of a row belong together.
+        target_kind: `"label"`, `"labels"`, `"number"`, `"caption"` or `"transcript"`;
+            `"association"` where there is no target, and the inputs of a row belong
+            together.
         inputs: What happens to each input, by name.
         left_out: Why a column is not an input, by its name.
         model: Name of the model, see `mbm_keras.models`.

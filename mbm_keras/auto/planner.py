@@ -85,6 +85,8 @@ def make_plan(
     chosen_model, why_model = _model_for(kind)
     learned = table.take(table.split == "train")
     inputs = plan_inputs(learned, model or chosen_model)
+    if kind == "transcript":
+        inputs = {name: _speech(learned, name, one) for name, one in inputs.items()}
     chosen_tune, why_tune = tune or "frozen", "encoded once; rows cost nothing more"
     inputs = published.add_encoders(inputs, learned, towers or {}, chosen_tune)
     is_tuned = chosen_tune != "frozen"
@@ -108,6 +110,8 @@ def make_plan(
     most = (
         budget.tuned_epochs(rows)
         if is_tuned
+        else budget.speech_epochs(rows, batch)
+        if kind == "transcript"
         else budget.epochs(rows, batch, inputs, number)
     )
     plan = Plan(
@@ -123,7 +127,9 @@ def make_plan(
         tune=choose("tune", tune, chosen_tune, why_tune),
         tower_rate=budget.tower_rate(chosen_tune)[0],
         batch_size=batch,
-        learning_rate=choose("learning_rate", learning_rate, 4e-3, "default"),
+        learning_rate=choose(
+            "learning_rate", learning_rate, *budget.learning_rate(chosen_model)
+        ),
         augment=choose("augment", augment, True, "small changes keep the meaning"),
         class_weight=choose("class_weight", class_weight, None, "rows count alike"),
         loss=choose("loss", loss, None, "default"),
@@ -239,6 +245,8 @@ def left_out(table, columns, group):
 def _model_for(kind):
     if kind == "caption":
         return "show_attend_tell", "it writes text about an image"
+    if kind == "transcript":
+        return "speech_recognizer", "it writes what it hears"
     return "late_fusion", "it takes any inputs"
 
 
@@ -313,6 +321,21 @@ def _audio(table, name):
             "dropout": 0.3,
         },
         f"95 % of the sounds fit into {seconds} s; {_STATISTICS}",
+    )
+
+
+def _speech(table, name, planned):
+    """A sound that is heard to its end, since its text is in all of it."""
+    if planned.preprocessor != "LogMel":
+        return planned
+    rate, seconds = sizes.speech_size(sizes.open_some_files(table, name))
+    chosen = {"sample_rate": rate, "seconds": seconds, "variable": True}
+    return dataclasses.replace(
+        planned,
+        sizes={**planned.sizes, **chosen},
+        tower=None,
+        tower_sizes={},
+        reason=f"the longest sound and a tenth, {seconds} s",
     )
 
 

@@ -9,6 +9,7 @@ _NUM_FILES = 200  # files of a column that are looked at
 _NUM_LISTS = 1_000  # lists of numbers, likewise
 _NUM_TEXTS = 10_000  # texts of a column, spread evenly over the rows
 _TEXT, _LONG_TEXT = 256, 1_024  # words of a text: those of `WordIds`, and the most
+_LONGEST_SPEECH = 30.0  # seconds
 _MOST_WORDS = 20_000_000  # of all texts: two cores train on them in an hour
 
 
@@ -103,19 +104,25 @@ def audio_size(files):
     The most frequent rate, at most 16 kHz. 95 % of the sounds fit without being cut, up
     to ten seconds.
     """
-    from data_pipelines.formats import sound
-
-    rates, seconds = [], []
-    for file in files:
-        rate, duration = sound.probe(file.getvalue()) or (0, 0.0)
-        if 0 < rate <= sound.MAX_RATE and duration > 0:  # else decoding says why
-            rates.append(rate)
-            seconds.append(duration)
+    rates, seconds = _rates_and_seconds(files)
     if not rates:
         return 16_000, 1.0
     longest = sorted(seconds)[int(0.95 * (len(seconds) - 1))]
     hundredths = math.ceil(round(100 * min(10.0, max(0.1, longest)), 3))
     return min(16_000, statistics.mode(rates)), hundredths / 100
+
+
+def speech_size(files):
+    """Sample rate in hertz, and seconds that hold every sound, up to half a minute.
+
+    The most frequent rate, at most 16 kHz. A recording that is longer than a tenth more
+    than the longest of these files does not fit.
+    """
+    rates, seconds = _rates_and_seconds(files)
+    if not rates:
+        return 16_000, 1.0
+    longest = min(_LONGEST_SPEECH, max(0.1, 1.1 * max(seconds)))
+    return min(16_000, statistics.mode(rates)), math.ceil(100 * longest) / 100
 
 
 def clip_size(files):
@@ -149,3 +156,15 @@ def point_stride(files):
     """
     sizes = {len(file.getvalue()) for file in files}
     return 5 if sizes and all(size % 20 == 0 for size in sizes) else 4
+
+
+def _rates_and_seconds(files):
+    from data_pipelines.formats import sound
+
+    rates, seconds = [], []
+    for file in files:
+        rate, duration = sound.probe(file.getvalue()) or (0, 0.0)
+        if 0 < rate <= sound.MAX_RATE and duration > 0:  # else decoding says why
+            rates.append(rate)
+            seconds.append(duration)
+    return rates, seconds

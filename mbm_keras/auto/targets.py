@@ -1,4 +1,4 @@
-"""What a target column means: a label, several labels, a number or a caption."""
+"""What a target column means: a label, a number, a caption, a transcript ..."""
 
 # Kind of answer -> class in `mbm_keras.preprocessing` that encodes and decodes it.
 KINDS = {
@@ -6,6 +6,7 @@ KINDS = {
     "labels": "Labels",
     "number": "Quantity",
     "caption": "Caption",
+    "transcript": "Transcript",
 }
 _MOST_DATES = 20  # different dates that may be names of classes
 
@@ -50,6 +51,8 @@ def infer_kind(table):
         )
     is_text = values.dtype == pl.String and distinct > len(values) / 2
     if is_text and guess(values, None) == "text":
+        if set(table.columns.values()) == {"audio"} and len(table.columns) == 1:
+            return "transcript", f"{distinct} different texts, and one sound a row"
         return "caption", f"{distinct} different texts in {len(values)} rows"
     return "label", f"{distinct} different values"
 

@@ -8,12 +8,15 @@ import numpy as np
 
 from mbm_keras.evaluation.predict import score
 from mbm_keras.metrics import classification_scores
+from mbm_keras.metrics import error_rates
 from mbm_keras.metrics import multi_label_scores
 from mbm_keras.metrics import regression_scores
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
 from mbm_keras.tasks import Regression
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import Transcription
+from mbm_keras.tasks.transcription import best_path
 
 
 def figures(
@@ -32,9 +35,10 @@ def figures(
         labels: The labels in the order of the outputs; numbers if there are none.
 
     Returns:
-        What `score` returns, and for labels and numbers what
+        What `score` returns, for labels and numbers what
         `mbm_keras.metrics.classification_scores`, `multi_label_scores` or
-        `regression_scores` returns. A figure that is not defined is None.
+        `regression_scores` returns; for transcripts `error_rates`. A figure that is not
+        defined is None.
     """
     result: dict[str, Any] = score(outputs, targets, task=task)
     output, truth = outputs[task.name], targets[task.name]
@@ -49,6 +53,9 @@ def figures(
         # A `Quantity` gives standardized targets: the errors are in its own unit.
         numbers = (task.to_numbers(values) for values in (output, truth))
         result |= regression_scores(*numbers)
+    elif isinstance(task, Transcription):
+        texts = (task.to_texts(ids) for ids in (best_path(output), truth))
+        result |= error_rates(*texts)
     return {name: _finite(value) for name, value in result.items()}
 
 

@@ -4,6 +4,7 @@ from mbm_keras.layers.attention_block import AttentionBlock
 from mbm_keras.layers.attention_pool import AttentionPool
 from mbm_keras.layers.calibrated_mean import CalibratedMean
 from mbm_keras.layers.clip_values import ClipValues
+from mbm_keras.layers.conformer_block import ConformerBlock
 from mbm_keras.layers.encoder_block import BlockNames
 from mbm_keras.layers.encoder_block import EncoderBlock
 from mbm_keras.layers.encoder_tokens import AddFirstRow
@@ -50,6 +51,7 @@ from mbm_keras.layers.presence import present_mean
 from mbm_keras.layers.presence import present_softmax
 from mbm_keras.layers.presence import replace_absent
 from mbm_keras.layers.presence import zero_absent
+from mbm_keras.layers.relative_attention import RelativeAttention
 from mbm_keras.layers.sinusoids import Sinusoids
 from mbm_keras.layers.spectrogram_statistics import SpectrogramStatistics
 from mbm_keras.layers.spectrogram_statistics import heard_steps
@@ -71,6 +73,7 @@ __all__ = [
     "BlockNames",
     "CalibratedMean",
     "ClipValues",
+    "ConformerBlock",
     "EncoderBlock",
     "FittedGrams",
     "FittedLinear",
@@ -94,6 +97,7 @@ __all__ = [
     "PixelValues",
     "PoolTokens",
     "PrependTokens",
+    "RelativeAttention",
     "ScaleChannels",
     "Sinusoids",
     "SpectrogramStatistics",

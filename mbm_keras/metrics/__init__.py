@@ -5,6 +5,9 @@ from mbm_keras.metrics.captions import caption_scores
 from mbm_keras.metrics.classification import classification_scores
 from mbm_keras.metrics.classification import multi_label_scores
 from mbm_keras.metrics.confusion import confusion
+from mbm_keras.metrics.error_rates import count_errors
+from mbm_keras.metrics.error_rates import edit_distance
+from mbm_keras.metrics.error_rates import error_rates
 from mbm_keras.metrics.ranking import average_precision
 from mbm_keras.metrics.ranking import roc_auc
 from mbm_keras.metrics.regression import regression_scores
@@ -19,6 +22,9 @@ __all__ = [
     "caption_scores",
     "classification_scores",
     "confusion",
+    "count_errors",
+    "edit_distance",
+    "error_rates",
     "multi_label_scores",
     "regression_scores",
     "retrieval_scores",

@@ -39,6 +39,7 @@ from mbm_keras.preprocessing.table import Number
 from mbm_keras.preprocessing.table import TableRow
 from mbm_keras.preprocessing.targets import Label
 from mbm_keras.preprocessing.text import WordIds
+from mbm_keras.preprocessing.transcript import Transcript
 from mbm_keras.preprocessing.vector import Vector
 from mbm_keras.preprocessing.video import Frames
 from mbm_keras.preprocessing.whisper_mel import WhisperLogMel
@@ -75,6 +76,7 @@ __all__ = [
     "TableRow",
     "Vector",
     "Target",
+    "Transcript",
     "Waveform",
     "WhisperLogMel",
     "WordGrams",

@@ -22,6 +22,7 @@ from mbm_keras.preprocessing.subwords import Subwords
 from mbm_keras.preprocessing.table import TableRow
 from mbm_keras.preprocessing.targets import Label
 from mbm_keras.preprocessing.text import WordIds
+from mbm_keras.preprocessing.transcript import Transcript
 from mbm_keras.preprocessing.vector import Vector
 from mbm_keras.preprocessing.video import Frames
 from mbm_keras.preprocessing.whisper_mel import WhisperLogMel
@@ -47,7 +48,7 @@ _PREPROCESSORS = (
     WordGrams,
     WordIds,
 )
-_TARGETS = (Caption, Label, Labels, Matches, Quantity, Sounds)
+_TARGETS = (Caption, Label, Labels, Matches, Quantity, Sounds, Transcript)
 
 PREPROCESSORS = {kind.__name__: kind for kind in _PREPROCESSORS}
 TARGETS = {kind.__name__: kind for kind in _TARGETS}

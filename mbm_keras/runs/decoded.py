@@ -4,6 +4,7 @@ import dataclasses
 
 from mbm_keras.runs.rows import decode_rows
 from mbm_keras.runs.rows import write_quarantine
+from mbm_keras.runs.transcripts import leave_out_unfit
 from mbm_keras.runs.values import describe_values
 from mbm_keras.runs.values import value_lines
 
@@ -46,7 +47,8 @@ def decode_splits(tables, features, targets, cache, stream):
     for number, (name, part) in enumerate(tables.items()):
         where = cache / str(number)
         decoded, good, wrong = decode_rows(part, features, targets, where, stream)
-        broken[name] = [*part.broken, *wrong]
+        decoded, good, unfit = leave_out_unfit(decoded, good, features, targets)
+        broken[name] = [*part.broken, *wrong, *unfit]
         values[name] = describe_values(part, features, decoded)
         split = part.split[good] if name == "rows" else np.full(len(decoded), name)
         for split_name in splits.count(split):

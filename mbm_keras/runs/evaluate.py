@@ -13,6 +13,7 @@ from mbm_keras.runs.rows import write_quarantine
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.scores import score_subsets
+from mbm_keras.runs.transcripts import leave_out_unfit
 from mbm_keras.runs.values import describe_values
 from mbm_keras.runs.values import unused_columns
 from mbm_keras.runs.values import value_lines
@@ -80,14 +81,15 @@ def evaluate(
 
     name = name_table(table)
     cache = tempfile.TemporaryDirectory(prefix="mbm-evaluate-")
-    samples, _, wrong = decode_rows(
+    samples, good, wrong = decode_rows(
         rows,
         saved.features,
         targets,
         pathlib.Path(cache.name),
         stream,
     )
-    broken = [*rows.broken, *wrong]
+    samples, _, unfit = leave_out_unfit(samples, good, saved.features, targets)
+    broken = [*rows.broken, *wrong, *unfit]
     quarantine.refuse_too_many(broken, rows.rows_read, max_broken, name)
     aside = run.folder / f"quarantine-{pathlib.Path(name).stem[:60]}.csv"
     set_aside = write_quarantine(broken, aside)

@@ -211,10 +211,10 @@ def fit_members(
     weights = {}
     mean = training.calibrated_mean(models[0])
     if mean is not None:
-        text = build.tuned_text(plan, specs)
+        key = build.length_key(plan, specs)
         answers = [
             training.predict_heads(
-                model, valid.batches(_BATCH, bucket_by=text), task=task
+                model, valid.batches(_BATCH, bucket_by=key), task=task
             )
             for model, (_, valid) in zip(models, parts, strict=True)
         ]
@@ -265,8 +265,8 @@ def _fit_one(plan, specs, task, train, valid, folder, verbose, number, seconds):
     seed = plan.seed + 1_000 * number
     keras.utils.set_random_seed(seed)
     model = build.build_model(plan, specs, task)
-    # An encoder that learns takes as long as its texts are, padding included.
-    bucket_by = build.tuned_text(plan, specs)
+    # An encoder in the model takes as long as its input is, padding included.
+    bucket_by = build.length_key(plan, specs)
     train_batches = functools.partial(
         train.batches,
         plan.batch_size,

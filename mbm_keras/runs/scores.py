@@ -119,6 +119,10 @@ def interval(task, truth, output, units, other=None):
         values = own if other is None else own - _row_scores(task, truth, other)
         return list(bootstrap_interval(lambda rows: values[rows].mean(), units))
 
+    if task_kind(task) == "transcription":
+        measure = _measure_characters(task, truth, output)
+        return list(bootstrap_interval(measure, units))
+
     def measure(output, rows):
         metric = task.metrics()[0]
         metric.update_state(truth[rows], output[rows])
@@ -129,6 +133,16 @@ def interval(task, truth, output, units, other=None):
         return own if other is None else own - measure(other, rows)
 
     return list(bootstrap_interval(score, units))
+
+
+def _measure_characters(task, truth, output):
+    """The character error rate of drawn rows; the texts are compared once."""
+    from mbm_keras.metrics import count_errors
+    from mbm_keras.tasks.transcription import best_path
+
+    counts = count_errors(task.to_texts(best_path(output)), task.to_texts(truth))
+    errors, characters = counts["character_errors"], counts["characters"]
+    return lambda rows: errors[rows].sum() / max(characters[rows].sum(), 1)
 
 
 def _row_scores(task, truth, output):
@@ -186,33 +200,36 @@ def pairs_of(trained, samples):
     """
     from mbm_keras.auto import build
 
-    fitted, text = trained.fitted, build.tuned_text(trained.plan, trained.specs)
+    fitted, key = trained.fitted, build.length_key(trained.plan, trained.specs)
     pairs = {
-        split: [(fitted.model, _batches(part, text))] for split, part in samples.items()
+        split: [(fitted.model, _batches(part, key))] for split, part in samples.items()
     }
     if "valid" not in pairs:
         pairs["valid"] = [
-            (member, _batches(valid, text))
+            (member, _batches(valid, key))
             for member, (_, valid) in zip(fitted.members, fitted.parts, strict=True)
         ]
     return {name: pairs[name] for name in ("train", "valid", "test") if name in pairs}
 
 
-def _batches(part, text):
-    """Batches in order; an input of text, where there is one, without common padding.
+def _batches(part, key):
+    """Batches in order; an input of texts or speech without common padding.
 
-    An encoder of it that is in the model takes as long as its texts are.
+    An encoder of it that is in the model takes as long as it is.
     """
     import tensorflow as tf
 
     batches = part.batches(_BATCH)
-    if text is None:
+    if key is None:
         return batches
 
     def trim(inputs, *others):
-        lengths = tf.math.count_nonzero(inputs[text], axis=1, dtype=tf.int32)
-        longest = tf.maximum(1, tf.reduce_max(lengths))
-        return {**inputs, text: inputs[text][:, :longest]}, *others
+        given = inputs[key]
+        filled = tf.reduce_any(
+            tf.reshape(given != 0, (*tf.unstack(tf.shape(given)[:2]), -1)), axis=(0, 2)
+        )  # (steps,)
+        longest = tf.reduce_max(tf.where(filled, tf.range(1, tf.size(filled) + 1), 1))
+        return {**inputs, key: given[:, :longest]}, *others
 
     return batches.map(trim)
 

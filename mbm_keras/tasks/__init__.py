@@ -15,6 +15,7 @@ from mbm_keras.tasks.classification import Classification
 from mbm_keras.tasks.multi_label import MultiLabel
 from mbm_keras.tasks.regression import Regression
 from mbm_keras.tasks.separation import Separation
+from mbm_keras.tasks.transcription import Transcription
 
 Task = contract.Task
 TaskModel = model.TaskModel

@@ -7,6 +7,7 @@ from mbm_keras.models import ZOO
 from mbm_keras.models import models_for
 from mbm_keras.tasks import Captioning
 from mbm_keras.tasks import Classification
+from mbm_keras.tasks import Transcription
 from mbm_keras.towers import vector_mlp
 
 TEXT = InputSpec("text", "text", dict(vocabulary_size=20))
@@ -31,6 +32,8 @@ FIT = {
     "tensor_fusion_network": [[TEXT], [TEXT, IMAGE, TABLE]],
     "vqa_baseline": [[IMAGE, TEXT], [TEXT, TABLE, AUDIO]],
 }
+SEQUENCE = InputSpec("cepstra", "sequence", dict(size=13))
+FEW = InputSpec("voice", "audio", dict(frames=None, num_mel_bins=6))
 UNFIT = {
     "film": [
         ([IMAGE], "an image, .*one more input. Received: inputs=photo .image."),
@@ -131,3 +134,21 @@ def test_film_rejects_an_input_to_modulate_that_it_does_not_have():
         ZOO["film"].check_fit([TEXT, IMAGE], Classification(3), modulated="radar")
     with pytest.raises(ValueError, match="same size in every batch.*'voice'"):
         ZOO["film"].check_fit([TEXT, VARIABLE], Classification(3), modulated="voice")
+
+
+def test_a_speech_recognizer_takes_one_sound_or_sequence():
+    module, task = ZOO["speech_recognizer"], Transcription(5)
+    for spec in (AUDIO, VARIABLE, SEQUENCE):
+        module.check_fit([spec], task)
+    assert models_for([VARIABLE], task) == ["speech_recognizer"]
+    for inputs, message in (
+        ([TEXT], "one sound and no other input.*inputs=text"),
+        ([AUDIO, TEXT], "one sound and no other input"),
+        ([FEW], "7 bands or more.*'num_mel_bins': 6"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            module.check_fit(inputs, task)
+    with pytest.raises(ValueError, match="task Transcription. Received: task=Class"):
+        module.check_fit([AUDIO], Classification(3))
+    with pytest.raises(ValueError, match="encoder in .*encoder='gru'"):
+        module.build(inputs=[AUDIO], task=task, encoder="gru")

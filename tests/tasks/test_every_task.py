@@ -19,6 +19,7 @@ from mbm_keras.tasks import MultiLabel
 from mbm_keras.tasks import Regression
 from mbm_keras.tasks import Separation
 from mbm_keras.tasks import Task
+from mbm_keras.tasks import Transcription
 from mbm_keras.tasks import task_for
 from mbm_keras.tasks.separation import spectrograms_of
 from tests.helpers import assert_same
@@ -35,6 +36,9 @@ SPECTROGRAM = numpy(spectrograms_of(SOUNDS, 32, 16, 32, 0.4)).mean(axis=0)
 # The first image has two captions; every embedding is the same.
 PAIRS = np.array([[0, 0], [0, 1], [1, 2], [2, 3]])
 SAME = np.array([[1.0, 0, 0, 0], [1.0, 0, 0, 0]])
+# As many steps as symbols: a text has one alignment, without blanks.
+SYMBOLS = np.array([[1, 2], [2, 1], [3, 1], [1, 3]])
+SYMBOL_SHARES = np.array([4, 2, 2]) / 8
 LITTLE = -20.0  # log of a share of none
 
 
@@ -61,6 +65,12 @@ CASES = [
         WORDS,
         np.tile([LITTLE, LITTLE, *np.log(np.array([4, 4, 2]) / 10)], (3, 1)),
         (3, 4),
+    ),
+    Case(
+        Transcription(4),
+        SYMBOLS,
+        np.tile([LITTLE, *np.log(SYMBOL_SHARES)], (2, 1)),
+        (2, 4),
     ),
     Case(Association(2), PAIRS, SAME, (2, 4)),
     Case(
