@@ -35,7 +35,7 @@ _AUTOMATIC = frozenset({
     "add", "any", "attach_mask", "attention", "attention_block", "average",
     "batch_normalization", "bidirectional", "calibrated_mean", "caption_decoder",
     "cast", "category_tokens", "clip_values", "co_attention", "complex_masks",
-    "concatenate",
+    "concatenate", "conformer_block", "conv1d",
     "conv2d", "dense", "divergence", "dropout", "expand_dims", "fitted_grams",
     "fitted_linear", "fitted_trees", "flatten", "full_like", "functional", "gelu",
     "get_item", "global_average_pooling1d",
@@ -44,6 +44,7 @@ _AUTOMATIC = frozenset({
     "learned_tokens", "logical_and", "masked_batch_normalization", "masked_mean",
     "matrix_interaction", "max_pooling2d", "maximum", "mean", "member", "member_dense",
     "member_mean", "min", "minimum", "mixture_of_experts", "multiply", "nearest_frames",
+    "normalize_frames",
     "not_equal", "number_embedding", "one_hot", "pad_steps", "permute", "pixel_values",
     "position_and_modality", "product_of_experts", "re_lu", "repeat_vector",
     "rescaling", "reshape", "sample", "scalar_interaction", "scale_and_position",
@@ -52,7 +53,7 @@ _AUTOMATIC = frozenset({
     "take", "time_distributed", "true_divide", "unbiased_norm", "unit_normalization",
     "valid_mask",
     "vector_interaction", "waves", "where", "with_coordinates", "zero_absent",
-    "zeros_like",
+    "zero_padding1d", "zero_padding2d", "zeros_like",
 })  # fmt: skip
 _MAX_KEY = 64  # characters; TensorFlow and file systems limit the length of names
 _TEACHER = "_teacher"  # no key ends with it

@@ -28,8 +28,7 @@ class Transcription:
     An alignment has a symbol or the blank for every step; repetitions are merged and
     blanks left out. Equal symbols in a row have a blank between them.
 
-    Source: Graves et al. 2006, "Connectionist Temporal Classification: Labelling
-    Unsegmented Sequence Data with Recurrent Neural Networks",
+    Source: Graves et al. 2006, "Connectionist Temporal Classification",
     https://doi.org/10.1145/1143844.1143891, section 3. Deviation: none.
 
     Args:
