@@ -138,6 +138,23 @@ class Features(Protocol):
         """
 
 
+@runtime_checkable
+class ReadsColumns(Protocol):
+    """A target that is made of several columns, such as a sentence and its tags.
+
+    Its values are tuples of their cells.
+
+    Attributes:
+        columns: Their names, in the order of the tuples.
+    """
+
+    @property
+    def columns(self) -> Sequence[str]: ...
+
+    def is_empty(self, value: tuple[Any, ...]) -> bool:
+        """Whether a row has nothing to learn."""
+
+
 class Target(Protocol):
     """What a column to learn means, such as `mbm_keras.preprocessing.Label`.
 

@@ -48,12 +48,12 @@ _AUTOMATIC = frozenset({
     "not_equal", "number_embedding", "one_hot", "pad_steps", "permute", "pixel_values",
     "position_and_modality", "product_of_experts", "re_lu", "repeat_vector",
     "rescaling", "reshape", "sample", "scalar_interaction", "scale_and_position",
-    "sequence_generator", "sinusoids", "softmax", "spectrogram",
+    "sentence_pool", "sequence_generator", "sinusoids", "softmax", "spectrogram",
     "spectrogram_statistics", "split", "sqrt", "square", "stack", "subtract", "sum",
     "take", "time_distributed", "true_divide", "unbiased_norm", "unit_normalization",
-    "valid_mask",
-    "vector_interaction", "waves", "where", "with_coordinates", "zero_absent",
-    "zero_padding1d", "zero_padding2d", "zeros_like",
+    "valid_mask", "vector_interaction", "waves", "where", "with_coordinates",
+    "with_sentence", "word_mask", "zero_absent", "zero_padding1d", "zero_padding2d",
+    "zeros_like",
 })  # fmt: skip
 _MAX_KEY = 64  # characters; TensorFlow and file systems limit the length of names
 _TEACHER = "_teacher"  # no key ends with it

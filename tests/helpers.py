@@ -15,12 +15,14 @@ import tensorflow as tf
 from keras import ops
 from PIL import Image
 
+from mbm_keras.inputs import teacher_name
 from mbm_keras.tasks import Association
 from mbm_keras.tasks import Captioning
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
 from mbm_keras.tasks import Separation
 from mbm_keras.tasks import Transcription
+from mbm_keras.tasks import Understanding
 
 
 def random_inputs(model, batch=2, steps=5, seed=0):
@@ -70,6 +72,8 @@ def random_targets(task, output, inputs, seed=0):
     if isinstance(task, Separation):
         mixture = next(x for x in inputs.values() if x.ndim == 2)
         return np.stack([mixture * share for share in (0.7, 0.3)], axis=1)
+    if isinstance(task, Understanding):
+        return inputs[teacher_name(task.name)]
     if isinstance(task, MultiLabel):
         return rng.integers(0, 2, output.shape).astype("float32")
     return rng.standard_normal(output.shape).astype("float32")

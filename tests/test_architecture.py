@@ -17,11 +17,17 @@ ZOO = {
     "mbm_keras.losses",
     "mbm_keras.metrics",
     "mbm_keras.preset",
+    "mbm_keras.tag_scheme",
     "mbm_keras.tasks",
     "mbm_keras.towers",
     "mbm_keras.weights",
 }
-BASE = {"mbm_keras.layers", "mbm_keras.inputs"}
+BASE = {
+    "mbm_keras.layers",
+    "mbm_keras.inputs",
+    "mbm_keras.sentence_answers",
+    "mbm_keras.tag_scheme",
+}
 FILES = "data_pipelines.files"  # everything that is written goes through it
 TAKES_A_MODEL = BASE | {FILES, "mbm_keras.metrics", "mbm_keras.tasks"}
 TOP = {"mbm_keras", "data_pipelines"}
@@ -29,11 +35,15 @@ MAY_IMPORT = {
     "mbm_keras.inputs": set(),
     "mbm_keras.label_text": set(),
     "mbm_keras.registry": set(),
-    "mbm_keras.layers": set(),
+    "mbm_keras.sentence_answers": set(),
+    "mbm_keras.tag_scheme": set(),
+    "mbm_keras.layers": {"mbm_keras.sentence_answers", "mbm_keras.tag_scheme"},
     "mbm_keras.preprocessing": {
         FILES,
         "mbm_keras.inputs",
         "mbm_keras.label_text",
+        "mbm_keras.sentence_answers",
+        "mbm_keras.tag_scheme",
         "data_pipelines.decoding.status",
     },
     "mbm_keras.generation": BASE,

@@ -19,6 +19,7 @@ from data_pipelines.decoding.status import OK
 from data_pipelines.decoding.status import PARTIAL
 from data_pipelines.decoding.status import is_present
 from data_pipelines.protocols import Features
+from data_pipelines.protocols import ReadsColumns
 from data_pipelines.protocols import Target
 from data_pipelines.quarantine import Broken
 from data_pipelines.tables.table import Table
@@ -98,17 +99,31 @@ def encode_targets(
     """
     encoded, known, refused = {}, np.ones(len(table.rows), bool), []
     for name, target in (targets or {}).items():
-        cells = table.targets(numbers=target.task == "regression")
+        cells, empty = target_cells(table, target)
         encoded[name] = target.encode(cells)
-        empty = np.array([cell is None or cell == "" for cell in cells], bool)
         for row in np.flatnonzero(~target.known(encoded[name]) | empty):
             known[row] = False
             reason = "the target is empty"
             if not empty[row]:
-                cell = repr(cells[row])[:_SHOWN]
-                reason = f"the target {cell}: {target.explain(cells[row])}"
+                reason = target.explain(cells[row])
+                if not isinstance(target, ReadsColumns):
+                    reason = f"the target {repr(cells[row])[:_SHOWN]}: {reason}"
             refused.append(Broken(int(table.rows[row]), name, reason))
     return encoded, known, refused
+
+
+def target_cells(table: Table, target: Target) -> tuple[list, np.ndarray]:
+    """The values of a target, and which of them are empty, `(rows,)` bool.
+
+    Args:
+        table: A `Table`.
+        target: The target, see `data_pipelines.protocols`.
+    """
+    if isinstance(target, ReadsColumns):
+        rows = table.target_rows(target.columns)
+        return rows, np.array([target.is_empty(row) for row in rows], bool)
+    cells = table.targets(numbers=target.task == "regression")
+    return cells, np.array([cell is None or cell == "" for cell in cells], bool)
 
 
 def _decode_distinct(table, features, source):

@@ -34,7 +34,7 @@ def fingerprint(table: Table) -> dict[str, Any]:
     """
     read = [table.source_column(name) for name in table.columns]
     if table.target is not None:
-        read.append(table.target)
+        read += [table.target, *table.more_targets]
     return {
         "rows": len(table.rows),
         "split": hash_column(pl.Series(table.split.tolist(), dtype=pl.String)),

@@ -95,6 +95,7 @@ class Table(RawTable):
             comes from: a clip has its sound track as an input of its own.
         ignored: Modality by name of the columns that are not inputs.
         target: Name of the target column; None for a table without a target.
+        more_targets: Other columns that belong to the target, such as tags of words.
         split: `(rows,)` of `"train"`, `"valid"` and `"test"`.
         copies: By name of a column of files, how many have the bytes of another one,
             where that decided about the splits.
@@ -106,6 +107,7 @@ class Table(RawTable):
     target: str | None
     split: np.ndarray
     copies: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    more_targets: tuple[str, ...] = ()
 
     def columns_of(self, modality: str) -> list[str]:
         """Names of the inputs of one modality."""
@@ -263,9 +265,36 @@ class Table(RawTable):
             raise ValueError(
                 f"Expected a table with a target. Received: `{self.path}` without one."
             )
-        values = self.frame[self.target]
+        return self._target_cells(self.target, numbers)
+
+    def target_rows(self, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Cells of a target of several columns, as tuples.
+
+        Args:
+            columns: Their names: inputs of text, whose cells are strings, and others,
+                whose cells are as those of `targets`.
+
+        Raises:
+            ValueError: If there is no such column.
+        """
+        missing = [name for name in columns if name not in self.frame.columns]
+        if missing:
+            raise ValueError(
+                f"Expected the columns {list(columns)} in `{self.path}`, to learn or "
+                f"to compare with. Received: {self.frame.columns}, without {missing}."
+            )
+        cells = [
+            np.asarray(self.raw(name)).tolist()
+            if self.columns.get(name) == "text"
+            else self._target_cells(name, False)
+            for name in columns
+        ]
+        return list(zip(*cells, strict=True))
+
+    def _target_cells(self, name, numbers):
+        values = self.frame[name]
         if numbers and values.dtype == pl.String:
-            values = number_texts(self._as_written(self.target), self.reading)
-        elif not numbers and self.target in self.written.columns:
-            values = self.written[self.target].set(values.is_null(), None)
+            values = number_texts(self._as_written(name), self.reading)
+        elif not numbers and name in self.written.columns:
+            values = self.written[name].set(values.is_null(), None)
         return convert.to_python(values)

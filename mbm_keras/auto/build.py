@@ -68,16 +68,16 @@ def build_towers(plan):
 def length_key(plan, specs):
     """Key of the input by whose length rows share a batch, or None.
 
-    The first text that a published encoder in the model reads; the sound that a
-    recognizer hears.
+    The first text that a published encoder or a recurrent layer in the model reads; the
+    sound that a recognizer hears.
     """
     if plan.model == "speech_recognizer":
         return specs[0].key
     found = [
         spec.key
         for spec in specs
-        if spec.modality == "text"
-        and plan.inputs[spec.name].preprocessor == published.READER
+        if (spec.modality, plan.inputs[spec.name].preprocessor)
+        in (("text", published.READER), ("words", "WordCharacters"))
     ]
     return found[0] if found else None
 

@@ -101,4 +101,9 @@ def draft_task(plan: Plan) -> Any:
             vocabulary_size=8, sequence_length=4, name=plan.target
         ),
         "transcript": lambda: tasks.Transcription(4, name=plan.target),
+        "intent": lambda: tasks.Understanding(2, name=plan.target),
+        "tags": lambda: tasks.Understanding(tags=("O", "B-a"), name=plan.target),
+        "intent_and_tags": lambda: tasks.Understanding(
+            2, ("O", "B-a"), name=plan.target
+        ),
     }[plan.target_kind]()

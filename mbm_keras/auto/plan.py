@@ -40,6 +40,7 @@ _FIELDS = (
 ASSOCIATION = "association"  # a kind of target without a column
 ASSOCIATION_LOSSES = ("clip", "siglip")
 CLASS_WEIGHTS, LOSSES = ("balanced",), ("focal",)
+OF_SENTENCES = ("intent", "tags", "intent_and_tags")  # kinds of target of a sentence
 STAGES = ("joint", "standard")
 TUNE = ("frozen", "adapters", "full")
 
@@ -83,9 +84,9 @@ class Plan:
 
     Args:
         target: Name of the column to learn.
-        target_kind: `"label"`, `"labels"`, `"number"`, `"caption"` or `"transcript"`;
-            `"association"` where there is no target, and the inputs of a row belong
-            together.
+        target_kind: `"label"`, `"labels"`, `"number"`, `"caption"`, `"transcript"`,
+            `"intent"`, `"tags"` or `"intent_and_tags"`; `"association"` where there is
+            no target, and the inputs of a row belong together.
         inputs: What happens to each input, by name.
         left_out: Why a column is not an input, by its name.
         model: Name of the model, see `mbm_keras.models`.
@@ -120,6 +121,7 @@ class Plan:
             limit. A run with a limit cannot be repeated bit for bit.
         seed: Seed of everything random.
         reasons: Why, by name of the field.
+        tags: Name of the column with a tag for each word; None without.
     """
 
     target: str
@@ -149,6 +151,7 @@ class Plan:
     minutes: float | None = None
     seed: int = 0
     reasons: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tags: str | None = None
 
     def __post_init__(self):
         for name in ("inputs", "left_out", "model_sizes", "reasons"):
@@ -172,6 +175,11 @@ class Plan:
             )
         if self.minutes is not None and not self.minutes > 0:
             raise ValueError(f"Expected minutes > 0. Received: minutes={self.minutes}.")
+        if self.target_kind in OF_SENTENCES and self.members != 1:
+            raise ValueError(
+                "Expected members=1 for a target of intents or tags. Received: "
+                f"target_kind={self.target_kind!r}, members={self.members}."
+            )
         if self.folds < 0 or self.folds == 1:
             raise ValueError(f"Expected folds >= 2. Received: folds={self.folds}.")
 
@@ -203,6 +211,18 @@ class Plan:
     def target_column(self) -> str | None:
         """The column to learn; None where the inputs of a row belong together."""
         return None if self.target_kind == ASSOCIATION else self.target
+
+    @property
+    def target_columns(self) -> dict[str, str]:
+        """Columns of a target of several by their role; empty for other targets."""
+        if self.target_kind not in OF_SENTENCES:
+            return {}
+        roles = {"text": next(iter(self.columns), "")}
+        if self.target_kind != "tags":
+            roles["intent"] = self.target
+        if self.target_kind != "intent":
+            roles["tags"] = self.tags or self.target
+        return roles
 
     @property
     def columns(self) -> dict[str, str]:

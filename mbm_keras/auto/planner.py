@@ -12,6 +12,7 @@ from mbm_keras.auto import fit
 from mbm_keras.auto import published
 from mbm_keras.auto import sizes
 from mbm_keras.auto import targets
+from mbm_keras.auto.plan import OF_SENTENCES
 from mbm_keras.auto.plan import InputPlan
 from mbm_keras.auto.plan import Plan
 from mbm_keras.registry import names
@@ -81,12 +82,15 @@ def make_plan(
             f"`{table.path}`. Received columns: {table.frame.columns}."
         )
     check_names(model=model, fusion=fusion, task=task)
-    kind, why = (task, _GIVEN) if task else targets.infer_kind(table)
+    kind, why = targets.choose_kind(table, task, model)
     chosen_model, why_model = _model_for(kind)
     learned = table.take(table.split == "train")
     inputs = plan_inputs(learned, model or chosen_model)
     if kind == "transcript":
         inputs = {name: _speech(learned, name, one) for name, one in inputs.items()}
+    not_read: dict[str, str] = {}
+    if kind in OF_SENTENCES:
+        inputs, not_read = _one_text(table, inputs)
     chosen_tune, why_tune = tune or "frozen", "encoded once; rows cost nothing more"
     inputs = published.add_encoders(inputs, learned, towers or {}, chosen_tune)
     is_tuned = chosen_tune != "frozen"
@@ -118,7 +122,7 @@ def make_plan(
         target=table.target,
         target_kind=kind,
         inputs=inputs,
-        left_out=left_out(table, columns or {}, group),
+        left_out={**left_out(table, columns or {}, group), **not_read},
         model=chosen_model,
         stages=choose("stages", stages, "joint", "ahead at equal steps"),
         members=number,
@@ -138,6 +142,7 @@ def make_plan(
         group=group,
         seed=seed,
         reasons=reasons,
+        tags=next(iter(table.more_targets), None),
     )
     others = [name for name in fit.check_model(plan) if name != plan.model]
     if not others:
@@ -178,6 +183,8 @@ def plan_inputs(table, model="late_fusion"):
     }
     if model == "late_fusion":
         inputs = {name: _with_grams(planned) for name, planned in inputs.items()}
+    if model == "intent_and_slots":
+        inputs = {name: _with_characters(planned) for name, planned in inputs.items()}
     row = {
         name: modality
         for modality in ("number", "date", "category")
@@ -230,7 +237,7 @@ def left_out(table, columns, group):
     """Why a column is not an input, by its name."""
     reasons = {}
     for name in table.ignored:
-        if name not in table.frame.columns:
+        if name not in table.frame.columns or name in table.more_targets:
             continue  # a clip without sound has no second column
         if columns.get(name) == "ignore":
             reasons[name] = _GIVEN
@@ -243,6 +250,8 @@ def left_out(table, columns, group):
 
 
 def _model_for(kind):
+    if kind in OF_SENTENCES:
+        return "intent_and_slots", "it reads words and their characters"
     if kind == "caption":
         return "show_attend_tell", "it writes text about an image"
     if kind == "transcript":
@@ -271,6 +280,29 @@ def _with_grams(planned):
         tower_sizes={"word_width": 64, "dropout": 0.5},
         reason=f"{planned.reason}, and pairs of words by TF-IDF",
     )
+
+
+def _with_characters(planned):
+    """A text by what is between its spaces, any other input as it is."""
+    if planned.preprocessor != "WordIds":
+        return planned
+    reason = "words between spaces, and their characters"
+    return dataclasses.replace(
+        planned, preprocessor="WordCharacters", reason=f"{planned.reason}; {reason}"
+    )
+
+
+def _one_text(table, inputs):
+    """The only text of a table, and why its other columns are not inputs."""
+    texts = [name for name, planned in inputs.items() if planned.modality == "text"]
+    if len(texts) != 1:
+        raise ValueError(
+            "Expected one column of text for a target of intents or tags; leave others "
+            f"out with `columns`. Received: {texts} in `{table.path}`."
+        )
+    others = [name for name in table.columns if name not in texts]
+    why = f"the model reads {texts[0]!r} alone"
+    return {texts[0]: inputs[texts[0]]}, dict.fromkeys(others, why)
 
 
 def _vector(table, name):

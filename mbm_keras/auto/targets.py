@@ -7,8 +7,44 @@ KINDS = {
     "number": "Quantity",
     "caption": "Caption",
     "transcript": "Transcript",
+    "intent": "Utterance",
+    "tags": "Utterance",
+    "intent_and_tags": "Utterance",
 }
+_SOME = 200  # cells that are looked at for tags
 _MOST_DATES = 20  # different dates that may be names of classes
+
+
+def choose_kind(table, task=None, model=None):
+    """What the target of a table means, as far as it is not given, and why.
+
+    Args:
+        table: A `data_pipelines.tables.table.Table` with a target.
+        task: A key of `KINDS`, as the user gave it; None to infer it.
+        model: Name of the model, as the user gave it; None without.
+
+    Returns:
+        A key of `KINDS`, and the reason.
+
+    Raises:
+        ValueError: If a column of tags is given with another task.
+    """
+    both = "intent_and_tags"
+    if table.more_targets and task not in (None, both):
+        raise ValueError(
+            f"Expected task={both!r} with a column of tags. Received: task={task!r}, "
+            f"tags={table.more_targets[0]!r}."
+        )
+    if task == both and not table.more_targets:
+        raise ValueError(f"Expected a column of tags for task={both!r}, in `tags`.")
+    if task is not None:
+        return task, "given"
+    if table.more_targets:
+        return both, f"{table.more_targets[0]!r} has a tag for each word"
+    kind, why = infer_kind(table)
+    if kind == "label" and model == "intent_and_slots":
+        return "intent", f"{why}, of a sentence"
+    return kind, why
 
 
 def infer_kind(table):
@@ -29,6 +65,8 @@ def infer_kind(table):
     if values.dtype.is_float():
         values = values.filter(values.is_finite())
     distinct = values.n_unique()
+    if _are_tags(values):
+        return "tags", "its cells are tags of words, such as B-city"
     if isinstance(values.dtype, pl.List):
         _check_list(table, values)
         return "labels", "its cells are lists"
@@ -57,6 +95,20 @@ def infer_kind(table):
     return "label", f"{distinct} different values"
 
 
+def _are_tags(values):
+    """Whether all cells have tags of entities, `O` and `B-...`, one per word."""
+    import polars as pl
+
+    from mbm_keras.preprocessing.tags import read
+    from mbm_keras.tag_scheme import scheme_of
+
+    is_list = values.dtype == pl.List(pl.String)
+    if not len(values) or not (is_list or values.dtype == pl.String):
+        return False
+    tags = {tag for cell in values.head(_SOME).to_list() for tag in read(cell)}
+    return "O" in tags and len(tags) > 1 and scheme_of(sorted(tags)) != "any"
+
+
 def _check_list(table, values):
     inner = values.dtype.inner
     if inner.is_float() or inner.is_nested():
@@ -67,11 +119,13 @@ def _check_list(table, values):
         )
 
 
-def build_target(kind):
+def build_target(kind, columns=None):
     """The object that encodes and decodes targets of a kind, before `adapt`.
 
     Args:
         kind: A key of `KINDS`.
+        columns: Names of the columns of a target of several, by their role, see
+            `Plan.target_columns`.
 
     Raises:
         ValueError: If there is no such kind.
@@ -79,7 +133,7 @@ def build_target(kind):
     from mbm_keras import preprocessing
 
     check_kind(kind)
-    return getattr(preprocessing, KINDS[kind])()
+    return getattr(preprocessing, KINDS[kind])(**(columns or {}))
 
 
 def check_kind(kind):

@@ -18,6 +18,13 @@ Json = Annotated[
 Target = Annotated[
     str | None, typer.Option(help="The column to learn; or use --associate.")
 ]
+Tags = Annotated[
+    str | None,
+    typer.Option(
+        help="A column with a tag for each word of the text, such as B-city, to learn "
+        "too. Tags alone are a --target."
+    ),
+]
 Associate = Annotated[
     str | None,
     typer.Option(

@@ -11,6 +11,7 @@ from mbm_keras.cli.reporting import reporting
 def plan(
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
     target: options.Target = None,
+    tags: options.Tags = None,
     group: Annotated[
         str | None,
         typer.Option(
@@ -35,6 +36,7 @@ def plan(
         planned = runs.plan(
             table,
             target,
+            tags=tags,
             associate=options.names(associate),
             columns=options.modalities(column),
             group=group,

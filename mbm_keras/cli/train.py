@@ -17,6 +17,7 @@ _FUSIONS = ", ".join(registry.names("mbm_keras.fusion"))
 def train(
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
     target: options.Target = None,
+    tags: options.Tags = None,
     out: Annotated[str, typer.Option(help="Folder for the run.")] = "run",
     valid: Annotated[
         str | None, typer.Option(help="A second table, for validation.")
@@ -115,6 +116,7 @@ def train(
         run = runs.train(
             table,
             target,
+            tags=tags,
             out=out,
             valid=valid,
             associate=options.names(associate),

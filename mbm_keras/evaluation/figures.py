@@ -8,14 +8,17 @@ import numpy as np
 
 from mbm_keras.evaluation.predict import score
 from mbm_keras.metrics import classification_scores
+from mbm_keras.metrics import entity_scores
 from mbm_keras.metrics import error_rates
 from mbm_keras.metrics import multi_label_scores
 from mbm_keras.metrics import regression_scores
+from mbm_keras.tag_scheme import scheme_of
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
 from mbm_keras.tasks import Regression
 from mbm_keras.tasks import Task
 from mbm_keras.tasks import Transcription
+from mbm_keras.tasks import Understanding
 from mbm_keras.tasks.transcription import best_path
 
 
@@ -56,7 +59,44 @@ def figures(
     elif isinstance(task, Transcription):
         texts = (task.to_texts(ids) for ids in (best_path(output), truth))
         result |= error_rates(*texts)
+    elif isinstance(task, Understanding):
+        result |= _sentence_scores(task, output, truth, list(labels))
     return {name: _finite(value) for name, value in result.items()}
+
+
+def _sentence_scores(task, output, truth, labels):
+    """F1 of intents and of entities, and both by label."""
+    layout, found, classes = task.layout, {}, {}
+    if task.num_intents:
+        names = labels or [str(i) for i in range(task.num_intents)]
+        scores = classification_scores(layout.intents(output), truth[:, 0], names)
+        found["intent_f1_macro"], classes = scores["f1_macro"], scores["classes"]
+    if task.tags and scheme_of(task.tags) != "any":
+        # An id above the number of tags is one that training did not have.
+        names = ["O", *task.tags, "?"]
+        tags = np.rint(layout.tags(output)).astype("int64")
+        rows = [
+            ([names[i] for i in right], [names[i] for i in given[: len(right)]])
+            for right, given in zip(
+                (row[row > 0] for row in truth[:, 1:]), tags, strict=True
+            )
+        ]
+        scores = entity_scores([_mark_unknown(r) for r, _ in rows], _pad(rows))
+        found |= {f"entity_{n}": scores[n] for n in ("f1", "precision", "recall")}
+        classes |= {
+            f"entity {label}": values for label, values in scores["classes"].items()
+        }
+    return {**found, "classes": classes}
+
+
+def _mark_unknown(tags):
+    """A tag that training did not have, as an entity that is never found."""
+    return ["B-?" if tag == "?" else tag for tag in tags]
+
+
+def _pad(rows):
+    """Predicted tags, `O` for the words that a model did not read."""
+    return [given + ["O"] * (len(right) - len(given)) for right, given in rows]
 
 
 def _to_logits(probabilities, of_labels):

@@ -17,12 +17,13 @@ from mbm_keras.export import signature
 from mbm_keras.export.embedders import add_embedder
 from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import embedding_name
+from mbm_keras.sentence_answers import DecodesRows
 from mbm_keras.tasks.model import output_activation
 
 LAST = "saved_model.pb"  # a folder without it is not a SavedModel
 PROBABILITIES = "probabilities"
 # What a model returns, before decoding.
-OUTPUT_KINDS = ("logits", "ids", "waves", "embeddings", PROBABILITIES)
+OUTPUT_KINDS = ("logits", "ids", "waves", "embeddings", "numbers", PROBABILITIES)
 
 
 def save(model, features, path, *, targets=None, encoders=None):
@@ -41,6 +42,8 @@ def save(model, features, path, *, targets=None, encoders=None):
         <output>_ids            the same of a model that writes: `(batch, length)` int32
         <output>_waves          of one that separates: `(batch, sounds, samples)`
         <output>_embeddings     of one that associates: `(batch, inputs, width + 2)`
+        <output>_numbers        of one of intents and tags; what its entities are called
+                                is in `mbm_keras.preprocessing.Utterance`
         status_<input>          `ok`, `absent`, `corrupt`, or `partial` for a table with
                                 corrupt cells, which count as missing
         answered                bool, False for a row without any input: its answer
@@ -110,7 +113,7 @@ def save(model, features, path, *, targets=None, encoders=None):
         outputs = predict([inputs[name] for name in names])
         answered = tf.reduce_any(inputs[PRESENT], axis=1)
         answers = _name_answers(
-            outputs, features, status, answered, targets, activations
+            outputs, features, status, answered, targets, activations, raw
         )
         results.update({name: meaning for name, (_, *meaning) in answers.items()})
         answers = {name: value for name, (value, *_) in answers.items()}
@@ -164,7 +167,7 @@ def _empty_row(raw):
     }
 
 
-def _name_answers(outputs, features, status, answered, targets, activations):
+def _name_answers(outputs, features, status, answered, targets, activations, raw):
     """What `serve` returns: values and what they are, by name.
 
     An answer has the name of its target, whatever that is. A name that is made from
@@ -184,7 +187,7 @@ def _name_answers(outputs, features, status, answered, targets, activations):
         logits = value
         if activations[name] in ("softmax", "sigmoid"):
             kind, logits = PROBABILITIES, _logits(value, activations[name])
-        decoded = targets[name].decode(logits, name) if name in targets else {}
+        decoded = _decode(targets[name], logits, name, raw) if name in targets else {}
         if name in decoded:
             answers[name] = (decoded.pop(name), "answer", name)
         if kind == PROBABILITIES:  # those of the model itself
@@ -198,6 +201,12 @@ def _name_answers(outputs, features, status, answered, targets, activations):
         add(f"status_{name}", words[:, i], "status", name)
     add("answered", answered, "answered")
     return {name: answer for name, answer in answers.items() if answer}
+
+
+def _decode(target, outputs, name, raw):
+    if isinstance(target, DecodesRows):
+        return target.decode_rows(outputs, name, raw)
+    return target.decode(outputs, name)
 
 
 def _logits(probabilities, activation):

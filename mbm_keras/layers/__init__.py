@@ -52,6 +52,7 @@ from mbm_keras.layers.presence import present_softmax
 from mbm_keras.layers.presence import replace_absent
 from mbm_keras.layers.presence import zero_absent
 from mbm_keras.layers.relative_attention import RelativeAttention
+from mbm_keras.layers.sentence_decoder import SentenceDecoder
 from mbm_keras.layers.sinusoids import Sinusoids
 from mbm_keras.layers.spectrogram_statistics import SpectrogramStatistics
 from mbm_keras.layers.spectrogram_statistics import heard_steps
@@ -99,6 +100,7 @@ __all__ = [
     "PrependTokens",
     "RelativeAttention",
     "ScaleChannels",
+    "SentenceDecoder",
     "Sinusoids",
     "SpectrogramStatistics",
     "UnitEmbeddings",

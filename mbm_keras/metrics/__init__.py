@@ -5,6 +5,7 @@ from mbm_keras.metrics.captions import caption_scores
 from mbm_keras.metrics.classification import classification_scores
 from mbm_keras.metrics.classification import multi_label_scores
 from mbm_keras.metrics.confusion import confusion
+from mbm_keras.metrics.entities import entity_scores
 from mbm_keras.metrics.error_rates import count_errors
 from mbm_keras.metrics.error_rates import edit_distance
 from mbm_keras.metrics.error_rates import error_rates
@@ -25,6 +26,7 @@ __all__ = [
     "count_errors",
     "edit_distance",
     "error_rates",
+    "entity_scores",
     "multi_label_scores",
     "regression_scores",
     "retrieval_scores",

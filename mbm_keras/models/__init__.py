@@ -24,6 +24,7 @@ from mbm_keras.models import dual_encoder
 from mbm_keras.models import film
 from mbm_keras.models import gated_multimodal_unit
 from mbm_keras.models import image_classifier
+from mbm_keras.models import intent_and_slots
 from mbm_keras.models import late_fusion
 from mbm_keras.models import looking_to_listen
 from mbm_keras.models import low_rank_fusion
@@ -41,6 +42,7 @@ from mbm_keras.tasks import Task
 ZOO = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}
 
 FOR_INFERENCE: dict[str, Callable[..., Model]] = {
+    "intent_and_slots": intent_and_slots.for_inference,
     "looking_to_listen": looking_to_listen.for_inference,
     "show_attend_tell": show_attend_tell.for_inference,
 }

@@ -40,9 +40,11 @@ from mbm_keras.preprocessing.table import TableRow
 from mbm_keras.preprocessing.targets import Label
 from mbm_keras.preprocessing.text import WordIds
 from mbm_keras.preprocessing.transcript import Transcript
+from mbm_keras.preprocessing.utterance import Utterance
 from mbm_keras.preprocessing.vector import Vector
 from mbm_keras.preprocessing.video import Frames
 from mbm_keras.preprocessing.whisper_mel import WhisperLogMel
+from mbm_keras.preprocessing.word_characters import WordCharacters
 
 __all__ = [
     "PREPROCESSORS",
@@ -74,11 +76,13 @@ __all__ = [
     "SpeechLogMel",
     "Subwords",
     "TableRow",
+    "Utterance",
     "Vector",
     "Target",
     "Transcript",
     "Waveform",
     "WhisperLogMel",
+    "WordCharacters",
     "WordGrams",
     "WordIds",
     "preprocessor_from_folder",

@@ -125,7 +125,8 @@ class Target(Protocol):
     Attributes:
         task: Name of the task that learns it, a key of `mbm_keras.tasks.TASKS`.
         output_kind: What the model returns for it: `"logits"` (or numbers), `"ids"` of
-            words, or `"waves"`. A served model returns it as `<output>_<output_kind>`.
+            words, `"waves"`, or `"numbers"` of several kinds. A served model returns it
+            as `<output>_<output_kind>`.
         labels: The labels in the order of the outputs; empty for a target without.
     """
 

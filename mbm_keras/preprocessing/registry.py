@@ -23,9 +23,11 @@ from mbm_keras.preprocessing.table import TableRow
 from mbm_keras.preprocessing.targets import Label
 from mbm_keras.preprocessing.text import WordIds
 from mbm_keras.preprocessing.transcript import Transcript
+from mbm_keras.preprocessing.utterance import Utterance
 from mbm_keras.preprocessing.vector import Vector
 from mbm_keras.preprocessing.video import Frames
 from mbm_keras.preprocessing.whisper_mel import WhisperLogMel
+from mbm_keras.preprocessing.word_characters import WordCharacters
 
 _PREPROCESSORS = (
     CaptionIds,
@@ -45,10 +47,11 @@ _PREPROCESSORS = (
     Vector,
     Waveform,
     WhisperLogMel,
+    WordCharacters,
     WordGrams,
     WordIds,
 )
-_TARGETS = (Caption, Label, Labels, Matches, Quantity, Sounds, Transcript)
+_TARGETS = (Caption, Label, Labels, Matches, Quantity, Sounds, Transcript, Utterance)
 
 PREPROCESSORS = {kind.__name__: kind for kind in _PREPROCESSORS}
 TARGETS = {kind.__name__: kind for kind in _TARGETS}

@@ -110,6 +110,7 @@ def notes_of(plan, tables, decoded, encoder):
         encoder: The adapted target.
     """
     from mbm_keras.preprocessing import Quantity
+    from mbm_keras.preprocessing import Utterance
 
     notes = [*_length_notes(plan, decoded), *value_lines(decoded.values["rows"])]
     notes += _copy_notes(tables["rows"])
@@ -123,6 +124,8 @@ def notes_of(plan, tables, decoded, encoder):
             )
     if isinstance(encoder, Quantity) and encoder.describe():
         notes.append(f"{plan.target}: {encoder.describe()}")
+    if isinstance(encoder, Utterance):
+        notes += _tag_notes(tables["rows"], encoder)
     if plan.target_kind == "label":
         notes += _class_notes(plan.target, decoded.samples, encoder.labels)
     return notes
@@ -145,6 +148,18 @@ def _length_notes(plan, decoded):
         if planned.modality == "text"
         and "longest" in planned.sizes
         and "cut" not in decoded.values["rows"].get(name, {})
+    ]
+
+
+def _tag_notes(table, encoder):
+    """Tags of entities without a begin, which begin one."""
+    rows = table.target_rows(encoder.columns)
+    number = encoder.count_repaired(rows)
+    if not number:
+        return []
+    return [
+        f"{encoder.tags}: {number} of {len(rows)} rows have an I- or E- without a B- "
+        "before it: it counts as the begin of an entity"
     ]
 
 

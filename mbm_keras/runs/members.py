@@ -205,6 +205,7 @@ def fit_members(
         # Resumable without a checkpoint: it takes seconds, and gives the same weights.
         batches = train.batches(_BATCH), valid.batches(_BATCH)
         chosen.append(training.fit_heads(model, *batches, task=task, seed=plan.seed))
+        training.fit_scope(model, *batches, task=task)
         prefix = f"{number + 1}, " if len(parts) > 1 else ""
         histories |= {f"{prefix}{name}": history for name, history in found.items()}
     parts = parts[: len(models)]

@@ -98,7 +98,8 @@ def _predict(run, table, keep, probabilities, stream):
         samples, _, wrong = decode_rows(
             table, saved.features, None, cache, stream, keep_corrupt=True
         )
-        answered = {row: samples.ids, **_answer(run, samples, names, probabilities)}
+        answers = _answer(run, table, samples, names, probabilities)
+        answered = {row: samples.ids, **answers}
         reasons = _reasons(table, saved.features, samples, wrong)
         values = describe_values(table, saved.features, samples)
     finally:
@@ -118,7 +119,7 @@ def _predict(run, table, keep, probabilities, stream):
     return frame, values
 
 
-def _answer(run, samples, names, probabilities):
+def _answer(run, table, samples, names, probabilities):
     """Answers, probabilities and statuses of the rows that have an answer."""
     import numpy as np
 
@@ -129,8 +130,9 @@ def _answer(run, samples, names, probabilities):
     columns = {}
     if len(samples):
         outputs, _ = evaluation.predict(run.answering_model, samples.batches(256))
-        answers = target.decode(outputs[name], name)
+        answers, more = _decode(target, outputs[name], name, table, samples)
         columns[name] = target.restore(answers[name])
+        columns |= {names(own): cells for own, cells in more.items()}
         if f"{name}_probabilities" in answers:
             shares = np.asarray(answers[f"{name}_probabilities"])
             columns |= probability_columns(shares, target.labels, names, probabilities)
@@ -138,6 +140,25 @@ def _answer(run, samples, names, probabilities):
     for key, status in samples.status.items():
         columns[names(f"status_{by_key[key]}")] = [STATUS[s] for s in status]
     return columns
+
+
+def _decode(target, outputs, name, table, samples):
+    """Answers of the target, and further columns by their name."""
+    import numpy as np
+    import tensorflow as tf
+
+    from mbm_keras.sentence_answers import DecodesRows
+
+    if not isinstance(target, DecodesRows):
+        return target.decode(outputs, name), {}
+    rows = table.positions(samples.ids)
+    raw = {
+        column: tf.constant(list(table.raw(column)[rows]), tf.string)
+        for column in table.columns_of("text")
+    }
+    answers = target.decode_rows(outputs, name, raw)
+    answers = {key: np.asarray(value) for key, value in answers.items()}
+    return answers, target.columns_of(answers, name)
 
 
 def _reasons(table, features, samples, wrong):

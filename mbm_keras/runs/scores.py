@@ -155,6 +155,8 @@ def _row_scores(task, truth, output):
         return (np.argmax(output, axis=-1) == truth.reshape(-1)).astype("float64")
     if kind == "multi_label":
         return np.mean((output > 0) == (truth > 0.5), axis=-1)
+    if kind == "understanding":
+        return task.right_rows(truth, output).astype("float64")
     if kind == "regression":
         errors = task.to_numbers(truth).reshape(output.shape) - task.to_numbers(output)
         return np.abs(errors).mean(axis=-1)

@@ -44,6 +44,7 @@ def open_rows(
     table: Any,
     target: str | None,
     *,
+    tags: str | None = None,
     columns: Mapping[str, str] | None = None,
     inputs: list[str] | None = None,
     group: str | None = None,
@@ -61,6 +62,7 @@ def open_rows(
     Args:
         table: As for `train`.
         target: Name of the column to learn; None where the inputs belong together.
+        tags: Name of a column with a tag for each word, to learn too; None without.
         columns: Modality by column name.
         inputs: Names of the inputs, in order; None for every column that is one.
         group: Column whose values never cross splits.
@@ -86,10 +88,11 @@ def open_rows(
             "Expected the name of the column to learn, or `associate`. Received: "
             "target=None."
         )
-    return sources.open_table(
+    more = () if tags in (None, target) else (tags,)
+    rows = sources.open_table(
         table,
         target=target,
-        columns=columns,
+        columns={**(columns or {}), **dict.fromkeys(more, "ignore")},
         inputs=inputs,
         group=group,
         fractions={"valid": valid_share} if valid_share else None,
@@ -101,6 +104,7 @@ def open_rows(
         missing=missing,
         reading=reading,
     )
+    return dataclasses.replace(rows, more_targets=more) if more else rows
 
 
 _OF_A_TARGET = (
@@ -184,14 +188,15 @@ def learn(plan: Plan, rows: Any) -> tuple[Any, Any]:
     """
     import keras
 
+    from data_pipelines.decoding.decode import target_cells
     from mbm_keras.auto import build
     from mbm_keras.auto import targets
 
     keras.utils.set_random_seed(plan.seed)
     learned = rows.take(rows.split == "train")
-    encoder = targets.build_target(plan.target_kind)
-    cells = learned.targets(numbers=encoder.task == "regression")
-    encoder.adapt([cell for cell in cells if cell not in (None, "")])
+    encoder = targets.build_target(plan.target_kind, plan.target_columns)
+    cells, empty = target_cells(learned, encoder)
+    encoder.adapt([cell for cell, no in zip(cells, empty, strict=True) if not no])
     features = build.build_features(plan)
     features.adapt({name: learned.raw(name) for name in build.columns_to_adapt(plan)})
     return features, encoder

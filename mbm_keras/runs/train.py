@@ -37,6 +37,7 @@ def plan(
     table: Any,
     target: str | None = None,
     *,
+    tags: str | None = None,
     associate: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
     group: str | None = None,
@@ -69,12 +70,14 @@ def plan(
             pandas frame, a list of dicts, a dict of arrays, a `tf.data.Dataset`, or a
             table that `data_pipelines.sources` opened.
         target: Name of the column to learn.
+        tags: Name of a column with a tag for each word of the text, to learn together
+            with the intent that `target` is. Tags alone are a `target`.
         associate: Instead of a target, columns whose values belong together, such as
             `("caption", "photo")`.
         columns: Modality by column name, where the inferred one is wrong.
         group: Column whose values never cross splits, such as a speaker.
-        task: `"label"`, `"labels"`, `"number"`, `"caption"` or `"transcript"`; None to
-            infer it.
+        task: `"label"`, `"labels"`, `"number"`, `"caption"`, `"transcript"`,
+            `"intent"` or `"tags"`; None to infer it.
         model: Name of a model of `mbm_keras.models`, None to choose.
         fusion: Name of a fusion of `mbm_keras.fusion`, None to choose.
         epochs: Most epochs of the last stage, None to choose.
@@ -115,6 +118,7 @@ def plan(
     rows = steps.open_rows(
         table,
         target,
+        tags=tags,
         columns=columns,
         inputs=steps.inputs_of(target, associate, None),
         group=group,
@@ -154,6 +158,7 @@ def train(
     target: str | None = None,
     *,
     out: str | os.PathLike = "run",
+    tags: str | None = None,
     plan: Plan | None = None,
     valid: Any = None,
     associate: Sequence[str] | None = None,
@@ -195,6 +200,7 @@ def train(
         table: As for `plan`.
         target: Name of the column to learn; not needed with a plan.
         out: The run folder: new, empty, or of the same call.
+        tags: As for `plan`.
         plan: A plan to follow, see `plan`; the choices below then belong to it.
         valid: A second table, for validation.
         associate: As for `plan`, columns whose values belong together.
@@ -263,11 +269,11 @@ def train(
         tune=tune,
     )
     if plan is not None:
-        _check_choices(plan, target, choices)
+        _check_choices(plan, target, {**choices, "tags": tags})
         opened: dict[str, Any] = dict(
             columns=plan.columns, group=plan.group, seed=plan.seed
         )
-        target, share = plan.target_column, plan.valid_share
+        target, tags, share = plan.target_column, plan.tags, plan.valid_share
     else:
         opened = dict(columns=columns, group=group, seed=seed)
         share = Plan.valid_share
@@ -279,6 +285,7 @@ def train(
     rows = steps.open_rows(
         table,
         target,
+        tags=tags,
         inputs=inputs,
         **opened,
         **given,
@@ -303,6 +310,7 @@ def train(
         tables["valid"] = steps.open_rows(
             valid,
             plan.target_column,
+            tags=plan.tags,
             columns=plan.columns,
             inputs=list(plan.columns),
             allow_outside=allow_outside,

@@ -99,7 +99,8 @@ def unused_columns(table: Any, saved: Any, reasons: Mapping[str, str]) -> dict:
         reasons: Reasons by name of a column that training left out.
     """
     used = {table.source_column(name) for name in saved.columns}
-    reasons = {**reasons, **dict.fromkeys(saved.targets, "it is the target")}
+    learned = [*saved.targets, *([saved.plan.tags] if saved.plan.tags else [])]
+    reasons = {**reasons, **dict.fromkeys(learned, "it is the target")}
     return {
         name: reasons.get(name, "the run was trained without it")
         for name in table.frame.columns

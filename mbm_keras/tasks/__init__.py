@@ -16,6 +16,7 @@ from mbm_keras.tasks.multi_label import MultiLabel
 from mbm_keras.tasks.regression import Regression
 from mbm_keras.tasks.separation import Separation
 from mbm_keras.tasks.transcription import Transcription
+from mbm_keras.tasks.understanding import Understanding
 
 Task = contract.Task
 TaskModel = model.TaskModel

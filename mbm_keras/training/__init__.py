@@ -22,6 +22,7 @@ from mbm_keras.training.heads import heads_model
 from mbm_keras.training.modality_balance import ModalityBalance
 from mbm_keras.training.modality_rates import modality_rates
 from mbm_keras.training.progress import Progress
+from mbm_keras.training.scope import fit_scope
 from mbm_keras.training.stages import Stage
 from mbm_keras.training.stages import standard_stages
 from mbm_keras.training.time_limit import TimeLimit
@@ -46,6 +47,7 @@ __all__ = [
     "calibrated_mean",
     "fit_blended",
     "fit_heads",
+    "fit_scope",
     "fit_stages",
     "for_unimodal_heads",
     "freeze",

@@ -51,6 +51,10 @@ ARGUMENTS = {
     "Vector": ([3, [1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], {}),
     "Waveform": ([8_000, 0.3], {}),
     "WhisperLogMel": ([8_000, 0.3, 8], dict(fft=256, hop=80)),
+    "WordCharacters": (
+        [3, ["a", "b"], ["a"]],
+        dict(word_length=4, max_words=9, longest=7),
+    ),
     "WordGrams": (
         [2, ["a"], ["a", "a b"], [[2, 1], [1, 1]], 3],
         dict(max_grams=7, room=5),

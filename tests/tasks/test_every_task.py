@@ -11,6 +11,7 @@ from mbm_keras import inputs
 from mbm_keras.preprocessing import Label
 from mbm_keras.preprocessing import Labels
 from mbm_keras.preprocessing import Quantity
+from mbm_keras.preprocessing import Utterance
 from mbm_keras.tasks import TASKS
 from mbm_keras.tasks import Association
 from mbm_keras.tasks import Captioning
@@ -20,6 +21,7 @@ from mbm_keras.tasks import Regression
 from mbm_keras.tasks import Separation
 from mbm_keras.tasks import Task
 from mbm_keras.tasks import Transcription
+from mbm_keras.tasks import Understanding
 from mbm_keras.tasks import task_for
 from mbm_keras.tasks.separation import spectrograms_of
 from tests.helpers import assert_same
@@ -30,6 +32,10 @@ TAGS = np.array([[0, 1], [1, 1], [0, 1], [0, 0]], "float32")
 SHARE = np.clip(TAGS.mean(axis=0), 1e-6, 1 - 1e-6)
 NUMBERS = np.array([1.0, 4.0, 6.0, 9.0], "float32")
 WORDS = np.array([[3, 2, 0], [3, 4, 2], [3, 3, 2], [4, 2, 0]])
+# An intent and the tags of up to three words; the last number is the loss of the tags.
+MEANINGS = np.array([[0, 1, 2, 0], [1, 1, 1, 2], [1, 1, 0, 0], [2, 1, 1, 0]])
+TAGS_LOSS = -(6 * np.log(6 / 8) + 2 * np.log(2 / 8)) / 4
+MEANING = np.array([*np.log(np.bincount(IDS) / 4), 0, 0, 0, TAGS_LOSS, *[0] * 9])
 SEPARATION = Separation(2, window=32, hop=16, fft=32, power=0.4)
 SOUNDS = np.random.default_rng(0).uniform(-1, 1, (4, 2, 160)).astype("float32")
 SPECTROGRAM = numpy(spectrograms_of(SOUNDS, 32, 16, 32, 0.4)).mean(axis=0)
@@ -79,6 +85,7 @@ CASES = [
         SAME + [0, 0, 0, np.log(1 / 2.5) - 1],
         (2, 4),
     ),
+    Case(Understanding(3, "xy", 3), MEANINGS, MEANING, (3, 4)),
     Case(SEPARATION, SOUNDS, SPECTROGRAM, (9, 4)),
 ]
 every_case = pytest.mark.parametrize(
@@ -189,6 +196,10 @@ def test_a_batch_keeps_its_inputs_and_targets(case):
         (Label("ab"), Classification(2, "answer")),
         (Labels("abc"), MultiLabel(3, "answer")),
         (Quantity(2.0, 3.0), Regression("answer", unit=3.0)),
+        (
+            Utterance("t", "i", "s", "ab", vocabulary="xy", sequence_length=4),
+            Understanding(2, ("x", "y"), 4, "answer"),
+        ),
     ],
 )
 def test_a_target_knows_its_task(target, task):

@@ -1,0 +1,407 @@
+"""Intents and slots: what a sentence asks for, and which of its words fill in what.
+
+    x_t = [word embedding; max over the characters of convolutions]
+    h   = two layers of a BiLSTM, or blocks of a transformer, over x_1 .. x_n
+    s   = [attention pool of h; max of h; max of relu(W x)]     the sentence
+    g   = W' softmax(U s)                                       what the intent says
+    intent from s, tags from a CRF over [h_t; g]
+
+Source: Ma and Hovy 2016, "End-to-end Sequence Labeling via Bi-directional LSTM-CNNs-
+CRF", https://arxiv.org/abs/1603.01354, for characters, LSTM and CRF; Goo et al. 2018,
+"Slot-Gated Modeling", https://doi.org/10.18653/v1/N18-2118, for both at once; Qin et
+al. 2019, "A Stack-Propagation Framework with Token-Level Intent Detection",
+https://arxiv.org/abs/1909.02188, for the intent as an input of the tags. Deviations:
+one intent per sentence, and not one per word; filters of several widths and words
+replaced by the unknown one in training, as in no single of these papers; the sentence
+is also the maximum over its words, from which an intent of few words is seen.
+
+Whether a sentence has an intent at all is decided by a score and a threshold that
+`mbm_keras.training.fit_scope` finds after training, see `SentenceDecoder`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+from keras import ops
+
+from mbm_keras.inputs import InputSpec
+from mbm_keras.inputs import output_name
+from mbm_keras.inputs import teacher_name
+from mbm_keras.inputs import tower_name
+from mbm_keras.layers import AttentionBlock
+from mbm_keras.layers import SentenceDecoder
+from mbm_keras.layers import Sinusoids
+from mbm_keras.preset import Preset
+from mbm_keras.tasks import Task
+from mbm_keras.tasks import TaskModel
+from mbm_keras.tasks import Understanding
+
+ENCODERS = ("lstm", "transformer")
+_UNKNOWN = 1  # id of a word that training did not have
+_CHARACTER = 16  # width of the embedding of a character
+_WIDTHS = (2, 3, 4)  # of the filters over characters
+_LITTLE = -1e4  # of half precision too
+
+_INPUT = InputSpec(
+    "sentence",
+    "words",
+    {"vocabulary_size": 20, "num_characters": 12, "word_length": 4},
+)
+_TAGS = tuple("abcdefgh")
+
+PRESETS = {
+    "tiny": Preset(
+        dict(
+            inputs=[_INPUT],
+            task=Understanding(8, _TAGS, sequence_length=5, name="intent"),
+            width=16,
+            word_width=16,
+            filters=4,
+            word_dropout=0.0,
+        )
+    ),
+    "tiny_transformer": Preset(
+        dict(
+            inputs=[_INPUT],
+            task=Understanding(8, _TAGS, sequence_length=5, name="intent"),
+            encoder="transformer",
+            width=16,
+            word_width=16,
+            filters=4,
+            word_dropout=0.0,
+        )
+    ),
+}
+
+
+def check_fit(inputs: Sequence[InputSpec], task: Task) -> None:
+    """Raises for inputs or a task that the model cannot take.
+
+    Raises:
+        ValueError: If there is not exactly one input of words, or another task than
+            `Understanding`.
+    """
+    modalities = [spec.modality for spec in inputs]
+    if modalities != ["words"] or not isinstance(task, Understanding):
+        raise ValueError(
+            "Expected one input of words and a task of intents or tags. Received: "
+            f"modalities={modalities}, task={type(task).__name__}."
+        )
+
+
+def build(
+    *,
+    inputs: Sequence[InputSpec],
+    task: Understanding,
+    encoder: str = "lstm",
+    num_layers: int = 2,
+    width: int = 256,
+    word_width: int = 128,
+    filters: int = 32,
+    dropout: float = 0.5,
+    word_dropout: float = 0.1,
+    name: str = "intent_and_slots",
+) -> keras.Model:
+    """Builds the model.
+
+    Args:
+        inputs: The `InputSpec` of the sentence, with `vocabulary_size`,
+            `num_characters` and `word_length` in its sizes.
+        task: An `Understanding`.
+        encoder: `"lstm"` or `"transformer"`.
+        num_layers: int > 0, layers of the encoder.
+        width: int > 0, width of the encoder; even.
+        word_width: int > 0, width of the embedding of a word.
+        filters: int > 0, convolutions over characters of each of the widths 2, 3, 4.
+        dropout: float in [0, 1), dropout rate of embeddings, states and sentence.
+        word_dropout: float in [0, 1), share of the words that training replaces by the
+            unknown word.
+        name: str, name of the model.
+
+    Returns:
+        A functional `keras.Model`. Inputs, by key:
+            sentence: `(batch, words, 1 + word_length)` int32, ids of each word and of
+                its characters, 0 = padding.
+            intent_teacher: `(batch, n)` int32, the target, where there are tags; a
+                model of `for_inference` does without.
+        Outputs, by name:
+            intent: `(batch, size)` float32, see `mbm_keras.sentence_answers`.
+
+    Raises:
+        ValueError: If the inputs or the task do not fit, or there is no such encoder.
+    """
+    check_fit(inputs, task)
+    if encoder not in ENCODERS or width % 2:
+        raise ValueError(
+            f"Expected encoder in {ENCODERS} and an even width. Received: "
+            f"encoder={encoder!r}, width={width}."
+        )
+    (spec,) = inputs
+
+    # Input
+    shape = (None, 1 + spec.sizes["word_length"])
+    words = keras.Input(shape, dtype="int32", name=spec.key)
+    mask = WordMask()(words)  # (batch, words)
+
+    # Tower: embeddings (batch, words, word_width + 3 filters), states (.., width)
+    embed = WordVectors(
+        spec.sizes["vocabulary_size"],
+        spec.sizes["num_characters"],
+        word_width,
+        filters,
+        word_dropout,
+    )
+    tower = _tower(spec, embed, encoder, num_layers, width, dropout)
+    x, states = tower(words)
+
+    # Sentence
+    parts: dict[str, Any] = {}
+    if task.num_intents:
+        sentence = SentencePool(width)([x, states, mask])  # (batch, 3 width)
+        parts["sentence"] = sentence = layers.Dropout(dropout)(sentence)
+    if task.tags:
+        if task.num_intents:
+            guess = layers.Dense(task.num_intents, "softmax")(sentence)
+            guess = layers.Dense(width // 4, use_bias=False)(guess)
+            states = WithSentence()([states, guess])  # (batch, words, width * 5 / 4)
+        target = keras.Input((None,), dtype="int32", name=teacher_name(task.name))
+        parts |= {"states": states, "mask": mask, "target": target}
+
+    # Head
+    decoder = task.decoder(output_name(task.name, inputs))
+    output = decoder(parts)  # (batch, size)
+    given = [words, target] if task.tags else [words]
+    return TaskModel(given, {task.name: output}, name=name)
+
+
+def for_inference(model: keras.Model, task: Understanding) -> keras.Model:
+    """The model that answers, which does without the target.
+
+    Args:
+        model: What `build` returned.
+        task: The task it was built for.
+
+    Returns:
+        A functional `keras.Model` of the sentence alone, with the same output.
+    """
+    decoder = decoder_of(model)
+    parts = {name: x for name, x in decoder.parts.items() if name != "target"}
+    words = [x for x in model.inputs if x.name != teacher_name(task.name)]
+    answers = {task.name: decoder(parts)}
+    return keras.Model(words, answers, name=f"{model.name}_answers")
+
+
+def decoder_of(model: keras.Model) -> SentenceDecoder:
+    """The layer that gives the output of a model that `build` returned."""
+    (decoder,) = (x for x in model.layers if isinstance(x, SentenceDecoder))
+    return decoder
+
+
+def _tower(spec, embed, encoder, num_layers, width, dropout):
+    """From the ids of words to their embeddings and their states."""
+    words = keras.Input((None, 1 + spec.sizes["word_length"]), dtype="int32")
+    mask = WordMask()(words)
+    x = layers.SpatialDropout1D(dropout)(embed(words))
+    states = x
+    if encoder == "transformer":
+        states = Sinusoids()(layers.Dense(width)(states))
+    for _ in range(num_layers):  # (batch, words, width)
+        if encoder == "transformer":
+            block = AttentionBlock(_heads(width), dropout=dropout / 2)
+            states = block(states, context_mask=mask)
+            continue
+        rnn = layers.LSTM(width // 2, return_sequences=True)
+        states = layers.Bidirectional(rnn)(states, mask=mask)
+        states = layers.SpatialDropout1D(dropout)(states)
+    return keras.Model([words], [x, states], name=tower_name(spec.key))
+
+
+def _heads(width):
+    return next(n for n in (8, 4, 2, 1) if width % (8 * n) == 0 or n == 1)
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.models.intent_and_slots")
+class WordMask(layers.Layer):
+    """Which steps are words.
+
+    Call arguments:
+        words: `(batch, steps, 1 + word_length)` int32, 0 = padding.
+
+    Returns:
+        `(batch, steps)` bool.
+    """
+
+    def call(self, words):
+        return words[:, :, 0] > 0
+
+    def compute_output_spec(self, words):
+        return keras.KerasTensor(words.shape[:2], "bool")
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.models.intent_and_slots")
+class WordVectors(layers.Layer):
+    """The embedding of a word, next to what convolutions find in its characters.
+
+        x = [E[word]; max_i relu(conv_n(C[characters]))_i for n = 2, 3, 4]
+
+    Args:
+        vocabulary_size: int, number of ids of words; 1 is the unknown word.
+        num_characters: int, number of ids of characters.
+        word_width: int, width of E.
+        filters: int, filters of each width.
+        word_dropout: float, share of words that training takes for unknown, whose
+            characters it still sees.
+        seed: int or None, of these.
+
+    Call arguments:
+        words: `(batch, steps, 1 + word_length)` int32, 0 = padding.
+
+    Returns:
+        `(batch, steps, word_width + 3 filters)`.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        num_characters: int,
+        word_width: int,
+        filters: int,
+        word_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.sizes = (vocabulary_size, num_characters, word_width, filters)
+        self.word_dropout = word_dropout
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, shape):
+        vocabulary_size, num_characters, word_width, filters = self.sizes
+        policy = dict(dtype=self.dtype_policy)
+        self.words = layers.Embedding(vocabulary_size, word_width, **policy)
+        self.words.build((None, None))
+        self.characters = layers.Embedding(num_characters, _CHARACTER, **policy)
+        self.characters.build((None, None))
+        self.convolutions = [
+            layers.Conv1D(filters, n, padding="same", activation="relu", **policy)
+            for n in _WIDTHS
+        ]
+        for convolution in self.convolutions:
+            convolution.build((None, shape[2] - 1, _CHARACTER))
+
+    def call(self, words, training=False):
+        ids, letters = words[:, :, 0], words[:, :, 1:]
+        if training and self.word_dropout:
+            uniform = keras.random.uniform(ops.shape(ids), seed=self.seed_generator)
+            hidden = ops.logical_and(uniform < self.word_dropout, ids > 0)
+            ids = ops.where(hidden, _UNKNOWN, ids)
+        batch, steps = ops.shape(ids)[0], ops.shape(ids)[1]
+        letters = ops.reshape(letters, (-1, letters.shape[2]))  # (batch steps, letters)
+        is_letter = letters[:, :, None] > 0
+        x = self.characters(letters)
+        x = x * ops.cast(is_letter, x.dtype)
+        found = [
+            ops.max(c(x) * ops.cast(is_letter, x.dtype), axis=1)
+            for c in self.convolutions
+        ]  # (batch steps, filters) each
+        found = ops.reshape(
+            ops.concatenate(found, axis=1), (batch, steps, len(_WIDTHS) * self.sizes[3])
+        )
+        return ops.concatenate([self.words(ids), found], axis=2)
+
+    def compute_output_shape(self, shape):
+        return (*shape[:2], self.sizes[2] + len(_WIDTHS) * self.sizes[3])
+
+    def get_config(self):
+        names = ("vocabulary_size", "num_characters", "word_width", "filters")
+        return {
+            **super().get_config(),
+            **dict(zip(names, self.sizes, strict=True)),
+            "word_dropout": self.word_dropout,
+            "seed": self.seed,
+        }
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.models.intent_and_slots")
+class SentencePool(layers.Layer):
+    """A sentence as one vector.
+
+        s = [sum_t a_t h_t; max_t h_t; max_t relu(W x_t + b)],  a = softmax(v tanh(U h))
+
+    Args:
+        width: int, width of the last part.
+
+    Call arguments:
+        inputs: A list of x `(batch, steps, n)`, h `(batch, steps, m)`, and the mask of
+            words `(batch, steps)` bool.
+
+    Returns:
+        `(batch, 2 m + width)`; zeros for a sentence without a word.
+    """
+
+    def __init__(self, width: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.width = width
+        self.supports_masking = True  # it takes its mask as an argument
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def build(self, shapes):
+        policy = dict(dtype=self.dtype_policy)
+        self.word = layers.Dense(self.width, "relu", **policy)
+        self.word.build(shapes[0])
+        self.key = layers.Dense(self.width, "tanh", **policy)
+        self.key.build(shapes[1])
+        self.score = layers.Dense(1, use_bias=False, **policy)
+        self.score.build((*shapes[0][:2], self.width))
+
+    def call(self, inputs):
+        x, h, mask = inputs
+        mask = mask[:, :, None]
+        score = ops.cast(self.score(self.key(h)), "float32")
+        score = ops.softmax(ops.where(mask, score, _LITTLE), axis=1)
+        weights = ops.cast(ops.where(mask, score, 0.0), h.dtype)
+        has_word = ops.cast(ops.any(mask, axis=1), h.dtype)  # (batch, 1)
+
+        def most(y):
+            return ops.max(ops.where(mask, y, _LITTLE), axis=1) * has_word
+
+        parts = [ops.sum(weights * h, axis=1), most(h), most(self.word(x))]
+        return ops.concatenate(parts, axis=1)
+
+    def compute_output_shape(self, shapes):
+        return (shapes[0][0], 2 * shapes[1][2] + self.width)
+
+    def get_config(self):
+        return {**super().get_config(), "width": self.width}
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.models.intent_and_slots")
+class WithSentence(layers.Layer):
+    """Appends a vector of the sentence to each of its words.
+
+    Call arguments:
+        inputs: A list of `(batch, steps, m)` and `(batch, n)`.
+
+    Returns:
+        `(batch, steps, m + n)`.
+    """
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def call(self, inputs):
+        states, sentence = inputs
+        sentence = ops.repeat(sentence[:, None], ops.shape(states)[1], axis=1)
+        return ops.concatenate([states, sentence], axis=2)
+
+    def compute_output_shape(self, shapes):
+        return (*shapes[0][:2], shapes[0][2] + shapes[1][1])
