@@ -83,23 +83,30 @@ SUFFIXES = {".cfg", ".ipynb", ".jinja", ".md", ".py", ".toml", ".txt", ".yml"}
 LETTER = r"[A-Za-z]"
 
 
-def _patterns():
+def _words():
     for word, better in WORDS.items():
         flags = 0 if word in CASE_MATTERS else re.IGNORECASE
         yield re.compile(rf"(?<!{LETTER}){word}(?!{LETTER})", flags), better
-    for phrase, better in {**PHRASES, **BRITISH}.items():
+
+
+def _phrases(phrases):
+    for phrase, better in phrases.items():
         yield re.compile(rf"(?<!\w){phrase}(?!{LETTER})", re.IGNORECASE), better
 
 
-PATTERNS = list(_patterns())
+OF_ONE_WORD = [*_words(), *_phrases(BRITISH)]
+OF_SEVERAL = list(_phrases(PHRASES))
 
 
 def offenses(path, text):
     """Yields the line, the word and what to write, for each unused word in a file."""
     for match, better in _matches(path.stem):
         yield 0, match, f"{better} (name of the file)"
-    for number, line in enumerate(text.splitlines(), 1):
-        if len(line) < 2_000:  # a longer one is a picture in a notebook
+    lines = text.splitlines()
+    # A longer line is a picture in a notebook.
+    lines = [line if len(line) < 2_000 else "" for line in lines]
+    if _has_matches("\n".join(lines)):
+        for number, line in enumerate(lines, 1):
             for match, better in _matches(line):
                 yield number, match, better
     if path.suffix == ".py":
@@ -108,8 +115,16 @@ def offenses(path, text):
             yield from _functions(text)
 
 
+def _has_matches(text):
+    """Looks at each different word once: most files have no match."""
+    words = "\n".join(set(re.findall(r"\w+", text)))
+    return any(pattern.search(words) for pattern, _ in OF_ONE_WORD) or any(
+        pattern.search(text) for pattern, _ in OF_SEVERAL
+    )
+
+
 def _matches(line):
-    for pattern, better in PATTERNS:
+    for pattern, better in (*OF_ONE_WORD, *OF_SEVERAL):
         for match in pattern.finditer(line):
             yield match.group(), better
 
