@@ -50,6 +50,7 @@ _CALLS = {
     "search": "mbm_keras.runs.search",
     "separate": "mbm_keras.runs.separate",
     "train": "mbm_keras.runs.train",
+    "transcribe": "mbm_keras.runs.transcribe",
 }
 
 __all__ = sorted([*_FOLDERS, *_CALLS])

@@ -21,6 +21,7 @@ from mbm_keras.cli.quickstart import quickstart
 from mbm_keras.cli.search import search
 from mbm_keras.cli.separate import separate
 from mbm_keras.cli.train import train
+from mbm_keras.cli.transcribe import transcribe
 
 app = typer.Typer(
     help="Multimodal models in Keras: from a table of text, images, sounds and numbers "
@@ -40,6 +41,7 @@ _COMMANDS = (
     export,
     pack,
     separate,
+    transcribe,
     index,
     search,
 )

@@ -98,6 +98,15 @@ def separate_lines(result):
     ]
 
 
+def transcribe_lines(result):
+    """The text, or where it is, and what to know about the recording."""
+    seconds, words = result["sound_seconds"], len(result["words"])
+    said = result["text"]
+    if result["out"] is not None:
+        said = f"{words} words of {seconds:.2f} s in {result['out']}"
+    return [said, *result["warnings"]]
+
+
 def index_lines(result):
     """How many items are in the index."""
     what = f"{result['items']} items of {result['input']} ({result['modality']})"

@@ -65,7 +65,8 @@ def save(model, features, path, *, targets=None, encoders=None):
 
     `assets.extra/features.json` has the preprocessors, which `Features.load` reads, and
     `keys`, the key of each input and column by name. `signature.json` and `README.md`
-    next to it say which argument is which column, and which result is what.
+    next to it say which argument is which column, and which result is what;
+    `targets.json` has the targets.
 
     Args:
         model: A functional `keras.Model`. Its inputs are called by the keys of
@@ -136,6 +137,7 @@ def save(model, features, path, *, targets=None, encoders=None):
         extra = new / "assets.extra"
         extra.mkdir()
         features.save(extra / "features.json", with_files=False)
+        signature.write_targets(extra, targets)
         endpoints = {embedding_name(key): key for key in encoders or {}}
         inputs = signature.describe_inputs(features)
         signature.write(extra, inputs, results, endpoints)

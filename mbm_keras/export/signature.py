@@ -10,7 +10,7 @@ import pathlib
 
 from data_pipelines import files
 
-FILE = "signature.json"
+FILE, TARGETS = "signature.json", "targets.json"
 _VALUES = {
     "text": "UTF-8 text",
     "image": "bytes of an image file",
@@ -69,6 +69,21 @@ def write(folder, inputs, results, endpoints=None) -> None:
     text = json.dumps(content, indent=1, ensure_ascii=False)
     files.write(folder / FILE, text)
     files.write(folder / "README.md", _to_markdown(inputs, results, endpoints or {}))
+
+
+def write_targets(folder, targets) -> None:
+    """Writes `targets.json`: how outputs become answers, for clients that decode.
+
+    Args:
+        folder: An existing folder.
+        targets: Target by output name.
+    """
+    kept = {
+        name: {"target": type(target).__name__, **target.config()}
+        for name, target in targets.items()
+    }
+    text = json.dumps(kept, indent=1, ensure_ascii=False)
+    files.write(pathlib.Path(folder) / TARGETS, text)
 
 
 def read_results(path) -> dict[str, list[str]]:

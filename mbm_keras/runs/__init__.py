@@ -18,6 +18,7 @@ from mbm_keras.runs.search import search
 from mbm_keras.runs.separate import separate
 from mbm_keras.runs.train import plan
 from mbm_keras.runs.train import train
+from mbm_keras.runs.transcribe import transcribe
 
 __all__ = [
     "Run",
@@ -33,5 +34,6 @@ __all__ = [
     "search",
     "separate",
     "train",
+    "transcribe",
     "write_predictions",
 ]

@@ -5,6 +5,8 @@ from typing import Any
 
 from data_pipelines import files
 from mbm_keras.runs import folder as run_folder
+from mbm_keras.runs.language import read_language
+from mbm_keras.runs.language import write_language
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.runtime import load_tensorflow
@@ -51,6 +53,9 @@ def export(
             targets=saved.targets,
             encoders=run.encoders,
         )
+        language = read_language(run.folder)
+        if language is not None:
+            write_language(new / "assets.extra", language)
         signature = saved.features.raw_signature()
         raw = {n: tf.constant(saved.sample[n], s.dtype) for n, s in signature.items()}
         arrays, _ = saved.features.decode_batch(raw)

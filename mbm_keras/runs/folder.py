@@ -8,6 +8,7 @@
 | `model.keras` | the model | at the end |
 | `features.json`, `columns.json` | what the model reads | at the end |
 | `targets.json` | what it answers | at the end |
+| `language.json` | what transcripts say about letters and words | at the end |
 | `sample.json` | some raw rows, to check an export with | at the end |
 | `history.json`, `report.html` | curves and the report | at the end |
 | `metrics.json` | the result; a folder with it is a finished run | last of all |

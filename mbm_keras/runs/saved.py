@@ -68,7 +68,7 @@ def load(folder):
     columns = _load_columns(folder / "columns.json")
     sample = _load_sample(folder / "sample.json")
     _check_features(folder, features, columns, sample)
-    targets = _load_targets(folder / "targets.json")
+    targets = load_targets(folder / "targets.json")
     model = _load_model(folder / "model.keras")  # last: it takes longest
     _check_model(folder, model, features, targets, plan)
     return Saved(model, features, targets, columns, plan, sample, reading)
@@ -95,7 +95,15 @@ def _load_model(path):
         return keras.models.load_model(path, compile=False, safe_mode=True)
 
 
-def _load_targets(path):
+def load_targets(path):
+    """Reads the target of a run or of a SavedModel, by output name.
+
+    Args:
+        path: A file `targets.json`.
+
+    Raises:
+        ValueError: If it is missing or damaged, or has another number of targets.
+    """
     from mbm_keras.preprocessing import TARGETS
 
     targets = {}

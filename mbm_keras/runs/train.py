@@ -21,6 +21,8 @@ from mbm_keras.runs.decoded import notes_of
 from mbm_keras.runs.decoded import set_aside
 from mbm_keras.runs.folds import cross_validate
 from mbm_keras.runs.folds import fold_splits
+from mbm_keras.runs.language import learn_language
+from mbm_keras.runs.language import write_language
 from mbm_keras.runs.members import merge_validation
 from mbm_keras.runs.members import weight_notes
 from mbm_keras.runs.report import write_report
@@ -383,6 +385,11 @@ def _train(plan, tables, folder, arguments, clock, verbose):
         columns=some.columns,
         sample=sample_rows(some if "valid" in tables else sample, features),
     )
+    if plan.target_kind == "transcript":
+        texts = some.take(some.split == "train").targets(numbers=False)
+        known = decoded.samples.get("valid", decoded.samples["train"])
+        language = learn_language(texts, encoder, known, trained.model, plan.target)
+        write_language(folder, language)
     summary = {
         "run": str(folder),
         "table": name,

@@ -3,6 +3,7 @@
 A state is a number. Its scores are computed when it is first asked for, and kept.
 """
 
+import abc
 import math
 from typing import Protocol
 from typing import runtime_checkable
@@ -31,7 +32,7 @@ class Language(Protocol):
         ...
 
 
-class _Automaton:
+class _Automaton(abc.ABC):
     """States by what they are, with their scores in rows of one array."""
 
     def __init__(self, alphabet, first):
@@ -73,6 +74,14 @@ class _Automaton:
                 self._next = np.concatenate([self._next, more])
             self._fill(number)
         return self._ids[what]
+
+    @abc.abstractmethod
+    def _step(self, what, letter):
+        """What a state is after a letter."""
+
+    @abc.abstractmethod
+    def _score(self, what):
+        """Scores of the letters, and of the end of the text."""
 
     def _fill(self, number):
         row, self._ends[number] = self._score(self._whats[number])
