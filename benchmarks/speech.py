@@ -61,7 +61,7 @@ def measure_digits(arguments):
             run = f"{folder}/run-{speaker}"
             command = ["-m", "mbm_keras.cli", "train", f"{folder}/train.csv"]
             command += ["--target", "text", "--group", "speaker", "--out", run]
-            command += ["--column", "speaker=ignore", "--seed", str(arguments.seed)]
+            command += ["--task", "transcript", "--seed", str(arguments.seed)]
             command += ["--epochs", "3"] if arguments.quick else []
             trained = common.child([*command, "--json"])
             command = ["-m", "mbm_keras.cli", "evaluate", run, f"{folder}/test.csv"]
@@ -246,14 +246,14 @@ def measure_decoding(arguments):
     steps = sum(map(len, rows))
     found = {"texts": len(rows), "sound_seconds": round(steps * FRACTION, 1)}
     for name, search in searches.items():
-        found[name] = timed(search, rows)
+        found[name] = measure_speed(search, rows)
     try:
         import pyctcdecode
     except ImportError:
         return {**found, "pyctcdecode": "not installed"}
     decoder = pyctcdecode.build_ctcdecoder(["", *alphabet])
     peer = functools.partial(decoder.decode, beam_width=16)
-    return {**found, "pyctcdecode, beam 16": timed(peer, rows)}
+    return {**found, "pyctcdecode, beam 16": measure_speed(peer, rows)}
 
 
 def simulate(text, alphabet, seed):
@@ -269,7 +269,7 @@ def simulate(text, alphabet, seed):
     return ctc.log_probabilities(logits + rng.normal(0, 1.5, logits.shape))
 
 
-def timed(search, rows):
+def measure_speed(search, rows):
     """Texts per CPU second."""
     search(rows[0])
     start = time.process_time()

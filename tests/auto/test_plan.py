@@ -16,6 +16,7 @@ from mbm_keras.auto.fit import check_model
 from mbm_keras.auto.stages import learned_something
 from mbm_keras.auto.targets import infer_kind
 from tests.helpers import image_bytes
+from tests.helpers import wav_bytes
 
 
 @pytest.fixture(scope="module")
@@ -239,3 +240,19 @@ def test_a_target_is_needed(table):
 def test_a_tower_learned_something_below_the_loss_of_a_constant_answer():
     assert learned_something({"val_loss": [0.7, 0.6]}, 0.69)
     assert not learned_something({"val_loss": [0.7, 0.68]}, 0.69)
+
+
+def test_the_text_of_a_sound_is_a_transcript_and_the_sound_is_heard_to_its_end():
+    words = ["one two", "two three four", "three one", "two", "one three", "four one"]
+    rows = [
+        {"sound": wav_bytes(seconds=0.2 + 0.1 * i), "text": text}
+        for i, text in enumerate(words)
+    ]
+    plan = mbm.plan(rows, "text")
+    assert plan.target_kind == "transcript" and plan.model == "speech_recognizer"
+    sound = plan.inputs["sound"]
+    assert sound.tower is None and sound.sizes["variable"]
+    assert sound.sizes["seconds"] in (0.66, 0.77)  # the longest may be in validation
+    assert plan.members == 1 and plan.learning_rate == 1.5e-3
+    captions = mbm.plan(rows, "text", task="label")
+    assert captions.target_kind == "label" and captions.model == "late_fusion"
