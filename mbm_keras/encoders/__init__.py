@@ -24,6 +24,7 @@ from mbm_keras.encoders import distilbert
 from mbm_keras.encoders import efficientnet_lite
 from mbm_keras.encoders import modernbert
 from mbm_keras.encoders import mpnet
+from mbm_keras.encoders import r2plus1d
 from mbm_keras.encoders import siglip_image
 from mbm_keras.encoders import siglip_text
 from mbm_keras.encoders import speech_embedding

@@ -31,5 +31,7 @@ from mbm_keras.towers import text_transformer
 from mbm_keras.towers import text_wide_deep
 from mbm_keras.towers import vector_mlp
 from mbm_keras.towers import video_cnn
+from mbm_keras.towers import video_frame
+from mbm_keras.towers import video_r2plus1d
 
 TOWERS = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}

@@ -4,7 +4,7 @@ The layers of an encoder have the names of a checkpoint's modules. What differs 
 kind of layer calls its weights and orders their axes:
 
     Dense               weight (out, in)            kernel (in, out)
-    Conv1D, Conv2D      weight (out, in, ...)       kernel (..., in, out)
+    Conv1D, -2D, -3D    weight (out, in, ...)       kernel (..., in, out)
     DepthwiseConv2D     weight (in, 1, ...)         kernel (..., in, 1)
     normalizations      weight, bias; old files: gamma, beta
     any with one weight the name of the layer, or weight
@@ -254,7 +254,10 @@ _RULES: tuple[tuple[Any, Callable], ...] = (
     (layers.Embedding, _embedding),
     (layers.Dense, _kernel_rule(np.transpose)),
     (layers.DepthwiseConv2D, _kernel_rule(_depthwise)),
-    ((layers.Conv1D, layers.Conv2D), _kernel_rule(_last_two_first)),
+    (
+        (layers.Conv1D, layers.Conv2D, layers.Conv3D),
+        _kernel_rule(_last_two_first),
+    ),
     (layers.BatchNormalization, _batch_normalization),
     (layers.LayerNormalization, _normalization),
     (layers.GroupNormalization, _normalization),

@@ -159,7 +159,10 @@ def load(
 
 
 def fill(
-    encoder: keras.Model, file: str | os.PathLike, prefix: str = ""
+    encoder: keras.Model,
+    file: str | os.PathLike,
+    prefix: str = "",
+    others: tuple[str, ...] = (),
 ) -> keras.Model:
     """Fills an encoder from one file, such as a state dict of torchvision or timm.
 
@@ -169,6 +172,8 @@ def fill(
         encoder: What a `build` of `mbm_keras.encoders` returned.
         file: A safetensors file.
         prefix: What the names of tensors may have before those of the encoder's layers.
+        others: What the names of tensors begin with whose absence in the encoder is not
+            worth a warning, such as a classifier.
 
     Returns:
         The encoder.
@@ -179,7 +184,7 @@ def fill(
     """
     tensors = Tensors(open_tensors(file), prefix)
     assign(encoder, tensors)
-    _report_unused(tensors, file)
+    _report_unused(tensors, file, others)
     return encoder
 
 

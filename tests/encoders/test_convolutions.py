@@ -1,8 +1,8 @@
 """Convolutional encoders give what the code of their authors gives.
 
 The files in `convolutions/` have the names of all tensors, and what the code made of a
-random image, with weights that `values` makes from their names: `ResNet` of torchvision
-0.29, and `EfficientNet` of efficientnet_lite_pytorch 0.1.
+random image or clip, with weights that `values` makes from their names: `ResNet` and
+`VideoResNet` of torchvision 0.29, and `EfficientNet` of efficientnet_lite_pytorch 0.1.
 """
 
 import json
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from mbm_keras.encoders import efficientnet_lite
+from mbm_keras.encoders import r2plus1d
 from mbm_keras.encoders import torchvision_resnet
 from mbm_keras.weights import fill
 from mbm_keras.weights import open_folder
@@ -30,6 +31,7 @@ RESNET = dict(num_blocks=(1, 1, 1, 1), bottleneck=False)
 WIDE = dict(num_blocks=(1, 2, 1, 1), base_filters=128)
 NETWORKS = {
     "efficientnet_lite0": (efficientnet_lite, {}),
+    "r2plus1d": (r2plus1d, dict(num_blocks=(1, 2, 1, 1))),
     "resnet_basic": (torchvision_resnet, RESNET),
     "resnet_wide": (torchvision_resnet, WIDE),
 }
@@ -63,6 +65,8 @@ def shapes(network):
                 depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
                 channels = shape[2:] if depthwise else shape[:1:-1]
                 shape = (*channels, *shape[:2])
+            elif len(shape) == 5:
+                shape = (*shape[:2:-1], *shape[:3])
             found[part.tensor] = shape[::-1] if len(shape) == 2 else shape
     return found
 
@@ -73,7 +77,7 @@ def network_and_inputs(name):
     network = module.build(**arguments, num_classes=5)
     size = (1, *reference["shape"], 3)
     pixels = np.random.default_rng(0).standard_normal(size).astype("float32")
-    return network, {"pixels": pixels}, reference
+    return network, {network.inputs[0].name: pixels}, reference
 
 
 def write(network, path):
@@ -122,6 +126,7 @@ def test_tensors_of_a_file_that_are_not_used_are_reported(tmp_path):
     "build, received",
     [
         (lambda: efficientnet_lite.build(width_factor=0.0), "width_factor=0.0"),
+        (lambda: r2plus1d.build(num_blocks=()), r"num_blocks=\(\)"),
         (lambda: torchvision_resnet.build(num_blocks=(2, 0)), r"num_blocks=\(2, 0\)"),
     ],
 )
