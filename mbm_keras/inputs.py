@@ -53,7 +53,7 @@ _AUTOMATIC = frozenset({
     "take", "time_distributed", "true_divide", "unbiased_norm", "unit_normalization",
     "valid_mask", "vector_interaction", "waves", "where", "with_coordinates",
     "with_sentence", "word_mask", "zero_absent", "zero_padding1d", "zero_padding2d",
-    "zeros_like",
+    "zeros_like", "log_mel_of_samples", "mean_of_crops", "take_crops",
 })  # fmt: skip
 _MAX_KEY = 64  # characters; TensorFlow and file systems limit the length of names
 _TEACHER = "_teacher"  # no key ends with it

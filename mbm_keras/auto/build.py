@@ -133,6 +133,15 @@ def build_model(plan, specs, task):
             "balance": {"calibrate": True, "fitted": plan.fitted_heads},
             **arguments,
         }
+    if plan.model == "video_classifier":
+        arguments = {
+            "towers": build_towers(plan),
+            "fusion": fusion.FUSIONS[plan.fusion](plan.width, name="fusion"),
+            "width": plan.width,
+            **arguments,
+        }
+    if plan.model == "sound_classifier":
+        arguments = {"towers": build_towers(plan), "width": plan.width, **arguments}
     if plan.model == "dual_encoder":
         arguments = {"towers": build_towers(plan), "width": plan.width, **arguments}
     return ZOO[plan.model].build(inputs=specs, task=task, **arguments)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mbm_keras.auto import budget
+from mbm_keras.auto import clips
 from mbm_keras.auto import fit
 from mbm_keras.auto import published
 from mbm_keras.auto import sizes
@@ -106,6 +107,7 @@ def make_plan(
         return chosen if given is None else given
 
     chosen_model = choose("model", model, chosen_model, why_model)
+    is_clip = chosen_model == clips.MODEL
     rows = int((table.split != "test").sum())
     batch = choose("batch_size", batch_size, *budget.batch_size(rows))
     one = (1, "one model, whose encoder learns")
@@ -126,7 +128,8 @@ def make_plan(
         model=chosen_model,
         stages=choose("stages", stages, "joint", "ahead at equal steps"),
         members=number,
-        fusion=choose("fusion", fusion, "film", "best on the tables of RESULTS.md"),
+        model_sizes=clips.sizes_of_crops(inputs) if is_clip else {},
+        fusion=choose("fusion", fusion, *_fusion_for(chosen_model)),
         epochs=choose("epochs", epochs, *most),
         tune=choose("tune", tune, chosen_tune, why_tune),
         tower_rate=budget.tower_rate(chosen_tune)[0],
@@ -204,6 +207,8 @@ def plan_inputs(table, model="late_fusion"):
                 sizes_of_clip,
                 reason=planned.reason,
             )
+    if model == clips.MODEL:
+        inputs = clips.plan_clips(inputs)
     if row:
         name = "table" if "table" not in inputs else "table_columns"
         inputs[name] = InputPlan(
@@ -257,6 +262,12 @@ def _model_for(kind):
     if kind == "transcript":
         return "speech_recognizer", "it writes what it hears"
     return "late_fusion", "it takes any inputs"
+
+
+def _fusion_for(model):
+    if model == clips.MODEL:
+        return "concatenation", "a clip and its sound are fused late"
+    return "film", "best on the tables of RESULTS.md"
 
 
 def _text(table, name):

@@ -33,5 +33,6 @@ from mbm_keras.encoders import torchvision_resnet
 from mbm_keras.encoders import vit
 from mbm_keras.encoders import wav2vec2
 from mbm_keras.encoders import whisper
+from mbm_keras.encoders import yamnet
 
 ENCODERS = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}

@@ -1,10 +1,15 @@
 """Layers that two or more towers, fusions or models use."""
 
 from mbm_keras.layers.attention_block import AttentionBlock
+from mbm_keras.layers.attention_mean import AttentionMean
 from mbm_keras.layers.attention_pool import AttentionPool
 from mbm_keras.layers.calibrated_mean import CalibratedMean
 from mbm_keras.layers.clip_values import ClipValues
 from mbm_keras.layers.conformer_block import ConformerBlock
+from mbm_keras.layers.crops import MeanOfCrops
+from mbm_keras.layers.crops import TakeCrops
+from mbm_keras.layers.crops import crop_length
+from mbm_keras.layers.crops import crops_present
 from mbm_keras.layers.encoder_block import BlockNames
 from mbm_keras.layers.encoder_block import EncoderBlock
 from mbm_keras.layers.encoder_tokens import AddFirstRow
@@ -52,6 +57,7 @@ from mbm_keras.layers.presence import present_softmax
 from mbm_keras.layers.presence import replace_absent
 from mbm_keras.layers.presence import zero_absent
 from mbm_keras.layers.relative_attention import RelativeAttention
+from mbm_keras.layers.samples_log_mel import LogMelOfSamples
 from mbm_keras.layers.sentence_decoder import SentenceDecoder
 from mbm_keras.layers.sinusoids import Sinusoids
 from mbm_keras.layers.spectrogram_statistics import SpectrogramStatistics
@@ -70,6 +76,7 @@ __all__ = [
     "AddPositions",
     "AttachMask",
     "AttentionBlock",
+    "AttentionMean",
     "AttentionPool",
     "BlockNames",
     "CalibratedMean",
@@ -85,9 +92,11 @@ __all__ = [
     "InChunks",
     "LearnedPlaceholder",
     "LearnedTokens",
+    "LogMelOfSamples",
     "LowRankDense",
     "MaskedBatchNormalization",
     "MaskedMean",
+    "MeanOfCrops",
     "MeanPlaceholder",
     "ModalityDropout",
     "NamedActivation",
@@ -103,11 +112,14 @@ __all__ = [
     "SentenceDecoder",
     "Sinusoids",
     "SpectrogramStatistics",
+    "TakeCrops",
     "UnitEmbeddings",
     "ValidMask",
     "WindowAttention",
     "WordConvolutions",
     "ZeroAbsent",
+    "crop_length",
+    "crops_present",
     "embed_patches",
     "grid_of",
     "halve_mask",

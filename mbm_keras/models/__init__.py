@@ -34,8 +34,10 @@ from mbm_keras.models import mult
 from mbm_keras.models import mvae
 from mbm_keras.models import perceiver_io
 from mbm_keras.models import show_attend_tell
+from mbm_keras.models import sound_classifier
 from mbm_keras.models import speech_recognizer
 from mbm_keras.models import tensor_fusion_network
+from mbm_keras.models import video_classifier
 from mbm_keras.models import vqa_baseline
 from mbm_keras.tasks import Task
 

@@ -21,6 +21,7 @@ from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.labels import Labels
 from mbm_keras.preprocessing.matches import Matches
 from mbm_keras.preprocessing.normalized_wave import NormalizedWaveform
+from mbm_keras.preprocessing.point_frames import PointFrames
 from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.protocols import KeepsFiles
 from mbm_keras.preprocessing.protocols import KeepsGoodCells
@@ -45,6 +46,7 @@ from mbm_keras.preprocessing.vector import Vector
 from mbm_keras.preprocessing.video import Frames
 from mbm_keras.preprocessing.whisper_mel import WhisperLogMel
 from mbm_keras.preprocessing.word_characters import WordCharacters
+from mbm_keras.preprocessing.yamnet_mel import YamnetLogMel
 
 __all__ = [
     "PREPROCESSORS",
@@ -68,6 +70,7 @@ __all__ = [
     "NormalizedWaveform",
     "Number",
     "Pixels",
+    "PointFrames",
     "Points",
     "Preprocessor",
     "PublishedPixels",
@@ -85,5 +88,6 @@ __all__ = [
     "WordCharacters",
     "WordGrams",
     "WordIds",
+    "YamnetLogMel",
     "preprocessor_from_folder",
 ]

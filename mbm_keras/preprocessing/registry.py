@@ -13,6 +13,7 @@ from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.labels import Labels
 from mbm_keras.preprocessing.matches import Matches
 from mbm_keras.preprocessing.normalized_wave import NormalizedWaveform
+from mbm_keras.preprocessing.point_frames import PointFrames
 from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.published_pixels import PublishedPixels
 from mbm_keras.preprocessing.quantity import Quantity
@@ -28,6 +29,7 @@ from mbm_keras.preprocessing.vector import Vector
 from mbm_keras.preprocessing.video import Frames
 from mbm_keras.preprocessing.whisper_mel import WhisperLogMel
 from mbm_keras.preprocessing.word_characters import WordCharacters
+from mbm_keras.preprocessing.yamnet_mel import YamnetLogMel
 
 _PREPROCESSORS = (
     CaptionIds,
@@ -39,6 +41,7 @@ _PREPROCESSORS = (
     LogMel,
     NormalizedWaveform,
     Pixels,
+    PointFrames,
     Points,
     PublishedPixels,
     Subwords,
@@ -50,6 +53,7 @@ _PREPROCESSORS = (
     WordCharacters,
     WordGrams,
     WordIds,
+    YamnetLogMel,
 )
 _TARGETS = (Caption, Label, Labels, Matches, Quantity, Sounds, Transcript, Utterance)
 

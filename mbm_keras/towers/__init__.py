@@ -11,6 +11,7 @@ line is the registration: `TOWERS` has the module of each file by the file's nam
 
 from types import ModuleType
 
+from mbm_keras.towers import audio_attention
 from mbm_keras.towers import audio_cnn
 from mbm_keras.towers import audio_crnn
 from mbm_keras.towers import audio_statistics
@@ -19,6 +20,7 @@ from mbm_keras.towers import image_application
 from mbm_keras.towers import image_cnn
 from mbm_keras.towers import image_resnet
 from mbm_keras.towers import image_statistics
+from mbm_keras.towers import points_gru
 from mbm_keras.towers import points_net
 from mbm_keras.towers import pretrained
 from mbm_keras.towers import sequence_linear

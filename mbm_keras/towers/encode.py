@@ -15,6 +15,7 @@ from mbm_keras.layers import ValidMask
 from mbm_keras.layers import ZeroAbsent
 from mbm_keras.towers import audio_cnn
 from mbm_keras.towers import image_cnn
+from mbm_keras.towers import points_gru
 from mbm_keras.towers import points_net
 from mbm_keras.towers import sequence_rnn
 from mbm_keras.towers import table_mlp
@@ -27,6 +28,7 @@ Builder = Callable[..., keras.Model]
 DEFAULTS: dict[str, Builder] = {
     "audio": audio_cnn.build,
     "image": image_cnn.build,
+    "point_frames": points_gru.build,
     "points": points_net.build,
     "sequence": sequence_rnn.build,
     "table": table_mlp.build,

@@ -12,5 +12,6 @@ from mbm_keras.weights.folder import Folder
 from mbm_keras.weights.folder import open_folder
 from mbm_keras.weights.load import fill
 from mbm_keras.weights.load import load
+from mbm_keras.weights.paths import fill_by_path
 
-__all__ = ["Folder", "fetch", "fill", "load", "open_folder"]
+__all__ = ["Folder", "fetch", "fill", "fill_by_path", "load", "open_folder"]

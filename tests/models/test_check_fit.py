@@ -16,6 +16,7 @@ SMALL = InputSpec("icon", "image", dict(size=8))
 AUDIO = InputSpec("voice", "audio", dict(frames=32, num_mel_bins=16))
 VARIABLE = InputSpec("voice", "audio", dict(frames=None, num_mel_bins=16))
 TABLE = InputSpec("row", "table", dict(numbers=2))
+CLIP = InputSpec("film", "video", dict(num_frames=4, size=16))
 SMELL = InputSpec("odor", "smell", dict(size=3))
 
 FIT = {
@@ -29,8 +30,10 @@ FIT = {
     "mult": [[TEXT, IMAGE], [VARIABLE, SMALL]],
     "mvae": [[TEXT], [IMAGE, AUDIO]],
     "perceiver_io": [[TEXT], [TEXT, IMAGE, VARIABLE, TABLE]],
+    "sound_classifier": [[AUDIO]],
     "tensor_fusion_network": [[TEXT], [TEXT, IMAGE, TABLE]],
     "vqa_baseline": [[IMAGE, TEXT], [TEXT, TABLE, AUDIO]],
+    "video_classifier": [[CLIP], [CLIP, AUDIO]],
 }
 SEQUENCE = InputSpec("cepstra", "sequence", dict(size=13))
 FEW = InputSpec("voice", "audio", dict(frames=None, num_mel_bins=6))
@@ -71,6 +74,10 @@ UNFIT = {
         ([VARIABLE], "inputs of one size.*'frames': None"),
     ],
     "perceiver_io": [([SMELL], "name='odor'")],
+    "sound_classifier": [
+        ([TEXT], "one sound .audio, or wave.*inputs=text"),
+        ([VARIABLE], "input 'voice' to have the same length in every batch"),
+    ],
     "tensor_fusion_network": [
         ([TEXT, IMAGE, AUDIO, TABLE], "at most 50,000,000 weights.*widths=.32, 32,"),
         ([SMELL], "name='odor'"),
@@ -78,6 +85,11 @@ UNFIT = {
     "vqa_baseline": [
         ([TEXT], "a question.*something that it is about. Received: .*text"),
         ([IMAGE, AUDIO], "a question, which is a text"),
+    ],
+    "video_classifier": [
+        ([AUDIO], "one clip .video or point_frames., and at most one sound"),
+        ([CLIP, TEXT], "at most one sound .audio.. Received: inputs=film .video., tex"),
+        ([CLIP, VARIABLE], "input 'voice' to have the same length in every batch"),
     ],
 }
 

@@ -34,6 +34,7 @@ ARGUMENTS = {
     "NormalizedWaveform": ([8_000, 0.3], dict(normalize=False)),
     "Pixels": ([16], dict(max_pixels=99)),
     "Subwords": ([SPEC, 4], dict(longest=7)),
+    "PointFrames": ([6, 5], dict(fields=("x", "y", "z"))),
     "Points": ([40], dict(fields=("x", "y", "z"), stride=5)),
     "PublishedPixels": (
         [16],
@@ -60,6 +61,7 @@ ARGUMENTS = {
         dict(max_grams=7, room=5),
     ),
     "WordIds": ([4, ["a"]], {}),
+    "YamnetLogMel": ([0.3], {}),
 }
 
 

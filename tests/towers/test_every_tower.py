@@ -94,6 +94,9 @@ def test_names_its_source_and_shapes(name):
 @pytest.mark.parametrize(
     "name, arguments, message",
     [
+        ("audio_attention", dict(frames=3), "at least 4.*frames=3"),
+        ("audio_attention", dict(num_mel_bins=3), "at least 4.*num_mel_bins=3"),
+        ("audio_attention", dict(width=7), "even.*width=7"),
         ("audio_cnn", dict(frames=16, num_mel_bins=3), "at least 4.*num_mel_bins=3"),
         ("audio_crnn", dict(frames=3), "at least 4.*frames=3"),
         ("audio_crnn", dict(width=7), "even.*width=7"),
@@ -107,6 +110,8 @@ def test_names_its_source_and_shapes(name):
         ("image_resnet", dict(size=3), "at least 4.*size=3"),
         ("image_statistics", dict(size=3), "at least 4.*size=3"),
         ("image_statistics", dict(filters=()), "a convolution or more"),
+        ("points_gru", dict(width=7), "even.*width=7"),
+        ("points_gru", dict(units=()), "a layer or more.*units="),
         ("points_net", dict(num_fields=0), "one number per point.*num_fields=0"),
         ("table_mlp", dict(numbers=0, categories=()), "at least one column.*numbers=0"),
         ("tabm", dict(numbers=0, categories=()), "at least one column.*numbers=0"),
