@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -92,7 +93,21 @@ def seconds_of(data: bytes, clip: Any, stream: Any) -> float | None:
         return _seconds_of_packets(data, stream)
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
+    tagged = _seconds_of_tag(stream.metadata)
+    if tagged is not None:
+        return tagged
     return None if clip.duration is None else clip.duration / _MICROSECONDS
+
+
+def _seconds_of_tag(metadata):
+    # Matroska has one length, that of its longest track. FFmpeg and mkvmerge write that
+    # of each track into a tag, such as 00:00:01.040000000.
+    text = metadata.get("DURATION") or metadata.get("DURATION-eng") or ""
+    found = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", text.strip("\0 "))
+    if found is None:
+        return None
+    hours, minutes, seconds = found.groups()
+    return 3_600 * int(hours) + 60 * int(minutes) + float(seconds)
 
 
 def _seconds_of_packets(data, stream):

@@ -45,7 +45,7 @@ def clip_bytes(
             frame.pts = i
             clip.mux(video.encode(frame))
         clip.mux(video.encode(None))
-        if sound is not None:
+        if sound is not None and wave is not None:
             samples = np.round(np.clip(wave, -1, 1) * 32_767).astype("<i2")[None]
             frame = av.AudioFrame.from_ndarray(samples, "s16", "mono")
             frame.sample_rate, frame.pts = sample_rate, 0

@@ -1,4 +1,4 @@
-"""Clips in the plan of a `video_classifier`: how many frames, in how many crops.
+"""The plan of a `video_classifier` or a `sound_classifier`: frames, crops and towers.
 
 What is seen and what is heard may belong together by its time alone, so the tower of
 the sound keeps the time: see `benchmarks/moving_shapes.py`.
@@ -9,48 +9,68 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-MODEL = "video_classifier"
+VIDEO, SOUND = "video_classifier", "sound_classifier"
 _FRAMES = 16  # of a crop
-_SECONDS = 4.0  # of a crop at most
+_SECONDS = 4.0  # of a crop of a clip at most
+_LONG, _CROPS, _SHARE = 2.0, 5, 0.5  # seconds of a sound that is cropped, and how
 
 
-def plan_clips(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """More frames for the clips of a plan, and sounds whose time counts.
+def plan_clips(inputs: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """Inputs as these models take them; those of other models stay as they are.
 
     Args:
         inputs: `InputPlan` by name.
+        model: Name of the model.
 
     Returns:
-        The same, with the clips and sounds changed.
+        `InputPlan` by name.
     """
-    changed = dict(inputs)
-    for name, planned in inputs.items():
-        if planned.modality == "audio":
-            changed[name] = dataclasses.replace(
-                planned,
-                tower="audio_crnn",
-                tower_sizes={"filters": (16, 32, 64)},
-                reason=f"{planned.reason.partition(';')[0]}; a tower that keeps time",
-            )
-        if planned.modality == "video":
-            number = _num_crops(planned)
-            sizes = {**planned.sizes, "num_frames": _FRAMES * number}
-            why = f"{planned.reason}; {_FRAMES} frames"
-            why += f" in each of {number} crops" if number > 1 else ""
-            changed[name] = dataclasses.replace(planned, sizes=sizes, reason=why)
-    return changed
+    changes = {VIDEO: {"video": _clip, "audio": _keep_time}, SOUND: {"audio": _attend}}
+    by_modality = changes.get(model, {})
+    return {
+        name: by_modality.get(planned.modality, lambda same: same)(planned)
+        for name, planned in inputs.items()
+    }
 
 
-def sizes_of_crops(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of the model for clips that are too long for one crop.
+def sizes_of_crops(inputs: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """Arguments of the model for clips and sounds that are learned from in crops.
 
     Args:
         inputs: `InputPlan` by name.
+        model: Name of the model.
     """
-    numbers = [_num_crops(x) for x in inputs.values() if x.modality == "video"]
-    number = max(numbers, default=1)
-    return {"num_crops": number, "share": 1 / number} if number > 1 else {}
+    if model == VIDEO:
+        numbers = [_num_crops(x) for x in inputs.values() if x.modality == "video"]
+        number = max(numbers, default=1)
+        return {"num_crops": number, "share": 1 / number} if number > 1 else {}
+    sounds = [x.sizes["seconds"] for x in inputs.values() if x.modality == "audio"]
+    if model == SOUND and max(sounds, default=0.0) >= _LONG:
+        return {"num_crops": _CROPS, "share": _SHARE}
+    return {}
 
 
 def _num_crops(planned):
     return math.ceil(planned.sizes["seconds"] / _SECONDS)
+
+
+def _clip(planned):
+    number = _num_crops(planned)
+    sizes = {**planned.sizes, "num_frames": _FRAMES * number}
+    why = f"{planned.reason}; {_FRAMES} frames"
+    why += f" in each of {number} crops" if number > 1 else ""
+    return dataclasses.replace(planned, sizes=sizes, reason=why)
+
+
+def _keep_time(planned):
+    sizes = {"filters": [16, 32, 64]}
+    return _with_tower(planned, "audio_crnn", sizes, "a tower that keeps time")
+
+
+def _attend(planned):
+    return _with_tower(planned, "audio_attention", {}, "attention over time")
+
+
+def _with_tower(planned, tower, sizes, why):
+    reason = f"{planned.reason.partition(';')[0]}; {why}"
+    return dataclasses.replace(planned, tower=tower, tower_sizes=sizes, reason=reason)

@@ -107,7 +107,6 @@ def make_plan(
         return chosen if given is None else given
 
     chosen_model = choose("model", model, chosen_model, why_model)
-    is_clip = chosen_model == clips.MODEL
     rows = int((table.split != "test").sum())
     batch = choose("batch_size", batch_size, *budget.batch_size(rows))
     one = (1, "one model, whose encoder learns")
@@ -128,7 +127,7 @@ def make_plan(
         model=chosen_model,
         stages=choose("stages", stages, "joint", "ahead at equal steps"),
         members=number,
-        model_sizes=clips.sizes_of_crops(inputs) if is_clip else {},
+        model_sizes=clips.sizes_of_crops(inputs, chosen_model),
         fusion=choose("fusion", fusion, *_fusion_for(chosen_model)),
         epochs=choose("epochs", epochs, *most),
         tune=choose("tune", tune, chosen_tune, why_tune),
@@ -207,8 +206,7 @@ def plan_inputs(table, model="late_fusion"):
                 sizes_of_clip,
                 reason=planned.reason,
             )
-    if model == clips.MODEL:
-        inputs = clips.plan_clips(inputs)
+    inputs = clips.plan_clips(inputs, model)
     if row:
         name = "table" if "table" not in inputs else "table_columns"
         inputs[name] = InputPlan(
@@ -265,7 +263,7 @@ def _model_for(kind):
 
 
 def _fusion_for(model):
-    if model == clips.MODEL:
+    if model == clips.VIDEO:
         return "concatenation", "a clip and its sound are fused late"
     return "film", "best on the tables of RESULTS.md"
 

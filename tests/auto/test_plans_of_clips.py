@@ -1,0 +1,75 @@
+"""Plans of the models for clips and sounds, and a run from a table of clips."""
+
+import pathlib
+
+import polars as pl
+import pytest
+
+import mbm_keras as mbm
+from data_pipelines.datasets import moving_shapes
+from mbm_keras.auto.build import build_model
+from mbm_keras.auto.build import build_towers
+from mbm_keras.auto.fit import draft_inputs
+from mbm_keras.auto.fit import draft_task
+from tests.helpers import clip_bytes
+from tests.helpers import wav_bytes
+
+
+def clips(folder, seconds):
+    files = {f"{i}.avi": clip_bytes(seconds=seconds, rate=5) for i in range(4)}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    rows = pl.DataFrame({"clip": list(files) * 4, "answer": list("abab") * 4})
+    rows.write_csv(folder / "rows.csv")
+    return folder / "rows.csv"
+
+
+def test_a_long_clip_is_learned_from_in_crops(tmp_path):
+    plan = mbm.plan(clips(tmp_path, 9.0), "answer", model="video_classifier")
+    assert plan.model_sizes == {"num_crops": 3, "share": 1 / 3}
+    assert plan.inputs["clip"].sizes["num_frames"] == 48
+    assert plan.inputs["clip_sound"].tower == "audio_crnn"
+    assert plan.fusion == "concatenation"
+    assert "16 frames in each of 3 crops" in plan.inputs["clip"].reason
+
+
+def test_a_short_clip_is_taken_whole(tmp_path):
+    plan = mbm.plan(clips(tmp_path, 2.0), "answer", model="video_classifier")
+    assert plan.model_sizes == {} and plan.inputs["clip"].sizes["num_frames"] == 16
+    other = mbm.plan(tmp_path / "rows.csv", "answer")
+    assert other.inputs["clip"].sizes["num_frames"] == 8
+    assert other.inputs["clip_sound"].tower == "audio_statistics"
+
+
+@pytest.mark.parametrize("seconds, sizes", [(0.5, {}), (3.0, dict(num_crops=5))])
+def test_a_sound_is_heard_by_attention_over_time(tmp_path, seconds, sizes):
+    for i in range(4):
+        data = wav_bytes(seconds, hertz=300 + 50 * i)
+        (tmp_path / f"{i}.wav").write_bytes(data)
+    names = [str(tmp_path / f"{i}.wav") for i in range(4)]
+    rows = pl.DataFrame({"sound": names * 4, "answer": list("abab") * 4})
+    rows.write_csv(tmp_path / "rows.csv")
+    table = tmp_path / "rows.csv"
+    plan = mbm.plan(table, "answer", model="sound_classifier", allow_outside=True)
+    assert {**plan.model_sizes} == ({**sizes, "share": 0.5} if sizes else {})
+    assert list(build_towers(plan)) == ["sound"]
+    model = build_model(plan, draft_inputs(plan), draft_task(plan))
+    assert model.output["answer"].shape == (None, 2)
+
+
+@pytest.mark.slow
+def test_a_table_of_clips_is_trained_and_answered(tmp_path):
+    path = moving_shapes.write(tmp_path / "clips", rows=40, image_size=32)
+    run = mbm.train(
+        path,
+        "answer",
+        model="video_classifier",
+        fusion="bottleneck",
+        out=tmp_path / "run",
+        epochs=1,
+        baselines=False,
+        verbose=0,
+    )
+    assert run.metrics["splits"]["test"]["rows"] == 6
+    served = run.export(tmp_path / "served")
+    assert pathlib.Path(served, "saved_model.pb").is_file()
