@@ -1,6 +1,6 @@
 """Video tower: one frame, from the middle of the clip. A control.
 
-What it answers can be seen in a still image: a model of clips that is no better does
+What it answers can be seen in a still image: a model of clips that does no better does
 not use time.
 
 Source: Huang et al. 2018, "What Makes a Video a Video: Analyzing Temporal Information
