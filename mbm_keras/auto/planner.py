@@ -24,6 +24,7 @@ _FEW_ROWS = 1_000
 _MANY_ROWS = 4_500  # from which several inputs have towers without statistics
 _SMALL = 64  # pixels
 _STATISTICS = "statistics next to a CNN, for few rows"
+_PLAIN = {"image_statistics": "image_cnn", "audio_statistics": "audio_cnn"}
 
 
 def make_plan(
@@ -227,10 +228,14 @@ def _for_many_rows(planned):
 
     What a linear model finds in one input alone the fitted heads find too.
     """
-    why = f"{planned.reason}; many rows"
-    if planned.tower in ("image_statistics", "audio_statistics"):
-        return dataclasses.replace(planned, tower=None, tower_sizes={}, reason=why)
+    if planned.tower in _PLAIN:
+        why = planned.reason.replace(_STATISTICS, "a CNN, for many rows")
+        options = {"filters": planned.tower_sizes["filters"]}
+        return dataclasses.replace(
+            planned, tower=_PLAIN[planned.tower], tower_sizes=options, reason=why
+        )
     if planned.tower == "text_wide_deep":
+        why = f"{planned.reason}; many rows, little dropout"
         options = {**planned.tower_sizes, "dropout": 0.1}
         return dataclasses.replace(planned, tower_sizes=options, reason=why)
     return planned

@@ -154,7 +154,10 @@ def test_a_text_is_read_by_its_grams_where_the_model_takes_any_tower(table, plan
 def test_many_rows_of_several_inputs_have_towers_without_statistics(plan):
     image, text = plan.inputs["photo"], plan.inputs["review"]
     assert image.tower == "image_statistics" and text.tower == "text_wide_deep"
-    assert planner._for_many_rows(image).tower is None
+    many = planner._for_many_rows(image)
+    assert many.tower == "image_cnn" and "statistics" not in many.reason
+    # The last grid decides whether shapes are told apart.
+    assert many.tower_sizes == {"filters": image.tower_sizes["filters"]}
     dropout = [p.tower_sizes["dropout"] for p in (planner._for_many_rows(text), text)]
     assert dropout[0] < dropout[1]
 
