@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # So many steps, and one more for so many rows. Few rows leave most to fitted heads.
-_STEPS, _STEPS_OF_FEW, _ROWS_PER_STEP = 1_100, 800, 8
+_STEPS, _STEPS_OF_FEW, _ROWS_PER_STEP = 1_600, 800, 8
 _MOST_EPOCHS, _FEWEST_EPOCHS, _FEWEST_STEPS = 80, 8, 300
 _SECONDS, _SECONDS_OF_MANY = 180, 100  # of one core, for all models together
 _BASE_MS, _MS_PER_VALUE = 15, 5e-3

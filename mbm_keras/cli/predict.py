@@ -28,6 +28,17 @@ def predict(
         ),
     ] = None,
     stream: options.Stream = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes that answer at once.", min=1)
+    ] = 1,
+    part_rows: Annotated[
+        int | None,
+        typer.Option(
+            help="Rows of a part, which is kept if the command is interrupted. "
+            "Default: 20,000.",
+            min=1,
+        ),
+    ] = None,
     allow_outside: options.AllowOutside = False,
     separator: options.Separator = None,
     encoding: options.Encoding = None,
@@ -46,6 +57,8 @@ def predict(
             keep=keep,
             probabilities=probabilities,
             stream=stream,
+            workers=workers,
+            part_rows=part_rows,
             allow_outside=allow_outside,
             separator=separator,
             encoding=encoding,

@@ -11,7 +11,7 @@ from mbm_keras.runs.inspect import inspect
 from mbm_keras.runs.load import load
 from mbm_keras.runs.pack import pack
 from mbm_keras.runs.predict import predict
-from mbm_keras.runs.predict import write_predictions
+from mbm_keras.runs.predictions import write_predictions
 from mbm_keras.runs.quickstart import quickstart
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.search import search

@@ -11,14 +11,11 @@ from mbm_keras.runs.answers import Names
 from mbm_keras.runs.answers import choose_kept
 from mbm_keras.runs.answers import keep_columns
 from mbm_keras.runs.answers import probability_columns
-from mbm_keras.runs.answers import to_csv
 from mbm_keras.runs.rows import decode_rows
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.values import describe_values
 from mbm_keras.runs.values import find_unknown
 from mbm_keras.runs.values import limit_of
-from mbm_keras.runs.values import unused_columns
-from mbm_keras.runs.values import value_lines
 
 
 def predict(
@@ -67,11 +64,25 @@ def predict(
     given: dict[str, Any] = dict(
         separator=separator, encoding=encoding, decimal=decimal, missing=missing
     )
-    table = _open(run.saved, rows, allow_outside, given)
-    return _predict(run, table, keep, probabilities, stream)[0]
+    table = open_rows(run.saved, rows, allow_outside, **given)
+    return answer_rows(run, table, keep, probabilities, stream)[0]
 
 
-def _open(saved, rows, allow_outside, given):
+def open_rows(saved, rows, allow_outside=False, **reading):
+    """The table with the columns that a run reads.
+
+    Args:
+        saved: A `SavedRun`.
+        rows: What `mbm_keras.train` takes.
+        allow_outside: True to follow paths that leave the table's folder.
+        **reading: How text is read, where it differs from the table of training.
+
+    Returns:
+        A `data_pipelines.tables.table.Table`.
+
+    Raises:
+        ValueError: If it lacks a column, or cannot be read.
+    """
     from data_pipelines import sources
 
     return sources.open_table(
@@ -80,12 +91,24 @@ def _open(saved, rows, allow_outside, given):
         inputs=list(saved.columns),
         allow_outside=allow_outside,
         reading=saved.reading,
-        **given,
+        **reading,
     )
 
 
-def _predict(run, table, keep, probabilities, stream):
-    """The frame, and what happened to the values of the table."""
+def answer_rows(run, table, keep=None, probabilities=None, stream=None):
+    """Answers the rows of a table.
+
+    Args:
+        run: A `Run`.
+        table: Of `open_rows`.
+        keep: As for `predict`, and so are the next two.
+        probabilities: Whether each label has its probability.
+        stream: Where decoded rows are kept.
+
+    Returns:
+        The frame of `predict`, and what happened to the values of the table, see
+        `mbm_keras.runs.values.describe_values`.
+    """
     import polars as pl
 
     saved = run.saved
@@ -184,77 +207,3 @@ def _reasons(table, features, samples, wrong):
             cell = repr(str(cells[i]))[:60]
             add(table.rows[i], name, f"unknown category {cell}, not seen in training")
     return reasons
-
-
-def write_predictions(
-    run: Run | str | os.PathLike,
-    rows: Any,
-    out: str | os.PathLike,
-    *,
-    keep: str | Sequence[str] | None = None,
-    probabilities: bool | None = None,
-    stream: bool | None = None,
-    allow_outside: bool = False,
-    separator: str | None = None,
-    encoding: str | None = None,
-    decimal: str | None = None,
-    missing: str | Sequence[str] | None = None,
-) -> dict[str, Any]:
-    """Writes `predict` to a CSV.
-
-    Args:
-        run: As for `predict`, and so are the others.
-        rows: The table.
-        out: The CSV to write.
-        keep: Columns of the table to repeat.
-        probabilities: Whether each label has its probability.
-        stream: Where decoded rows are kept.
-        allow_outside: True to follow paths that leave the table's folder.
-        separator: How text is read, as for `predict`, and so are the next three.
-        encoding: Of a text file.
-        decimal: Decimal mark.
-        missing: Marks of missing cells.
-
-    Returns:
-        A dict: `out`, `rows`, `answered`, `unanswered`; `columns` and `left_out`, the
-        columns that are used and the others with the reason; `values` and `notes`, what
-        was missing, cut or unknown, see `mbm_keras.runs.values`; `seconds` and
-        `cpu_seconds`.
-
-    Raises:
-        OSError: If the file cannot be written, or the disk is full.
-        ValueError: If there is no folder for the file, or it is the table.
-    """
-    from data_pipelines import files
-    from mbm_keras.runs.runtime import Clock
-
-    clock = Clock()
-    out = pathlib.Path(out)
-    if not out.parent.is_dir():
-        raise ValueError(f"Expected a folder for `{out}`. There is no `{out.parent}`.")
-    if out.is_dir() or files.is_same(out, rows):
-        raise ValueError(
-            f"Expected a file for the answers, and not a folder or the table itself. "
-            f"Received: out=`{out}`."
-        )
-    run = run if isinstance(run, Run) else Run(run)
-    given: dict[str, Any] = dict(
-        separator=separator, encoding=encoding, decimal=decimal, missing=missing
-    )
-    table = _open(run.saved, rows, allow_outside, given)
-    frame, values = _predict(run, table, keep, probabilities, stream)
-    with files.replace(out) as new:
-        to_csv(frame).write_csv(new)
-    (name,) = run.targets
-    answered = len(frame) - frame[name].null_count() if name in frame.columns else 0
-    return {
-        "out": str(out),
-        "rows": len(frame),
-        "answered": answered,
-        "unanswered": len(frame) - answered,
-        "columns": dict(run.saved.columns),
-        "left_out": unused_columns(table, run.saved, run.metrics["left_out"]),
-        "values": values,
-        "notes": value_lines(values),
-        **clock.seconds(),
-    }

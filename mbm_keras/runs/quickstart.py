@@ -11,7 +11,7 @@ from mbm_keras.runs import folder as run_folder
 from mbm_keras.runs.evaluate import evaluate
 from mbm_keras.runs.export import export
 from mbm_keras.runs.inspect import inspect
-from mbm_keras.runs.predict import write_predictions
+from mbm_keras.runs.predictions import write_predictions
 from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.train import train
 

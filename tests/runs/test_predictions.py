@@ -1,12 +1,19 @@
 """What a table of predictions has, and what it is called."""
 
+import signal
+import threading
+import time
+
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from mbm_keras import runs
+from mbm_keras.runs import parts
 from mbm_keras.runs.answers import Names
 from mbm_keras.runs.answers import choose_kept
 from mbm_keras.runs.answers import to_csv
+from mbm_keras.runs.predict import answer_rows
 from tests.cli.run import ok
 
 
@@ -115,3 +122,121 @@ def test_cells_of_every_type_are_written():
     cells = {"b": [b"\x00\x01", None], "l": [["a"], []], "s": [{"x": 1}, {"x": 2}]}
     lines = to_csv(pl.DataFrame(cells)).write_csv().splitlines()
     assert lines[1:] == ['2 bytes,"[""a""]","{""x"": 1}"', ',[],"{""x"": 2}"']
+
+
+@pytest.fixture
+def written(noted, tmp_path):
+    """The rows as a file of which two lines are broken, the run, and a call on them."""
+    rows, run = noted
+    pl.DataFrame(rows).with_columns(id=pl.lit("a")).write_csv(tmp_path / "rows.csv")
+
+    def write(out, **options):
+        options = {"keep": "all", **options}
+        return runs.write_predictions(
+            run, tmp_path / "rows.csv", tmp_path / out, **options
+        )
+
+    return tmp_path, run, write
+
+
+def assert_same_answers(path, other):
+    """The last digit depends on the size of a batch."""
+    one, two = (pl.read_csv(name, infer_schema_length=None) for name in (path, other))
+    assert_frame_equal(one, two, abs_tol=1e-5)
+
+
+def test_parts_together_are_what_all_rows_are_at_once(written):
+    folder, _, write = written
+    whole, in_parts = write("whole.csv"), write("parts.csv", part_rows=9)
+    assert (whole["parts"], in_parts["parts"]) == (1, 9)  # of nine rows, one of eight
+    assert_same_answers(folder / "parts.csv", folder / "whole.csv")
+    same = ("rows", "answered", "unanswered", "values", "notes", "columns")
+    assert [whole[name] for name in same] == [in_parts[name] for name in same]
+    assert not (folder / "parts.csv.parts").exists()
+
+
+def test_an_interrupted_call_continues_with_its_parts(written, monkeypatch):
+    folder, _, write = written
+    whole, answered = write("whole.csv"), []
+
+    def fail_at_the_third(run, table, **options):
+        answered.append(len(table.rows))
+        if len(answered) == 3:
+            raise OSError("No space left on device")
+        return answer_rows(run, table, **options)
+
+    monkeypatch.setattr(parts, "answer_rows", fail_at_the_third)
+    with pytest.raises(OSError, match="No space"):
+        write("out.csv", part_rows=20)
+    assert not (folder / "out.csv").exists()
+    with pytest.raises(ValueError, match="the options changed since"):
+        write("out.csv", part_rows=30)
+    result = write("out.csv", part_rows=20)
+    assert len(answered) == 3 + 2  # parts 3 and 4 of 4
+    assert result["answered"] == whole["answered"]
+    assert_same_answers(folder / "out.csv", folder / "whole.csv")
+
+
+def test_parts_of_a_table_that_changed_are_refused(written, monkeypatch):
+    folder, _, write = written
+    monkeypatch.setattr(parts, "_join", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write("out.csv", part_rows=40)
+    text = (folder / "rows.csv").read_text()
+    (folder / "rows.csv").write_text(text.replace("Oslo", "Bonn"))
+    with pytest.raises(ValueError, match="out.csv.parts.*the table changed since"):
+        write("out.csv", part_rows=40)
+
+
+def test_a_part_without_any_answer_has_all_columns(written, monkeypatch):
+    folder, _, write = written
+    whole = write("whole.csv")
+
+    def lose_answers(run, table, **options):
+        frame, values = answer_rows(run, table, **options)
+        if 1 in table.rows:
+            frame = frame.drop("answer", "probability_2", "probability_no")
+        return frame, values
+
+    monkeypatch.setattr(parts, "answer_rows", lose_answers)
+    result = write("out.csv", part_rows=10)
+    assert result["answered"] == whole["answered"] - 10 == 70
+    read, expected = (pl.read_csv(folder / n) for n in ("out.csv", "whole.csv"))
+    assert read.columns == expected.columns
+    assert read["answer"].null_count() == 10
+    assert read["text"].equals(expected["text"])
+
+
+@pytest.mark.slow
+def test_workers_lose_nothing_when_one_is_killed(written, monkeypatch):
+    folder, _, write = written
+    write("whole.csv")
+    begin = parts.multiprocessing.context.SpawnProcess.start
+    started = []
+
+    def kill_the_first(process):
+        begin(process)
+        started.append(process)
+        if len(started) == 1:
+            done = folder / "out.csv.parts" / "000000.json"
+            threading.Thread(target=_kill_after, args=(process, done)).start()
+
+    monkeypatch.setattr(
+        parts.multiprocessing.context.SpawnProcess, "start", kill_the_first
+    )
+    result = write("out.csv", part_rows=4, workers=2)
+    assert started[0].exitcode == -signal.SIGKILL and len(started) == 3
+    assert result["parts"] == 20
+    assert_same_answers(folder / "out.csv", folder / "whole.csv")
+
+
+def _kill_after(process, path):
+    while not path.exists():
+        time.sleep(0.01)
+    process.kill()
+
+
+def test_workers_open_the_table_by_its_path(noted, tmp_path):
+    rows, run = noted
+    with pytest.raises(ValueError, match="a path of a table.*workers=2.*list"):
+        runs.write_predictions(run, rows, tmp_path / "out.csv", workers=2)
