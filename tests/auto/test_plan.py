@@ -156,7 +156,7 @@ def test_many_rows_of_several_inputs_have_towers_without_statistics(plan):
     assert image.tower == "image_statistics" and text.tower == "text_wide_deep"
     many = planner._for_many_rows(image)
     assert many.tower == "image_cnn" and "statistics" not in many.reason
-    # The last grid decides whether shapes are told apart.
+    # The last grid decides whether the tower can separate shapes.
     assert many.tower_sizes == {"filters": image.tower_sizes["filters"]}
     dropout = [p.tower_sizes["dropout"] for p in (planner._for_many_rows(text), text)]
     assert dropout[0] < dropout[1]
