@@ -25,6 +25,8 @@ class WordCharacters(tf.Module):
         characters: Characters, likewise.
         word_length: Most characters of a word; the end of a longer one is cut.
         max_words: The most words that `adapt` keeps.
+        min_count: How often the training split must have a word for `adapt` to keep it.
+            The others are unknown words of training, known by their characters.
         longest: The greatest `sequence_length` that `adapt` chooses.
 
     Returns:
@@ -44,12 +46,14 @@ class WordCharacters(tf.Module):
         word_length=16,
         max_words=20_000,
         longest=256,
+        min_count=2,
     ):
         super().__init__(name="word_characters")
         self.sequence_length = sequence_length
         self.word_length = word_length
         self.max_words = max_words
         self.longest = longest
+        self.min_count = min_count
         self.vocabulary = self.characters = None
         self.array = None  # until `adapt`, like the lookups
         if vocabulary is not None:
@@ -84,7 +88,8 @@ class WordCharacters(tf.Module):
                 f"{len(values)} texts, no word."
             )
         self.sequence_length = self.sequence_length or min(longest, self.longest)
-        kept = [word.decode() for word in _by_count(words)[: self.max_words]]
+        kept = [w.decode() for w in _by_count(words) if words[w] >= self.min_count]
+        kept = kept[: self.max_words]
         self._set(kept, _by_count(letters))
 
     def _set(self, vocabulary, characters):
@@ -136,6 +141,7 @@ class WordCharacters(tf.Module):
             "word_length": self.word_length,
             "max_words": self.max_words,
             "longest": self.longest,
+            "min_count": self.min_count,
         }
 
     @classmethod

@@ -54,7 +54,7 @@ ARGUMENTS = {
     "WhisperLogMel": ([8_000, 0.3, 8], dict(fft=256, hop=80)),
     "WordCharacters": (
         [3, ["a", "b"], ["a"]],
-        dict(word_length=4, max_words=9, longest=7),
+        dict(word_length=4, max_words=9, longest=7, min_count=3),
     ),
     "WordGrams": (
         [2, ["a"], ["a", "a b"], [[2, 1], [1, 1]], 3],
