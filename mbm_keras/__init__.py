@@ -30,6 +30,7 @@ _FOLDERS = (
     "models",
     "preprocessing",
     "runs",
+    "serving",
     "tasks",
     "towers",
     "training",
@@ -49,6 +50,7 @@ _CALLS = {
     "quickstart": "mbm_keras.runs.quickstart",
     "search": "mbm_keras.runs.search",
     "separate": "mbm_keras.runs.separate",
+    "serve": "mbm_keras.runs.serve",
     "train": "mbm_keras.runs.train",
     "transcribe": "mbm_keras.runs.transcribe",
 }

@@ -61,6 +61,7 @@ MAY_IMPORT = {
     "mbm_keras.export": TAKES_A_MODEL,
     "mbm_keras.auto": TOP,
     "mbm_keras.runs": TOP,
+    "mbm_keras.serving": set(),
     "data_pipelines": set(),
 }
 MAY_IMPORT_TENSORFLOW = {
@@ -68,6 +69,7 @@ MAY_IMPORT_TENSORFLOW = {
     "mbm_keras.export",
     "mbm_keras.auto",
     "mbm_keras.runs",
+    "mbm_keras.serving",
     "data_pipelines",
 }
 

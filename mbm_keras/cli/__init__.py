@@ -20,6 +20,7 @@ from mbm_keras.cli.predict import predict
 from mbm_keras.cli.quickstart import quickstart
 from mbm_keras.cli.search import search
 from mbm_keras.cli.separate import separate
+from mbm_keras.cli.serve import serve
 from mbm_keras.cli.train import train
 from mbm_keras.cli.transcribe import transcribe
 
@@ -39,6 +40,7 @@ _COMMANDS = (
     evaluate,
     predict,
     export,
+    serve,
     pack,
     separate,
     transcribe,

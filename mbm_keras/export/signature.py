@@ -20,9 +20,9 @@ _VALUES = {
     "vector": "text of a list of numbers, such as `[0.5, 1]`",
 }
 _CELLS = {
-    "numbers": "number",
-    "categories": "UTF-8 text",
-    "dates": "text of a date or time, such as `2024-01-31T18:30`",
+    "numbers": ("number", "number"),
+    "categories": ("category", "UTF-8 text"),
+    "dates": ("date", "text of a date or time, such as `2024-01-31T18:30`"),
 }
 
 
@@ -33,7 +33,8 @@ def describe_inputs(features) -> dict[str, dict[str, str]]:
         features: The `mbm_keras.preprocessing.Features`.
 
     Returns:
-        `key`, the argument of the signature; `dtype`; and `value`, in words.
+        `key`, the argument of the signature; `dtype`; `value`, in words; `modality`;
+        and `part`, the column itself, or the table that the cell is in.
     """
     values = {}
     for name, preprocessor in features.by_name.items():
@@ -41,16 +42,25 @@ def describe_inputs(features) -> dict[str, dict[str, str]]:
             # What an encoder reads, and not the embedding that it gives.
             inner = getattr(preprocessor, "preprocessor", preprocessor)
             column = features.column_of(name)
-            values[column] = _VALUES.get(inner.modality, inner.modality)
+            words = _VALUES.get(inner.modality, inner.modality)
+            values[column] = inner.modality, words, column
             continue
         kinds = preprocessor.config()
         for column in preprocessor.raw:
             kind = next((k for k in _CELLS if column in kinds.get(k, ())), "")
-            values[column] = _CELLS.get(kind, preprocessor.modality)
-    return {
-        name: {"key": spec.name, "dtype": spec.dtype.name, "value": values[name]}
-        for name, spec in features.raw_signature().items()
-    }
+            unknown = preprocessor.modality, preprocessor.modality
+            values[column] = (*_CELLS.get(kind, unknown), name)
+    described = {}
+    for name, spec in features.raw_signature().items():
+        modality, words, part = values[name]
+        described[name] = {
+            "key": spec.name,
+            "dtype": spec.dtype.name,
+            "value": words,
+            "modality": modality,
+            "part": part,
+        }
+    return described
 
 
 def write(folder, inputs, results, endpoints=None) -> None:

@@ -16,6 +16,7 @@ from mbm_keras.runs.quickstart import quickstart
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.search import search
 from mbm_keras.runs.separate import separate
+from mbm_keras.runs.serve import serve
 from mbm_keras.runs.train import plan
 from mbm_keras.runs.train import train
 from mbm_keras.runs.transcribe import transcribe
@@ -33,6 +34,7 @@ __all__ = [
     "quickstart",
     "search",
     "separate",
+    "serve",
     "train",
     "transcribe",
     "write_predictions",
