@@ -53,6 +53,7 @@ _CALLS = {
     "serve": "mbm_keras.runs.serve",
     "train": "mbm_keras.runs.train",
     "transcribe": "mbm_keras.runs.transcribe",
+    "tune": "mbm_keras.runs.tune",
 }
 
 __all__ = sorted([*_FOLDERS, *_CALLS])

@@ -23,6 +23,7 @@ from mbm_keras.cli.separate import separate
 from mbm_keras.cli.serve import serve
 from mbm_keras.cli.train import train
 from mbm_keras.cli.transcribe import transcribe
+from mbm_keras.cli.tune import tune
 
 app = typer.Typer(
     help="Multimodal models in Keras: from a table of text, images, sounds and numbers "
@@ -37,6 +38,7 @@ _COMMANDS = (
     inspect,
     plan,
     train,
+    tune,
     evaluate,
     predict,
     export,

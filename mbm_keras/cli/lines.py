@@ -107,6 +107,25 @@ def transcribe_lines(result):
     return [said, *result["warnings"]]
 
 
+def tune_lines(result):
+    """The best trial, what it changes, what mattered, and where the run is."""
+    ended = sum(trial["value"] is None for trial in result["trials"])
+    best, metric = result["best"], result["metric"]
+    lines = [
+        f"{len(result['trials'])} trials, {ended} of them ended early",
+        f"best {metric} of validation: {best['value']:.4f}, trial {best['number']}",
+    ]
+    if result["first"] is not None:
+        lines.append(f"that of the plan itself: {result['first']:.4f}")
+    lines += [f"{name}: {value}" for name, value in result["choices"].items()]
+    shares = list(result["importance"].items())[:5]
+    if shares:
+        lines.append("mattered: " + ", ".join(f"{n} {s:.0%}" for n, s in shares))
+    split, figures = list(result["splits"].items())[-1]
+    lines.append(f"{split} of the best run, {metric}: {figures[metric]:.4f}")
+    return [*lines, f"run: {result['run']}", f"report: {result['report']}"]
+
+
 def index_lines(result):
     """How many items are in the index."""
     what = f"{result['items']} items of {result['input']} ({result['modality']})"

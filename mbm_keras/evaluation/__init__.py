@@ -9,6 +9,7 @@ from mbm_keras.evaluation.predict import predict
 from mbm_keras.evaluation.predict import score
 from mbm_keras.evaluation.report import ReportData
 from mbm_keras.evaluation.report import write_report
+from mbm_keras.evaluation.search_report import write_search_report
 from mbm_keras.evaluation.subsets import subsets
 from mbm_keras.evaluation.subsets import subsets_of_several
 from mbm_keras.evaluation.zero_shot import label_vectors
@@ -27,5 +28,6 @@ __all__ = [
     "subsets_of_several",
     "write_gallery",
     "write_report",
+    "write_search_report",
     "zero_shot_probabilities",
 ]

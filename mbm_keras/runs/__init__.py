@@ -20,6 +20,7 @@ from mbm_keras.runs.serve import serve
 from mbm_keras.runs.train import plan
 from mbm_keras.runs.train import train
 from mbm_keras.runs.transcribe import transcribe
+from mbm_keras.runs.tune import tune
 
 __all__ = [
     "Run",
@@ -37,5 +38,6 @@ __all__ = [
     "serve",
     "train",
     "transcribe",
+    "tune",
     "write_predictions",
 ]

@@ -105,6 +105,11 @@ def _plain_targets(task, part):
     return task.to_numbers(targets) / task.unit
 
 
+def is_smaller_better(metric):
+    """Whether a smaller value of a figure is a better one."""
+    return metric in _SMALLER_IS_BETTER
+
+
 def best(results, metric):
     """The best of several results, None if there is none.
 
@@ -113,7 +118,7 @@ def best(results, metric):
         metric: Name of a figure.
     """
     known = [row for row in results if row.get(metric) is not None]
-    sign = -1 if metric in _SMALLER_IS_BETTER else 1
+    sign = -1 if is_smaller_better(metric) else 1
     return max(known, key=lambda row: sign * row[metric], default=None)
 
 

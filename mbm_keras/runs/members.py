@@ -168,6 +168,7 @@ def fit_members(
     parts: Sequence[tuple[Any, Any]],
     folder: Any,
     verbose: str | int,
+    callbacks: Sequence[Any] = (),
 ) -> Fitted:
     """Trains every model, weighs their heads, and joins them.
 
@@ -178,6 +179,7 @@ def fit_members(
         parts: What `member_rows` returned.
         folder: Where each stage keeps its checkpoints.
         verbose: As for `train`.
+        callbacks: Callbacks of every stage of every model.
 
     Returns:
         A `Fitted`. If the minutes of the plan end before, it has fewer models.
@@ -199,7 +201,7 @@ def fit_members(
             sys.stderr.write(f"model {number + 1} of {len(parts)}\n")
         where = folder / str(number) if len(parts) > 1 else folder
         model, found = _fit_one(
-            plan, specs, task, train, valid, where, verbose, number, left
+            plan, specs, task, train, valid, where, verbose, number, left, callbacks
         )
         models.append(model)
         # Resumable without a checkpoint: it takes seconds, and gives the same weights.
@@ -254,7 +256,9 @@ def _learn_from_all(models, parts, chosen, plan, task):
     return before
 
 
-def _fit_one(plan, specs, task, train, valid, folder, verbose, number, seconds):
+def _fit_one(
+    plan, specs, task, train, valid, folder, verbose, number, seconds, callbacks
+):
     """One model, and its histories."""
     import keras
 
@@ -284,7 +288,7 @@ def _fit_one(plan, specs, task, train, valid, folder, verbose, number, seconds):
         valid_batches,
         task=task,
         folder=folder,
-        callbacks=[] if seconds is None else [TimeLimit(seconds)],
+        callbacks=[*callbacks, *([] if seconds is None else [TimeLimit(seconds)])],
         # A step of small towers takes no longer than the return to Python.
         steps_per_execution=8,
         expected=stages.expected_stages(plan, model, specs),

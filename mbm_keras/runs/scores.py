@@ -43,14 +43,10 @@ def score(trained, tables, samples):
     from mbm_keras.metrics import confusion
 
     task, pairs = trained.task, pairs_of(trained, samples)
-    outputs = {}
-    for split, several in pairs.items():
-        with _unseen(trained, samples, split):
-            found = [evaluation.predict(m, v, task=task) for m, v in several]
-        outputs[split] = (
-            evaluation.join([o for o, _ in found]),
-            evaluation.join([t for _, t in found]),
-        )
+    outputs = {
+        split: _predict(trained, samples, split, several)
+        for split, several in pairs.items()
+    }
     figures = {
         split: {
             "rows": len(found[1][task.name]),
@@ -77,6 +73,36 @@ def score(trained, tables, samples):
         "subsets": subsets,
     }
     return Scores(figures, counts, predicted)
+
+
+def score_valid(trained, samples):
+    """Figures of the validation rows alone, for a search.
+
+    Args:
+        trained: A `Trained`.
+        samples: `Samples` or `Stream` by split.
+
+    Returns:
+        A dict of figures by name.
+    """
+    from mbm_keras import evaluation
+
+    pairs = pairs_of(trained, samples)["valid"]
+    outputs = _predict(trained, samples, "valid", pairs)
+    figures = evaluation.figures(*outputs, task=trained.task, labels=trained.labels)
+    figures.pop("classes", None)
+    return figures
+
+
+def _predict(trained, samples, split, pairs):
+    """Outputs and targets of a split, by name."""
+    from mbm_keras import evaluation
+
+    with _unseen(trained, samples, split):
+        found = [evaluation.predict(m, v, task=trained.task) for m, v in pairs]
+    return evaluation.join([o for o, _ in found]), evaluation.join(
+        [t for _, t in found]
+    )
 
 
 def _unseen(trained, samples, split):

@@ -202,7 +202,7 @@ def learn(plan: Plan, rows: Any) -> tuple[Any, Any]:
     return features, encoder
 
 
-def fit(plan, features, encoder, rows, samples, folder, verbose):
+def fit(plan, features, encoder, rows, samples, folder, verbose, callbacks=()):
     """Builds the models of a plan, and runs their stages.
 
     Args:
@@ -213,6 +213,7 @@ def fit(plan, features, encoder, rows, samples, folder, verbose):
         samples: `Samples` or `Stream` by split.
         folder: Where each stage keeps its checkpoints.
         verbose: As for `train`.
+        callbacks: Callbacks of every stage.
 
     Returns:
         A `Trained`.
@@ -228,7 +229,7 @@ def fit(plan, features, encoder, rows, samples, folder, verbose):
         loss=plan.loss,
     )
     parts = member_rows(plan, rows, samples)
-    fitted = fit_members(plan, specs, task, parts, folder, verbose)
+    fitted = fit_members(plan, specs, task, parts, folder, verbose, callbacks)
     return Trained(plan, specs, plain, encoder.labels, fitted)
 
 
