@@ -110,18 +110,21 @@ class SentenceDecoder(keras.layers.Layer):
         most = ops.max(logits, axis=1, keepdims=True)
         total = ops.sum(ops.exp(logits - most), axis=1, keepdims=True)
         x = ops.matmul(sentence, self.root)  # (batch, width)
-        squares = ops.sum(x * x, axis=1, keepdims=True) - 2.0 * ops.matmul(
-            x, ops.transpose(self.centers)
+        centers = ops.convert_to_tensor(self.centers)
+        squares = (
+            ops.sum(x * x, axis=1, keepdims=True)
+            - 2.0 * ops.matmul(x, ops.transpose(centers))
+            + ops.sum(centers * centers, axis=1)
         )  # (batch, num_intents)
-        squares = squares + ops.sum(self.centers * self.centers, axis=1)
         closest = ops.maximum(ops.min(squares, axis=1, keepdims=True), 0.0)
         distance = ops.sqrt(closest / sentence.shape[1])
         return ops.concatenate([1.0 / total, ops.log(total) + most, -distance], axis=1)
 
     def _margins(self, sentence, logits, training):
         if training:
-            return ops.zeros_like(logits[:, :1]) * self.thresholds
-        return self.scope_scores(sentence, logits) - self.thresholds
+            return ops.repeat(ops.zeros_like(logits[:, :1]), len(SCOPES), axis=1)
+        thresholds = ops.convert_to_tensor(self.thresholds)
+        return self.scope_scores(sentence, logits) - thresholds
 
     def _tag(self, inputs, training):
         mask = inputs["mask"]
@@ -173,4 +176,6 @@ class SentenceDecoder(keras.layers.Layer):
 
 
 def _forbid(scores, allowed):
+    # JAX does not take a variable of Keras.
+    scores = ops.convert_to_tensor(scores)
     return ops.where(np.asarray(allowed), scores, crf.FORBIDDEN)
