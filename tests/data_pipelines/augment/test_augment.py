@@ -211,3 +211,25 @@ def test_waves_have_the_given_noise(tones):
     noisy = augment.waves(0, 0, 20, 20)(tones, make_keys(tones)).numpy()
     ratio = 10 * np.log10((tones**2).mean() / ((noisy - tones) ** 2).mean())
     np.testing.assert_allclose(ratio, 20, atol=0.2)
+
+
+def test_changed_speech_begins_and_ends_where_it_did():
+    ramp = np.zeros((30, 40, 5), "float32")
+    ramp[:, :32] = 1 + np.arange(32)[None, :, None]
+    change = augment.speech(0.3, 0, 0, 0, 0, 0)
+    changed = change(ramp, make_keys(ramp)).numpy()
+    np.testing.assert_allclose(changed[:, [0, 31]], ramp[:, [0, 31]], atol=1e-4)
+    assert (changed[:, 32:] == 0).all()
+    speed = np.diff(changed[:, :32, 0], axis=1)
+    assert (speed > 0.6).all() and (speed < 1.4).all() and speed.std() > 0.02
+
+
+def test_the_bands_of_speech_are_scaled_and_masks_have_the_mean():
+    bands = np.tile(np.arange(1, 41, dtype="float32"), (30, 20, 1))
+    scaled = augment.speech(0, 0.1, 0, 0, 0, 0)(bands, make_keys(bands)).numpy()
+    ratio = (scaled[:, 0, 20] - 1) / 20
+    assert 0.9 <= ratio.min() < 0.95 and 1.05 < ratio.max() <= 1.1
+    ramp = np.tile(np.arange(1, 41, dtype="float32")[:, None], (30, 1, 3))
+    masked = augment.speech(0, 0, 0, 2, 0.2, 0)(ramp, make_keys(ramp)).numpy()
+    hidden = masked != ramp
+    assert (masked[hidden] == 20.5).all() and 0.05 < hidden.mean() < 0.4
