@@ -21,6 +21,7 @@ RATE, SECONDS = 16_000, 5.0
 def recordings(folder):
     """Samples, labels and folds of all recordings."""
     import numpy as np
+    import tensorflow as tf
 
     from data_pipelines.formats import transcode
     from mbm_keras.preprocessing import Waveform
@@ -29,7 +30,7 @@ def recordings(folder):
     names = sorted({path.parent.name for path in paths})
     reader = Waveform(RATE, SECONDS)
     values = [transcode.transcode(path.read_bytes(), "audio", reader) for path in paths]
-    waves, good = reader.decode(values)
+    waves, good = reader.decode(tf.constant(values))
     if not np.all(good):
         raise SystemExit("A recording cannot be decoded.")
     labels = np.array([names.index(path.parent.name) for path in paths])
@@ -83,7 +84,11 @@ def fit(train, test, classes, args):
     size = 16
     steps = max(1, len(train[1]) // size)
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, args.epochs * steps, 0.01, None, 2e-3, 5 * steps
+        0.0,
+        args.epochs * steps,
+        0.01,
+        warmup_target=2e-3,
+        warmup_steps=min(5, args.epochs) * steps // 2,
     )
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.05)
     model.compile(keras.optimizers.AdamW(rate, 1e-3), loss)

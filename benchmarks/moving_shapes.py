@@ -53,11 +53,13 @@ def fit(model, parts, epochs, seed):
         return {name: inputs[name] for name in names}
 
     steps = epochs * -(-len(y) // 32)
-    rate = keras.optimizers.schedules.CosineDecay(0.0, steps, 0.0, None, 2e-3, 100)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, warmup_target=2e-3, warmup_steps=min(100, steps // 4)
+    )
     model.compile(
         keras.optimizers.Adam(rate, clipnorm=1.0),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        ["accuracy"],
+        metrics=["accuracy"],
     )
     keras.utils.set_random_seed(seed)
     history = model.fit(
@@ -80,7 +82,7 @@ def models(specs, width=64):
     from mbm_keras.towers import audio_crnn
     from mbm_keras.towers import video_frame
 
-    clip, sound = specs
+    sound, clip = sorted(specs, key=lambda spec: spec.modality)
     task = Classification(3, "answer")
     filters = (16, 32, 64)
     hear = {sound.name: functools.partial(audio_crnn.build, filters=filters)}

@@ -23,30 +23,28 @@ CLASSES = ("boxing", "jack", "jump", "squats", "walk")
 def windows(folder):
     """Arrays of windows by split, with class, recording and prefix of each."""
     import numpy as np
+    import tensorflow as tf
 
     from mbm_keras.preprocessing import PointFrames
 
     reader = PointFrames(FRAMES, POINTS)
-    found = {"train": [], "test": []}
+    found = {"train": ([], []), "test": ([], [])}
     for i, path in enumerate(sorted(pathlib.Path(folder).rglob("*.bin"))):
         rows = np.fromfile(path, "<f4").reshape(-1, 1 + FIELDS)
         frame = rows[:, 0].astype(int)
         start = np.arange(frame[0], frame[-1] + 2 - FRAMES, STEP)
         cut = np.searchsorted(frame, [start, start + FRAMES])
-        values = [rows[a:b].tobytes() for a, b in cut.T]
-        x, good = reader.decode(values)
-        if not np.all(good):
-            raise SystemExit(f"{path} has windows that cannot be read.")
+        values, about = found[path.parent.parent.name]
+        values += [rows[a:b].tobytes() for a, b in cut.T]
         prefix = len(path.name) - len(path.name.lstrip("_"))
-        about = CLASSES.index(path.parent.name), i, prefix
-        found[path.parent.parent.name].append((x.numpy(), about))
-    return {
-        split: (
-            np.concatenate([x for x, _ in parts]),
-            np.concatenate([[about] * len(x) for x, about in parts]),
-        )
-        for split, parts in found.items()
-    }
+        about += [(CLASSES.index(path.parent.name), i, prefix)] * len(start)
+    result = {}
+    for split, (values, about) in found.items():
+        x, good = reader.decode(tf.constant(values))
+        if not np.all(good):
+            raise SystemExit("There are windows that cannot be read.")
+        result[split] = x.numpy(), np.array(about)
+    return result
 
 
 def batches(x, y, size, seed):
@@ -99,9 +97,11 @@ def train(train_part, test_part, epochs, seed, every=1):
         presence=False,
     )
     steps = epochs * (len(y) // 64)
-    rate = keras.optimizers.schedules.CosineDecay(0.0, steps, 0.01, None, 3e-3, 200)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, 0.01, warmup_target=3e-3, warmup_steps=min(200, steps // 4)
+    )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.AdamW(rate, 1e-3), loss, ["accuracy"])
+    model.compile(keras.optimizers.AdamW(rate, 1e-3), loss, metrics=["accuracy"])
     best = keras.callbacks.EarlyStopping("val_loss", patience=epochs)
     best.restore_best_weights = True
     start = time.process_time()
