@@ -8,11 +8,14 @@ unused byte of 32 bits for alpha, and no 1, 4 and 16 bits.
 import numpy as np
 import tensorflow as tf
 
+from mbm_keras.preprocessing.trace_once import trace_once
+
 _CORE = 12  # bytes of the header of OS/2
 _RGB, _FIELDS, _ALPHA_FIELDS = 0, 3, 6
 _MASKS_AT = 54  # after a header of 40 bytes, or in a longer one
 
 
+@trace_once(tf.TensorSpec((), tf.string))
 def decode_bmp(encoded):
     """Decodes a BMP of 1, 4, 8, 16, 24 or 32 bits.
 

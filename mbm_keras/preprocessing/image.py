@@ -17,6 +17,7 @@ from mbm_keras.preprocessing.image_header import count_pixels
 from mbm_keras.preprocessing.orientation import turn_upright
 from mbm_keras.preprocessing.png import decode_png
 from mbm_keras.preprocessing.riff import form as riff_form
+from mbm_keras.preprocessing.trace_once import trace_once
 from mbm_keras.preprocessing.webp import decode_webp
 
 
@@ -151,7 +152,7 @@ class Pixels(tf.Module):
                 lambda x: _starts(x, b"GIF8"),
                 _inspect_nothing,
                 ("",),
-                lambda x: decode_first_frame(self._check(x), self.max_pixels),
+                lambda x: _first_frame(self.max_pixels)(self._check(x)),
             ),
             _Format(
                 lambda x: _starts(x, b"BM"),
@@ -184,17 +185,7 @@ class Pixels(tf.Module):
             return tf.identity(encoded)
 
     def _to_square(self, image):
-        square, sides = (self.size, self.size), tf.shape(image)[:2]
-        ways = [
-            lambda: tf.image.resize(image, square, "area"),
-            lambda: tf.image.resize(image, square),
-            # Smaller along one axis and larger along the other.
-            lambda: tf.image.resize(image, square, antialias=True),
-        ]
-        smaller = tf.reduce_all(sides >= self.size)
-        larger = tf.reduce_all(sides <= self.size)
-        way = tf.where(smaller, 0, tf.where(larger, 1, 2))
-        return tf.cast(tf.round(tf.switch_case(way, ways)), tf.uint8)
+        return _resize(self.size)(image)
 
     def adapt(self, values) -> None:
         """Learns nothing."""
@@ -228,6 +219,33 @@ def traced_decode(size: int, max_pixels: int) -> Callable[..., tf.Tensor]:
         autograph=False,
         input_signature=[tf.TensorSpec((None,), tf.string)],
     )
+
+
+@functools.lru_cache(maxsize=8)
+def _resize(size):
+    """A function from `(height, width, 3)` uint8 to a square of this size."""
+
+    @trace_once(tf.TensorSpec((None, None, 3), tf.uint8))
+    def resize(image):
+        square, sides = (size, size), tf.shape(image)[:2]
+        ways = [
+            lambda: tf.image.resize(image, square, "area"),
+            lambda: tf.image.resize(image, square),
+            # Smaller along one axis and larger along the other.
+            lambda: tf.image.resize(image, square, antialias=True),
+        ]
+        smaller = tf.reduce_all(sides >= size)
+        larger = tf.reduce_all(sides <= size)
+        way = tf.where(smaller, 0, tf.where(larger, 1, 2))
+        return tf.cast(tf.round(tf.switch_case(way, ways)), tf.uint8)
+
+    return resize
+
+
+@functools.lru_cache(maxsize=8)
+def _first_frame(max_pixels):
+    read = functools.partial(decode_first_frame, max_pixels=max_pixels)
+    return trace_once(tf.TensorSpec((), tf.string))(read)
 
 
 def _starts(encoded, magic):

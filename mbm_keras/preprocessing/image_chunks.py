@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from mbm_keras.preprocessing.orientation import read_orientation
+from mbm_keras.preprocessing.trace_once import trace_once
 
 MAX_CHUNKS = 20_000  # a PNG of 160 MB in pieces of 8 kB has as many
 MAX_COMPRESSED = 16  # texts and profiles of a PNG, each unpacks to up to 8 MB
@@ -28,6 +29,7 @@ _TRNS, _END = _name(b"tRNS"), _name(b"IEND")
 _BIG = np.array([2**24, 2**16, 2**8, 1], np.int64)
 
 
+@trace_once(tf.TensorSpec((None,), tf.string))
 def read_pngs(encoded):
     """Reads the chunks of PNG files.
 
@@ -47,6 +49,7 @@ def read_pngs(encoded):
     return _read(encoded, others, 8, _png)
 
 
+@trace_once(tf.TensorSpec((None,), tf.string))
 def read_webps(encoded):
     """Reads the chunks of WebP files, as `read_pngs` does."""
     head = tf.strings.join([tf.strings.substr(encoded, 0, 16), b" " * 16])

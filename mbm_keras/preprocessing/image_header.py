@@ -3,10 +3,12 @@
 import tensorflow as tf
 
 from mbm_keras.preprocessing.riff import form as riff_form
+from mbm_keras.preprocessing.trace_once import trace_once
 
 _BYTES = 32  # as far as the sizes go
 
 
+@trace_once(tf.TensorSpec((), tf.string))
 def count_pixels(encoded):
     """Number of pixels by the header; of an animation, in one frame.
 

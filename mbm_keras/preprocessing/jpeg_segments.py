@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from mbm_keras.preprocessing.orientation import read_orientation
+from mbm_keras.preprocessing.trace_once import trace_once
 
 MAX_SEGMENTS = 5_000  # before the first scan; a file has 10 or so, with a profile 300
 MAX_SCANS = 100  # each costs a pass over all blocks; an encoder writes 10 or so
@@ -24,6 +25,7 @@ _EXIF = int.from_bytes(b"Exif", "big")
 _FIELDS = 10  # bytes of a segment that are looked at
 
 
+@trace_once(tf.TensorSpec((None,), tf.string))
 def read_jpegs(encoded):
     """Reads the segments of JPEG files up to the first scan.
 

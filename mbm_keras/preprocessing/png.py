@@ -2,10 +2,13 @@
 
 import tensorflow as tf
 
+from mbm_keras.preprocessing.trace_once import trace_once
+
 _DEPTH_AT = 24  # bits of a channel, in the header
 _BYTE = 8
 
 
+@trace_once(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.bool))
 def decode_png(encoded, transparent):
     """Decodes a PNG.
 

@@ -9,6 +9,9 @@ import tensorflow as tf
 from mbm_keras.preprocessing.words import count_words
 from mbm_keras.preprocessing.words import standardize
 
+# Nothing to convert from Python, which takes a second.
+_no_autograph = tf.autograph.experimental.do_not_convert
+
 
 class WordIds(tf.Module):
     """Splits a string into lower-case words and looks each one up.
@@ -55,8 +58,9 @@ class WordIds(tf.Module):
             ValueError: If they hold no word.
         """
         texts = tf.data.Dataset.from_tensor_slices(tf.constant(list(values)))
-        texts = texts.batch(1024).map(standardize)
-        lengths = texts.map(lambda t: tf.strings.split(t).row_lengths())
+        texts = texts.batch(1024).map(_no_autograph(standardize))
+        count = _no_autograph(lambda t: tf.strings.split(t).row_lengths())
+        lengths = texts.map(count)
         longest = max((int(tf.reduce_max(n)) for n in lengths), default=0)
         if longest == 0:
             raise ValueError(

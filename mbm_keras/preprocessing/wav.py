@@ -4,6 +4,8 @@
 floats as often, and telephones write 8 bits on a logarithmic scale.
 """
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -11,6 +13,7 @@ from mbm_keras.preprocessing import riff
 from mbm_keras.preprocessing import wav_codings as codings
 from mbm_keras.preprocessing.guard import decode_each
 from mbm_keras.preprocessing.resampling import resample
+from mbm_keras.preprocessing.trace_once import trace_once
 
 _EXTENSIBLE = 0xFFFE
 # Ultrasound is recorded at half of it. A header can claim any rate, and to resample a
@@ -69,7 +72,7 @@ def decode_wavs(encoded, sample_rate, seconds):
         one = (tf.TensorSpec((samples,), tf.float32), tf.TensorSpec((), tf.int32))
         others = tf.where(plain, "", encoded)
         (wave, length), decoded = decode_each(
-            lambda x: decode_to_window(x, sample_rate, seconds), others, one
+            _decode_to_window(sample_rate, seconds), others, one
         )
         return waves + wave, lengths + length, plain | decoded
 
@@ -79,6 +82,14 @@ def decode_wavs(encoded, sample_rate, seconds):
         lambda: (waves, lengths, plain),
     )
     return tf.ensure_shape(waves, (None, samples)), lengths, decoded
+
+
+@functools.lru_cache(maxsize=8)
+def _decode_to_window(sample_rate, seconds):
+    decode = functools.partial(
+        decode_to_window, sample_rate=sample_rate, seconds=seconds
+    )
+    return trace_once(tf.TensorSpec((), tf.string))(decode)
 
 
 def _read_head(encoded):

@@ -6,10 +6,13 @@ webp/docs/riff_container.
 
 import tensorflow as tf
 
+from mbm_keras.preprocessing.trace_once import trace_once
+
 _FLAGS_AT = 20  # after RIFF, its size, WEBP, VP8X and its size
 _ANIMATED = 0x02
 
 
+@trace_once(tf.TensorSpec((), tf.string))
 def decode_webp(encoded):
     """Decodes a WebP that is not an animation.
 

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from mbm_keras.preprocessing.normal_form import compose
+from mbm_keras.preprocessing.trace_once import trace_once
 
 # Scripts that do not write spaces between words, and the long vowel of Japanese.
 _NO_SPACES = (
@@ -72,9 +73,8 @@ def standardize(texts: tf.Tensor, marks: bool = False) -> tf.Tensor:
         marks: True to keep each punctuation mark as a word, except for quotes.
     """
     ascii_only = tf.reduce_all(tf.strings.regex_full_match(texts, r"[\x00-\x7f]*"))
-    return tf.cond(
-        ascii_only, lambda: _ascii(texts, marks), lambda: _any_script(texts, marks)
-    )
+    any_script = _with_marks if marks else _without_marks
+    return tf.cond(ascii_only, lambda: _ascii(texts, marks), lambda: any_script(texts))
 
 
 def count_words(texts: Sequence[str | bytes]) -> np.ndarray:
@@ -113,6 +113,16 @@ def _ascii(texts, marks):
         texts = tf.strings.regex_replace(texts, r"[^a-z0-9$'\s]+", " ")
     texts = tf.strings.regex_replace(texts, r"'\B|\B'", " ")
     return tf.strings.regex_replace(texts, r"\$", " $ ")
+
+
+@trace_once(tf.TensorSpec((None,), tf.string))
+def _with_marks(texts):
+    return _any_script(texts, True)
+
+
+@trace_once(tf.TensorSpec((None,), tf.string))
+def _without_marks(texts):
+    return _any_script(texts, False)
 
 
 def _any_script(texts, marks):
