@@ -25,6 +25,19 @@ def one_model():
 
 
 @pytest.fixture
+def eagerly():
+    """Without graphs: a few steps take less time than tracing.
+
+    Not where something changes while a model trains, which a graph may not see.
+    """
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
 def real_data():
     """The folder of real archives; without it a test is skipped."""
     folder = os.environ.get("MBM_DATA_DIR")

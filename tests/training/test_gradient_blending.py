@@ -48,14 +48,6 @@ def test_a_history_without_the_checkpoints_is_an_error(history, epochs):
         blending_weights({"a": history}, *epochs)
 
 
-@pytest.fixture
-def eagerly():
-    """Without graphs: a few steps take less time than tracing."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def test_weights_are_computed_anew_while_it_trains(eagerly, capsys):
     model = small_late_fusion(balance=Balance(unimodal_heads=True))
     x, y = small_batch(model, rows=24)

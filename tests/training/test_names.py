@@ -105,8 +105,7 @@ def test_subsets_are_those_of_the_inputs(model):
     assert [row["inputs"] for row in table[-len(KEYS) :]] == [[key] for key in KEYS]
 
 
-@pytest.mark.slow
-def test_stages_train_the_towers_they_name_and_no_other():
+def test_stages_train_the_towers_they_name_and_no_other(eagerly):
     names = ["birth_place", "text_tower"]
     model = toy_model(names)
     before = {name: weights_of(model, tower_name(name)) for name in names}
