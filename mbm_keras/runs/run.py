@@ -225,7 +225,7 @@ def result_rows(metrics):
     for split, figures in metrics["splits"].items():
         yield f"{split} ({figures['rows']} rows)", figure(figures[shown])
     low, high = (figure(end) for end in metrics["interval"])
-    yield f"{split}, 95 % interval of {shown}", f"{low} to {high}"
+    yield f"{split}, 95 % interval", f"{low} to {high}"
     for name, value in figures.items():
         if name not in ("rows", "loss", shown):
             yield f"{split}, {name.replace('_', ' ')}", figure(value)
@@ -242,7 +242,9 @@ def result_rows(metrics):
 
 def result_lines(metrics):
     """`result_rows` as aligned lines of text, the columns, and where the report is."""
-    lines = [f"{name:<40}{value:>12}" for name, value in result_rows(metrics)]
+    rows = list(result_rows(metrics))
+    width = max(40, *(len(name) + 2 for name, _ in rows))
+    lines = [f"{name:<{width}}{value:>12}" for name, value in rows]
     lines += column_lines(metrics)
     found = verdict(metrics)
     if found:
