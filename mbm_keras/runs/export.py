@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from data_pipelines import files
+from mbm_keras.runs import card
 from mbm_keras.runs import folder as run_folder
 from mbm_keras.runs.language import read_language
 from mbm_keras.runs.language import write_language
@@ -18,7 +19,8 @@ def export(
     """Writes a SavedModel that takes raw strings, image and WAV bytes, and checks it.
 
     Some real rows are answered by the Keras model and by the SavedModel, in a process
-    that can import neither Keras nor this package.
+    that can import neither Keras nor this package. `model_card.md` says what the model
+    is, how good it is, and what its files are.
 
     Args:
         run: A `Run`, or the folder of a finished one.
@@ -62,10 +64,18 @@ def export(
         inputs = {t.name: np.asarray(arrays[t.name]) for t in model.inputs}
         expected = model.predict_on_batch(inputs)
         difference = exporting.compare(new, saved.sample, expected, process)
+        rows = len(next(iter(saved.sample.values())))
+        card.write(
+            new,
+            run.metrics,
+            run.plan,
+            f"{rows} real rows were answered by the SavedModel without Keras; the "
+            f"largest difference to the Keras model is {difference:.1e}.",
+        )
     return {
         "out": str(out),
         "inputs": {name: spec.dtype.name for name, spec in signature.items()},
-        "compared_rows": len(next(iter(saved.sample.values()))),
+        "compared_rows": rows,
         "largest_difference": difference,
         **clock.seconds(),
     }
