@@ -105,7 +105,7 @@ def _figures(metrics):
     shown = metrics["metric"]
     for one in metrics.get("baselines", []):
         if shown in one:
-            name = f"baseline: {one['name']} on {_joined(one['inputs'])}"
+            name = f"baseline: {one['name']} on {_join(one['inputs'])}"
             lines.append(f"| {_cell(name)} | {figure(one[shown])} |")
     for label, values in list(metrics.get("classes", {}).items())[:50]:
         name = f"label {label}, {values['support']} rows, f1"
@@ -132,7 +132,7 @@ def _files(folder):
     return lines
 
 
-def _joined(names):
+def _join(names):
     return names if isinstance(names, str) else " + ".join(names)
 
 

@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -15,13 +14,15 @@ from data_pipelines import files
 from mbm_keras.auto.plan import Plan
 from mbm_keras.auto.space import Range
 from mbm_keras.auto.space import change
-from mbm_keras.auto.space import get
-from mbm_keras.auto.space import standard_space
-from mbm_keras.auto.space import with_value
 from mbm_keras.runs import folder as run_folder
-from mbm_keras.runs import steps
 from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.runtime import load_tensorflow
+from mbm_keras.runs.study import choose_space
+from mbm_keras.runs.study import describe
+from mbm_keras.runs.study import open_study
+from mbm_keras.runs.study import suggest
+from mbm_keras.runs.trial import Rows
+from mbm_keras.runs.trial import run_trial
 
 STARTED, FINISHED, STUDY = "tune.json", "result.json", "study.db"
 
@@ -156,135 +157,6 @@ def tune(
     return result
 
 
-def choose_space(plan: Plan, space: Any) -> dict[str, Any]:
-    """The space as a dict, each choice with the value of the plan.
-
-    Raises:
-        ValueError: If a choice is unknown, or there is nothing to choose.
-    """
-    standard = standard_space(plan)
-    if space is None:
-        return standard
-    if not isinstance(space, Mapping):
-        unknown = [name for name in space if name not in standard]
-        if unknown or not space:
-            raise ValueError(
-                f"Expected some of {sorted(standard)} to search over. Received: "
-                f"{list(space)}."
-            )
-        return {name: standard[name] for name in space}
-    found = {}
-    for name, values in space.items():
-        is_pair = isinstance(values, tuple) and len(values) == 2
-        if is_pair and all(type(value) is float for value in values):
-            values = Range(*values)
-        found[name] = with_value(values, get(plan, name))
-    if not found:
-        raise ValueError("Expected something to search over. Received: an empty space.")
-    return found
-
-
-class Rows:
-    """The decoded rows of a table, for any plan of the search.
-
-    They are decoded again only where a plan has other preprocessors.
-
-    Args:
-        table: As for `train`, and so are the others.
-        plan: The plan to begin with.
-        stream: Whether decoded rows are on the disk.
-        max_broken: Largest share of broken rows.
-        reading: How the table is read.
-    """
-
-    def __init__(self, table, plan, stream, max_broken, reading):
-        self._opened = steps.open_rows(
-            table,
-            plan.target_column,
-            columns=plan.columns,
-            group=plan.group,
-            seed=plan.seed,
-            valid_share=plan.valid_share,
-            **reading,
-        )
-        self._columns = plan.columns
-        self._stream, self._max_broken = stream, max_broken
-        self._cache = tempfile.TemporaryDirectory(prefix="mbm-tune-")
-        self._decoded: dict[str, Any] = {}
-
-    def fingerprint(self):
-        """What was read, as JSON has it."""
-        from data_pipelines.tables.fingerprint import fingerprint
-
-        return fingerprint(dataclasses.replace(self._opened, columns=self._columns))
-
-    def prepare(self, plan):
-        """Features, target, table and samples for a plan."""
-        key = json.dumps([_read_by(plan), plan.members > 1], default=str)
-        if key not in self._decoded:
-            self._decoded = {key: self._decode(plan)}
-        return self._decoded[key]
-
-    def _decode(self, plan):
-        from mbm_keras.runs.decoded import check_broken
-        from mbm_keras.runs.decoded import check_splits
-        from mbm_keras.runs.decoded import decode_splits
-        from mbm_keras.runs.members import merge_validation
-
-        rows = merge_validation(plan, self._opened)
-        rows = dataclasses.replace(rows, columns=plan.columns)
-        features, encoder = steps.learn(plan, rows)
-        targets, tables = {plan.target: encoder}, {"rows": rows}
-        cache = pathlib.Path(self._cache.name) / str(time.monotonic_ns())
-        decoded = decode_splits(tables, features, targets, cache, self._stream)
-        check_broken(tables, decoded.broken, self._max_broken)
-        check_splits(decoded.samples, "the table", plan.members)
-        # No trial may see the rows that the best run is judged by.
-        samples = {n: part for n, part in decoded.samples.items() if n != "test"}
-        return features, encoder, rows, samples
-
-
-def open_study(path, plan, space, seed):
-    """The study in a file of SQLite, with the plan itself as its first trial.
-
-    A trial that a process was killed in is asked for again.
-    """
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
-    study = optuna.create_study(
-        study_name="tune",
-        storage=storage,
-        load_if_exists=True,
-        direction="minimize" if _is_minimized(plan) else "maximize",
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
-    )
-    # The stream of random numbers is not in the storage: this is a new one.
-    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))
-    for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        if trial.params:
-            study.enqueue_trial(trial.params)
-    if not study.trials:
-        study.enqueue_trial({name: _encode(get(plan, name)) for name in space})
-    return study
-
-
-def suggest(trial, space):
-    """Values of a trial, by name of the choice."""
-    values = {}
-    for name, choices in space.items():
-        if isinstance(choices, Range):
-            value = trial.suggest_float(name, choices.low, choices.high, log=True)
-        else:
-            encoded = [_encode(value) for value in choices]
-            chosen = trial.suggest_categorical(name, encoded)
-            value = choices[encoded.index(chosen)]
-        values[name] = value
-    return values
-
-
 def _search(study, rows, plan, space, trials, minutes, verbose):
     """Runs the trials that are left, within the time that is left."""
     import optuna
@@ -315,93 +187,6 @@ def _search(study, rows, plan, space, trials, minutes, verbose):
             "Expected a trial that ends. Received: none within the time; give more "
             "minutes."
         )
-
-
-def run_trial(trial, plan, rows, end):
-    """Trains by a plan; returns the figure of its validation rows.
-
-    Args:
-        trial: The trial of Optuna.
-        plan: Its plan.
-        rows: The `Rows`.
-        end: When the search ends, as `time.monotonic` says it; None for never.
-    """
-    import keras
-    import optuna
-
-    from mbm_keras.runs.prune import Prune
-    from mbm_keras.runs.scores import score_valid
-
-    keras.utils.clear_session(free_memory=True)
-    features, encoder, table, samples = rows.prepare(plan)
-    metric = _metric(plan)
-    with tempfile.TemporaryDirectory(prefix="mbm-trial-") as folder:
-        trained = steps.fit(
-            plan,
-            features,
-            encoder,
-            table,
-            samples,
-            pathlib.Path(folder),
-            verbose=0,
-            callbacks=[Prune(trial, metric, _number_of_stages(plan), end)],
-        )
-        figures = score_valid(trained, samples)
-    trial.set_user_attr("figures", {n: _plain(value) for n, value in figures.items()})
-    value = figures[metric]
-    if value is None or value != value:
-        raise optuna.TrialPruned
-    return float(value)
-
-
-def describe(study, plan, space):
-    """The trials, the best one, and what mattered."""
-    found = [_trial(trial, space) for trial in study.trials]
-    found = [trial for trial in found if trial["state"] in ("complete", "pruned")]
-    best = _trial(study.best_trial, space)
-    changed = {n: v for n, v in best["choices"].items() if v != get(plan, n)}
-    return {
-        "metric": _metric(plan),
-        "trials": found,
-        "first": found[0]["value"],
-        "best": best,
-        "choices": changed,
-        "importance": _importance(study, space),
-    }
-
-
-def _trial(trial, space):
-    values = {}
-    for name, choices in space.items():
-        value = trial.params.get(name)
-        if not isinstance(choices, Range):
-            encoded = [_encode(one) for one in choices]
-            value = choices[encoded.index(value)] if value in encoded else value
-        values[name] = value
-    seconds = trial.duration.total_seconds() if trial.duration else 0.0
-    return {
-        "number": trial.number,
-        "state": trial.state.name.lower(),
-        "value": trial.value if trial.state.name == "COMPLETE" else None,
-        "choices": values,
-        "seconds": round(seconds, 1),
-    }
-
-
-def _importance(study, space):
-    """Share of the variance that each choice explains; empty for too few trials.
-
-    Source: Hutter et al. 2014, "An Efficient Approach for Assessing Hyperparameter
-    Importance", https://proceedings.mlr.press/v32/hutter14.html, by Optuna.
-    """
-    import optuna
-
-    complete = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
-    if len(complete) < 4 or len({trial.value for trial in complete}) < 2:
-        return {}
-    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return {name: round(float(share), 4) for name, share in found.items()}
 
 
 def _write_report(folder, result):
@@ -459,39 +244,6 @@ def _to_json(space):
     }
 
 
-def _read_by(plan):
-    return {
-        name: (planned.preprocessor, dict(planned.sizes), dict(planned.columns))
-        for name, planned in plan.inputs.items()
-    }
-
-
-def _encode(value):
-    """A value as Optuna keeps it: a list is text."""
-    plain = value is None or isinstance(value, bool | int | float | str)
-    return value if plain else json.dumps(value)
-
-
-def _number_of_stages(plan):
-    """Stages of a model; the last one is that of the whole model."""
-    if plan.stages == "joint" or len(plan.inputs) < 2:
-        return 1
-    unimodal = len(plan.inputs) if plan.unimodal_epochs else 0
-    return unimodal + bool(plan.fusion_epochs) + 1
-
-
-def _metric(plan):
-    """Name of the first metric of the kind of answer."""
-    names = {"number": "mae", "label": "accuracy", "labels": "accuracy"}
-    return names.get(plan.target_kind, "loss")
-
-
-def _is_minimized(plan):
-    from mbm_keras.runs.baselines import is_smaller_better
-
-    return is_smaller_better(_metric(plan))
-
-
 def _line(trial, study):
     value = "ended early" if trial.value is None else f"{trial.value:.4f}"
     seconds = trial.duration.total_seconds() if trial.duration else 0.0
@@ -501,7 +253,3 @@ def _line(trial, study):
 
 def _has_best(study):
     return any(trial.state.name == "COMPLETE" for trial in study.trials)
-
-
-def _plain(value):
-    return value if value is None else float(value)

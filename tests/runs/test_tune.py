@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mbm_keras import runs
-from mbm_keras.runs.tune import choose_space
-from mbm_keras.runs.tune import open_study
+from mbm_keras.runs.study import choose_space
+from mbm_keras.runs.study import open_study
 from tests.cli.run import mbm
 
 optuna = pytest.importorskip("optuna")
