@@ -1,7 +1,7 @@
 """The plan of a `video_classifier` or a `sound_classifier`: frames, crops and towers.
 
 What is seen and what is heard may belong together by its time alone, so the tower of
-the sound keeps the time: see `benchmarks/moving_shapes.py`.
+the sound keeps the time. `benchmarks/moving_shapes.py` is about such clips.
 """
 
 import dataclasses
