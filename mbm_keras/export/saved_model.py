@@ -143,14 +143,25 @@ def save(model, features, path, *, targets=None, encoders=None):
         signature.write(extra, inputs, results, endpoints)
 
 
-def _add_model(archive, model, features):
-    """Adds the signature `predict` and the variables; returns the function."""
-    # As they are decoded: a model takes pixels of any type, and a client sends bytes.
+def array_specs(model, features):
+    """A `tf.TensorSpec` per input of a model, by its name.
+
+    As they are decoded: a model takes pixels of any type, and a client sends bytes.
+
+    Args:
+        model: A functional `keras.Model`.
+        features: The `mbm_keras.preprocessing.Features` of its inputs.
+    """
     types = {key: f.array.dtype for key, f in features.by_key.items()}
-    arrays = [
+    return [
         tf.TensorSpec(t.shape, types.get(t.name, t.dtype), name=t.name)
         for t in model.inputs
     ]
+
+
+def _add_model(archive, model, features):
+    """Adds the signature `predict` and the variables; returns the function."""
+    arrays = array_specs(model, features)
     if keras.backend.backend() != "tensorflow":
         return archive.track_and_add_endpoint("predict", model, [arrays])
     # A Keras variable and the variable of TensorFlow in it are saved as two. `track`

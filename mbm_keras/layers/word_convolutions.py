@@ -44,7 +44,8 @@ class WordConvolutions(layers.Layer):
 
     def call(self, sequence, mask=None):
         if mask is not None:
-            sequence = sequence * ops.cast(mask, sequence.dtype)[..., None]
+            # Not `[..., None]`, which LiteRT has no operation for.
+            sequence = sequence * ops.expand_dims(ops.cast(mask, sequence.dtype), -1)
         return ops.relu(sum(c(sequence) for c in self.convolutions))
 
     def get_config(self):
