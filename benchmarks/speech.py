@@ -128,21 +128,21 @@ def measure_an4(arguments):
     alphabet = "".join(sorted({c for row in train[1] for c in row["text"]}))
     is_held = np.array([row["speaker"] in held for row in train[1]])
     epochs = 1 if arguments.quick else arguments.epochs
-    predict, parameters = train_an4(
-        train, is_held, alphabet, epochs, arguments.seed, test
-    )
-    texts = [row["text"] for row in train[1]]
-    ngrams = ctc.NGrams.learn([text.split() for text in texts], 2)
-    said = [text for text, h in zip(texts, is_held, strict=True) if h]
+    predict, parameters = train_an4(train, is_held, alphabet, epochs, arguments.seed)
+    texts = np.array([row["text"] for row in train[1]])
     valid, asked = predict(train[0][is_held]), predict(test[0])
 
-    def hear(rows, weight):
+    def hear(rows, weight, learned):
+        ngrams = ctc.NGrams.learn([text.split() for text in learned], 2)
         language = ctc.WordLanguage(ngrams, alphabet, weight, 1.0 * weight)
         beam = ctc.PrefixBeam(16, language)
         return ["".join(alphabet[i - 1] for i in beam(row).ids) for row in rows]
 
-    errors = {w: error_rates(hear(valid, w), said)["wer"] for w in WEIGHTS}
+    # The words of the speakers who choose are not learned then.
+    said, others = texts[is_held].tolist(), texts[~is_held].tolist()
+    errors = {w: error_rates(hear(valid, w, others), said)["wer"] for w in WEIGHTS}
     weight = min(errors, key=errors.get)
+    heard = hear(asked, weight, texts.tolist())
     truth, units = ([row[key] for row in test[1]] for key in ("text", "speaker"))
     greedy = ["".join(alphabet[i - 1] for i in ctc.greedy(row)) for row in asked]
     return {
@@ -150,7 +150,7 @@ def measure_an4(arguments):
         "epochs": epochs,
         "utterances": len(truth),
         "greedy": error_rates(greedy, truth, units),
-        "words": {"weight": weight, **error_rates(hear(asked, weight), truth, units)},
+        "words": {"weight": weight, **error_rates(heard, truth, units)},
         "cpu_seconds": round(time.process_time() - cpu, 1),
     }
 
@@ -175,7 +175,7 @@ def read_an4(top, name):
     return padded, rows
 
 
-def train_an4(train, is_held, alphabet, epochs, seed, test):
+def train_an4(train, is_held, alphabet, epochs, seed):
     """A function from spectra to log probabilities, and the number of weights."""
     import keras
 
