@@ -69,6 +69,8 @@ from mbm_keras.layers.unit_embeddings import to_unit_length
 from mbm_keras.layers.window_attention import PadGrid
 from mbm_keras.layers.window_attention import WindowAttention
 from mbm_keras.layers.word_convolutions import WordConvolutions
+from mbm_keras.layers.word_vectors import WordMask
+from mbm_keras.layers.word_vectors import WordVectors
 
 __all__ = [
     "AddFirstRow",
@@ -117,6 +119,8 @@ __all__ = [
     "ValidMask",
     "WindowAttention",
     "WordConvolutions",
+    "WordMask",
+    "WordVectors",
     "ZeroAbsent",
     "crop_length",
     "crops_present",

@@ -21,6 +21,7 @@ from keras import Model
 
 from mbm_keras.inputs import InputSpec
 from mbm_keras.models import contextual_lstm
+from mbm_keras.models import document_extractor
 from mbm_keras.models import dual_encoder
 from mbm_keras.models import film
 from mbm_keras.models import gated_multimodal_unit
@@ -46,6 +47,7 @@ ZOO = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}
 
 FOR_INFERENCE: dict[str, Callable[..., Model]] = {
     "contextual_lstm": contextual_lstm.for_inference,
+    "document_extractor": document_extractor.for_inference,
     "intent_and_slots": intent_and_slots.for_inference,
     "looking_to_listen": looking_to_listen.for_inference,
     "show_attend_tell": show_attend_tell.for_inference,

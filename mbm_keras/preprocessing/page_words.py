@@ -1,0 +1,124 @@
+"""The text of a page to its words, their boxes and their characters."""
+
+from typing import Self
+
+import tensorflow as tf
+
+from mbm_keras.preprocessing.text import is_utf_8
+from mbm_keras.preprocessing.word_characters import WordCharacters
+
+_LINE = r"[0-9]{1,4} [0-9]{1,4} [0-9]{1,4} [0-9]{1,4} [0-9]{1,6} [^\s\p{Z}\x{85}]+"
+_CELLS = 6  # of a line: a box, the line of text, a word
+_BOX = 4
+
+
+class PageWords(tf.Module):
+    """Splits a page into words and boxes, and looks up the words and their characters.
+
+    A page is a text with a line `x0 y0 x1 y1 line word` for each word, boxes in
+    thousandths of the page, as `data_pipelines.formats.page.Page.to_bytes` writes it.
+    Words are looked up as `WordCharacters` does.
+
+    Args:
+        sequence_length: Most words; `adapt` sets it to the longest page of the training
+            split if it is None. A longer page is not cut: it cannot be decoded.
+        words: Arguments of `WordCharacters`; None until `adapt`.
+
+    Returns:
+        From a page, `(sequence_length, 5 + word_length)` int32: the id of each word,
+        its box, and the ids of its characters. 0 = padding, 1 = unknown. A page that is
+        not valid UTF-8, has no word, too many words, or a line of another form, is
+        corrupt.
+    """
+
+    modality = "page"
+    raw = tf.TensorSpec((), tf.string)
+
+    def __init__(self, sequence_length=None, words=None):
+        super().__init__(name="page_words")
+        self.sequence_length = sequence_length
+        self.words = WordCharacters() if words is None else WordCharacters(**words)
+        self.array = None
+        if words is not None:
+            self._set()
+
+    def adapt(self, values) -> None:
+        """Learns words, characters and the length from pages of the training split.
+
+        Raises:
+            ValueError: If they hold no word.
+        """
+        pages = tf.constant([v for v in values if v], tf.string)
+        lines = _lines(pages)
+        longest = int(tf.reduce_max(tf.concat([lines.row_lengths(), [1]], 0)))
+        self.sequence_length = self.sequence_length or longest
+        self.words.sequence_length = self.sequence_length
+        self.words.adapt(_sentences(lines).numpy().tolist())
+        self._set()
+
+    def _set(self):
+        width = 1 + _BOX + self.words.word_length
+        self.array = tf.TensorSpec((self.sequence_length, width), tf.int32)
+
+    def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
+        """Pages to `(batch, sequence_length, 5 + word_length)`; which are decoded."""
+        lines = _lines(batch)
+        good = tf.ragged.map_flat_values(tf.strings.regex_full_match, lines, _LINE)
+        number = lines.row_lengths()
+        known = tf.reduce_all(good, axis=1) & (number > 0)
+        known &= number <= self.sequence_length
+        lines = tf.ragged.boolean_mask(lines, good & known[:, None])
+        cells = _cells(lines.flat_values)
+        boxes = tf.strings.to_number(cells[:, :_BOX], tf.int32)
+        boxes = lines.with_flat_values(boxes).to_tensor(
+            shape=(None, self.sequence_length, _BOX)
+        )
+        words, _ = self.words.decode(_sentences(lines))
+        page = tf.concat([words[:, :, :1], boxes, words[:, :, 1:]], axis=2)
+        return page, known
+
+    def explain(self, value: bytes) -> str:
+        """Why a page cannot be decoded."""
+        if not is_utf_8(tf.constant([value]))[0]:
+            return "not valid UTF-8"
+        lines = _lines(tf.constant([value])).flat_values
+        if not len(lines):
+            return "no word"
+        for number, good in enumerate(tf.strings.regex_full_match(lines, _LINE), 1):
+            if not good:
+                return f"line {number} is not `x0 y0 x1 y1 line word`"
+        if len(lines) > self.sequence_length:
+            return f"{len(lines)} words, and the model takes {self.sequence_length}"
+        return ""
+
+    def sizes(self) -> dict:
+        """As of `WordCharacters`."""
+        return self.words.sizes()
+
+    def config(self) -> dict:
+        """The arguments, with what `adapt` learned."""
+        return {"sequence_length": self.sequence_length, "words": self.words.config()}
+
+    @classmethod
+    def from_config(cls, config) -> Self:
+        """Builds it from what `config` returned."""
+        return cls(**config)
+
+
+def _lines(pages):
+    """Lines of pages, `(batch, lines)` ragged; none of what is not valid UTF-8."""
+    pages = tf.where(is_utf_8(pages), pages, "")
+    lines = tf.strings.split(pages, "\n")
+    return tf.ragged.boolean_mask(lines, lines != "")
+
+
+def _cells(lines):
+    """`(lines, 6)`."""
+    cells = tf.strings.split(lines, " ", maxsplit=_CELLS - 1)
+    return cells.to_tensor(shape=(None, _CELLS))
+
+
+def _sentences(lines):
+    """The words of pages with spaces between them, `(batch,)`."""
+    words = lines.with_flat_values(_cells(lines.flat_values)[:, -1])
+    return tf.strings.reduce_join(words, axis=1, separator=" ")
