@@ -1,7 +1,7 @@
 """Intents and slots: what a sentence asks for, and which of its words fill in what.
 
     x_t = [word embedding; max over the characters of convolutions]
-    h   = two layers of a BiLSTM, or blocks of a transformer, over x_1 .. x_n
+    h   = a BiLSTM, or blocks of a transformer, over x_1 .. x_n
     s   = [attention pool of h; max of h; max of relu(W x)]     the sentence
     g   = W' softmax(U s)                                       what the intent says
     intent from s, tags from a CRF over [h_t; g]
@@ -95,11 +95,11 @@ def build(
     inputs: Sequence[InputSpec],
     task: Understanding,
     encoder: str = "lstm",
-    num_layers: int = 2,
+    num_layers: int = 1,
     width: int = 256,
     word_width: int = 128,
     filters: int = 32,
-    dropout: float = 0.5,
+    dropout: float = 0.4,
     word_dropout: float = 0.1,
     name: str = "intent_and_slots",
 ) -> keras.Model:
