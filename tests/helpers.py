@@ -1,7 +1,9 @@
 """Checks and small files shared by the tests."""
 
+import atexit
 import functools
 import io
+import json
 import os
 import re
 import subprocess
@@ -114,21 +116,52 @@ def every_weight_gets_a_gradient(model, inputs):
 
 
 def on_jax(script, *arguments):
-    """Runs a script in a process of its own, on JAX; an error there fails a test."""
+    """Runs a script in another process, on JAX; an error there fails a test."""
+    process = _jax_process()
+    process.stdin.write(json.dumps([script, *map(str, arguments)]) + "\n")
+    process.stdin.flush()
+    error = json.loads(process.stdout.readline() or '"The process ended."')
+    assert not error, error
+
+
+# Answers each script with its error. What a script prints would be taken for an answer.
+_SCRIPTS = """
+import json, os, sys, traceback, warnings
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+import keras
+for line in sys.stdin:
+    script, *sys.argv[1:] = json.loads(line)
+    error = ""
+    try:
+        with warnings.catch_warnings():
+            exec(script, {"__name__": "__main__"})
+    except BaseException:
+        error = traceback.format_exc()[-3000:]
+    keras.utils.clear_session()
+    print(json.dumps(error), file=answers, flush=True)
+"""
+
+
+@functools.cache
+def _jax_process():
+    """A process with Keras on JAX, for all scripts: it imports them once."""
     changed = {
         "KERAS_BACKEND": "jax",
         "JAX_PLATFORMS": "cpu",
         # Compiling takes longer than a few steps: as little of it as possible.
         "XLA_FLAGS": "--xla_backend_optimization_level=0",
     }
-    run = subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)],
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SCRIPTS],
         env={**os.environ, **changed},
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
-        check=False,
     )
-    assert run.returncode == 0, run.stderr[-3000:]
+    atexit.register(process.kill)
+    return process
 
 
 def image_bytes(kind="PNG", mode="RGB", size=(12, 10), seed=0, **options):

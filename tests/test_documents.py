@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 
 import polars as pl
 import pytest
@@ -18,12 +19,14 @@ PAGES = ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.
 SMALLER = {
     r"\bepochs=\d+": "epochs=1",
     r"\brows=[\d_]+\)": "rows=120)",
-    r"\brows=2_000,": "rows=164,",
+    r"\brows=2_000,": "rows=84,",
+    r"\brows=4_000,": "rows=200,",
     r"unimodal=4, fusion=4, finetune=8": "unimodal=0, fusion=0, finetune=1",
     r'fusion="gated"': 'fusion="gated", unimodal_epochs=0, fusion_epochs=0',
     r'"rows.csv", target="answer"\n\)  # run': (
         '"rows.csv", target="answer", epochs=1, baselines=False)  # run'
     ),
+    r'out="gated"': 'out="gated", baselines=False',
     r"\bbatch\(100\)": "batch(4)",
     r"\bskip\(100\)": "skip(4)",
 }
@@ -34,8 +37,10 @@ def snippets(page):
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.S)
 
 
-def write_tables(folder):
-    """The files that the pages name."""
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """A folder with the files that the pages name."""
+    folder = tmp_path_factory.mktemp("tables")
     keypad.write(folder, rows=240)
     frame = pl.read_csv(folder / "rows.csv")
     for suffix, column in (("png", "digit"), ("wav", "tone")):
@@ -48,12 +53,13 @@ def write_tables(folder):
     pl.DataFrame({"id": [1, 2], "word": ["a", "b"]}).write_csv(folder / "words.csv")
     photos = pl.DataFrame({"id": [2, 3], "photo": ["0.png", "0.png"]})
     photos.write_parquet(folder / "photos.parquet")
+    return folder
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)])
-def test_every_snippet_runs(page, tmp_path, monkeypatch):
-    write_tables(tmp_path)
+def test_every_snippet_runs(page, tables, tmp_path, monkeypatch):
+    shutil.copytree(tables, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     names = {"png_bytes": (tmp_path / "0.png").read_bytes(), "__name__": "__page__"}
     for code in snippets(page):

@@ -42,6 +42,7 @@ def calls(monkeypatch):
     return seen
 
 
+@pytest.mark.slow
 def test_a_row_goes_through_each_room_once(calls, tmp_path):
     lines = [f"the box is {'red' if i % 2 else 'blue'},{i % 2}\n" for i in range(40)]
     (tmp_path / "rows.csv").write_text("".join(["text,y\n", *lines]))

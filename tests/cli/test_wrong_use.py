@@ -25,7 +25,11 @@ def test_a_number_from_text_numbers_and_categories(tmp_path):
         }
     ).write_csv(tmp_path / "rows.csv")
     rows, run = tmp_path / "rows.csv", tmp_path / "run"
-    result = ok("train", rows, "--target", "price", "--epochs", 1, "--out", run)
+    result = ok(
+        "train", rows, "--target", "price", "--epochs", 1, "--stages", "standard",
+        "--out", run,
+    )  # fmt: skip
+    assert [*result["stages"]][-2:] == ["fusion", "finetune"]
     assert result["task"] == "regression" and set(result["inputs"]) == {"note", "table"}
     ok("predict", run, rows, "--out", tmp_path / "p.csv")
     prices = pl.read_csv(tmp_path / "p.csv")["price"]

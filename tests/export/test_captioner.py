@@ -33,18 +33,21 @@ def served(request, tmp_path_factory):
     return folder, ids
 
 
-def test_an_image_becomes_a_caption(served):
-    folder, ids = served
-    model = tf.saved_model.load(str(folder))
-    answers = model.serve({"image": tf.constant(IMAGES)})
+@pytest.fixture(scope="module")
+def loaded(served):
+    return tf.saved_model.load(str(served[0]))
+
+
+def test_an_image_becomes_a_caption(served, loaded):
+    _, ids = served
+    answers = loaded.serve({"image": tf.constant(IMAGES)})
     np.testing.assert_array_equal(answers["words_ids"], ids)
     for caption, row in zip(answers["words"].numpy().tolist(), ids, strict=True):
         assert caption.decode() == " ".join(WORDS[i - 3] for i in row if i > 2)
 
 
-def test_a_corrupt_and_an_absent_image_are_reported(served):
-    model = tf.saved_model.load(str(served[0]))
-    answers = model.serve({"image": tf.constant([b"not an image", b""])})
+def test_a_corrupt_and_an_absent_image_are_reported(loaded):
+    answers = loaded.serve({"image": tf.constant([b"not an image", b""])})
     assert answers["status_image"].numpy().tolist() == [b"corrupt", b"absent"]
     assert answers["answered"].numpy().tolist() == [False, False]
 

@@ -24,7 +24,10 @@ TOWERS_OF_PIXELS = [
 MODELS_OF_PIXELS = [
     name
     for name, module in ZOO.items()
-    if any(are_pixels(x) for x in shared_tiny(module).inputs)
+    if any(
+        spec.modality in ("faces", "image", "video")
+        for spec in module.PRESETS["tiny"].arguments["inputs"]
+    )
 ]
 
 

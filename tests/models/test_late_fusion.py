@@ -14,6 +14,7 @@ from mbm_keras.layers import MeanPlaceholder
 from mbm_keras.models import late_fusion
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Regression
+from mbm_keras.towers import encode
 from mbm_keras.towers import sequence_rnn
 from mbm_keras.towers import text_rnn
 from mbm_keras.towers import text_transformer
@@ -23,6 +24,12 @@ from tests.helpers import random_inputs
 TINY = late_fusion.PRESETS["tiny"].arguments
 
 
+# They are built once for all fusions.
+TOWERS = {
+    spec.name: functools.cache(encode.DEFAULTS[spec.modality])
+    for spec in TINY["inputs"]
+}
+
 SEQUENTIAL = [name for name, fusion in FUSIONS.items() if fusion.takes_sequences]
 
 
@@ -30,7 +37,8 @@ SEQUENTIAL = [name for name, fusion in FUSIONS.items() if fusion.takes_sequences
     "name, pool", [*((n, None) for n in FUSIONS), *((n, True) for n in SEQUENTIAL)]
 )
 def test_every_fusion_with_every_modality(name, pool):
-    model = late_fusion.build(**TINY, fusion=FUSIONS[name](8), pool=pool)
+    fusion = FUSIONS[name](8)
+    model = late_fusion.build(**TINY, towers=TOWERS, fusion=fusion, pool=pool)
     assert model(random_inputs(model))["label"].shape == (2, 3)
 
 

@@ -244,7 +244,7 @@ def test_losses_of_the_mvae_against_numpy():
     assert_same(layer.losses[0], each[valid].mean(), atol=1e-4)
 
 
-def test_the_mvae_reconstructs_an_absent_image():
+def test_the_mvae_reconstructs_an_absent_image(eagerly):
     inputs = [
         InputSpec("image", "image", dict(size=8)),
         InputSpec("vector", "vector", dict(size=3)),

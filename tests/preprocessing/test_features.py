@@ -17,6 +17,7 @@ from mbm_keras.preprocessing import Pixels
 from mbm_keras.preprocessing import Sounds
 from mbm_keras.preprocessing import TableRow
 from mbm_keras.preprocessing import Target
+from mbm_keras.preprocessing import Utterance
 from mbm_keras.preprocessing import WordIds
 from mbm_keras.tasks import TASKS
 from tests.helpers import assert_same
@@ -181,7 +182,8 @@ def test_every_preprocessor_follows_the_protocol(kind):
 
 @pytest.mark.parametrize("kind", TARGETS.values())
 def test_every_target_follows_the_protocol(kind):
-    target = kind(8_000) if kind is Sounds else kind()
+    needed = {Sounds: [8_000], Utterance: ["text"]}
+    target = kind(*needed.get(kind, []))
     assert isinstance(target, Target) and target.task in TASKS
     assert kind.from_config(target.config()).config() == target.config()
 

@@ -1,12 +1,25 @@
 """A small run with what can be said about its rows."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import mbm_keras as mbm
+from mbm_keras.runs import steps
+
+_TRAINED = {"fit_once", "noted", "run", "squares", "tuned"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """A test with one of the fixtures that train is slow."""
+    folder = pathlib.Path(__file__).parent
+    for item in items:
+        if folder in item.path.parents and _TRAINED & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
 
 
 def make_noted_rows():
@@ -24,6 +37,21 @@ def make_noted_rows():
         }
         for i in range(80)
     ]
+
+
+@pytest.fixture(scope="module")
+def fit_once():
+    """The first run of a module trains; others of the same rows get its models."""
+    fit, found = steps.fit, []
+
+    def fit_or_take(*arguments):
+        if not found:
+            found.append(fit(*arguments))
+        return found[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "fit", fit_or_take)
+        yield
 
 
 @pytest.fixture(scope="session")

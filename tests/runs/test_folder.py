@@ -93,15 +93,19 @@ def table(tmp_path_factory):
     return path
 
 
+def train(table, out):
+    return mbm.train(table, "y", out=out, epochs=1, baselines=False, verbose=0)
+
+
 @pytest.fixture(scope="module")
-def run(table):
-    return mbm.train(table, "y", out=table.parent / "run", epochs=1, verbose=0)
+def run(fit_once, table):
+    return train(table, table.parent / "run")
 
 
 def test_the_same_call_again_returns_the_finished_run(run, table, capsys):
     (run.folder / "stages").mkdir()  # of a process that ended before it was removed
     before = run.metrics
-    again = mbm.train(table, "y", out=run.folder, epochs=1, verbose=0)
+    again = train(table, run.folder)
     assert again.metrics == before and not (run.folder / "stages").exists()
     assert "is finished already" in capsys.readouterr().err
 
@@ -113,14 +117,14 @@ def test_the_same_call_on_another_table_is_refused(run, table, tmp_path):
     )
     (tmp_path / "rows.csv").write_text(swapped)
     with pytest.raises(ValueError, match="finished run of.*the column 'y' changed"):
-        mbm.train(tmp_path / "rows.csv", "y", out=run.folder, epochs=1, verbose=0)
+        train(tmp_path / "rows.csv", run.folder)
 
 
 def test_two_trainings_at_once_are_refused(table, tmp_path):
     (tmp_path / "run").mkdir()
     again = pytest.raises(ValueError, match="Another process is writing to")
     with files.lock(tmp_path / "run"), again:
-        mbm.train(table, "y", out=tmp_path / "run", epochs=1, verbose=0)
+        train(table, tmp_path / "run")
 
 
 def test_predictions_remove_nothing_and_replace_no_table(run, table, tmp_path):
@@ -135,17 +139,17 @@ def test_predictions_remove_nothing_and_replace_no_table(run, table, tmp_path):
             runs.write_predictions(run, table, out)
 
 
-def test_a_run_folder_may_be_a_link(table, tmp_path):
+def test_a_run_folder_may_be_a_link(fit_once, table, tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "run").symlink_to("disk")
-    run = mbm.train(table, "y", out=tmp_path / "run", epochs=1, verbose=0)
+    run = train(table, tmp_path / "run")
     assert (tmp_path / "run").is_symlink() and (tmp_path / "disk/metrics.json").exists()
-    again = mbm.train(table, "y", out=tmp_path / "disk", epochs=1, verbose=0)
+    again = train(table, tmp_path / "disk")
     assert again.metrics == run.metrics
 
 
 def test_a_run_folder_that_is_removed_while_it_trains_is_an_error(
-    table, tmp_path, monkeypatch
+    fit_once, table, tmp_path, monkeypatch
 ):
     fit = steps.fit
 
@@ -155,7 +159,7 @@ def test_a_run_folder_that_is_removed_while_it_trains_is_an_error(
 
     monkeypatch.setattr(steps, "fit", fit_without_folder)
     with pytest.raises(FileNotFoundError, match="run folder was removed"):
-        mbm.train(table, "y", out=tmp_path / "run", epochs=1, verbose=0)
+        train(table, tmp_path / "run")
 
 
 def edit(name, path, new):

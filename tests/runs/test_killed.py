@@ -9,7 +9,7 @@ import pytest
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
-    [("pack", "1"), ("train", "7", "chain")],
+    [("pack", "1"), ("train", "12", "chain")],
     ids=["pack-at-every-write", "train-at-some-writes"],
 )
 def test_killed_while_it_writes_the_same_command_ends_with_the_same_files(arguments):

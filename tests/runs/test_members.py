@@ -39,7 +39,7 @@ def make_rows(number=60, split=False):
 
 
 def train(tmp_path, rows, baselines=False, **choices):
-    plan = mbm.plan(rows, "y", epochs=2, group="speaker", members=3)
+    plan = mbm.plan(rows, "y", epochs=1, group="speaker", members=2)
     plan = dataclasses.replace(plan, width=8, **choices)
     return mbm.train(
         rows, plan=plan, out=tmp_path / "run", baselines=baselines, verbose=0
@@ -54,8 +54,8 @@ def run(tmp_path_factory):
 def test_every_row_is_for_training_and_validates_one_model(run):
     rows = {name: part["rows"] for name, part in run.metrics["splits"].items()}
     assert rows == {"train": 60, "valid": 60}
-    assert run.metrics["members"] == 3
-    assert [name[:2] for name in run.metrics["stages"]] == ["1,", "2,", "3,"]
+    assert run.metrics["members"] == 2
+    assert [name[:2] for name in run.metrics["stages"]] == ["1,", "2,"]
 
 
 def test_the_figures_without_some_inputs_and_of_baselines_are_of_the_same_rows(run):
@@ -67,11 +67,8 @@ def test_the_figures_without_some_inputs_and_of_baselines_are_of_the_same_rows(r
 
 def test_the_model_is_the_mean_of_the_members(run):
     names = [layer.name for layer in run.model.layers]
-    assert [name for name in names if name.startswith("member")] == [
-        "member_1",
-        "member_2",
-        "member_3",
-    ]
+    members = [name for name in names if name.startswith("member")]
+    assert members == ["member_1", "member_2"]
     assert len(run.predict([{"x": 1.0, "z": 2.0}])) == 1
 
 
@@ -90,19 +87,20 @@ def test_the_weights_of_the_heads_are_said(run):
     assert sum(run.metrics["weights"].values()) == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_given_validation_rows_stay_with_every_model(tmp_path):
     run = train(tmp_path, make_rows(split=True))
     rows = {name: part["rows"] for name, part in run.metrics["splits"].items()}
-    assert rows == {"train": 48, "valid": 12} and run.metrics["members"] == 3
+    assert rows == {"train": 48, "valid": 12} and run.metrics["members"] == 2
 
 
-def test_a_run_that_stopped_at_its_third_model_ends_with_the_same_weights(
+def test_a_run_that_stopped_at_its_second_model_ends_with_the_same_weights(
     run, tmp_path, monkeypatch
 ):
     fit = members._fit_one
 
     def stop(*arguments):
-        if arguments[-2] == 2:
+        if arguments[-2] == 1:
             raise KeyboardInterrupt
         return fit(*arguments)
 
@@ -115,10 +113,11 @@ def test_a_run_that_stopped_at_its_third_model_ends_with_the_same_weights(
         assert np.array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_limit_of_time_keeps_the_models_so_far(tmp_path):
     run = train(tmp_path, make_rows(), minutes=1e-4)
     assert run.metrics["members"] == 1
-    assert run.metrics["splits"]["valid"]["rows"] == 20
+    assert run.metrics["splits"]["valid"]["rows"] == 30
 
 
 @pytest.mark.parametrize(

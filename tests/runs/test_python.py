@@ -141,7 +141,7 @@ def test_the_package_knows_its_version():
 
 
 @pytest.mark.parametrize("kind", ["polars", "columns", "dataset"])
-def test_a_table_is_what_the_user_has(kind, tmp_path):
+def test_a_table_is_what_the_user_has(kind, fit_once, tmp_path):
     words = [f"a {'red' if i % 2 else 'blue'} thing, number {i % 4}" for i in range(60)]
     answers = ["yes" if i % 2 else "no" for i in range(60)]
     table = {
@@ -152,6 +152,6 @@ def test_a_table_is_what_the_user_has(kind, tmp_path):
         ),
     }[kind]()
     run = mbm.train(
-        table, "y", out=tmp_path / "run", epochs=2, baselines=False, verbose=0
+        table, "y", out=tmp_path / "run", epochs=1, baselines=False, verbose=0
     )
     assert run.metrics["rows"] == 60 and run.metrics["inputs"] == {"text": "text"}

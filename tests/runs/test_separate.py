@@ -1,12 +1,14 @@
 """Clips and sound files to one sound per speaker, and what is not accepted."""
 
 import dataclasses
+import functools
 import io
 import re
 
 import numpy as np
 import pytest
 import soundfile
+import tensorflow as tf
 
 from mbm_keras import runs
 from mbm_keras.export import save
@@ -52,6 +54,15 @@ def models(tmp_path_factory):
     (folder / "other" / "assets.extra").mkdir(parents=True)
     Features(image=Pixels(8)).save(folder / "other" / "assets.extra" / "features.json")
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def load_once():
+    """Loads each of these folders once: it takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        load = functools.cache(tf.saved_model.load)
+        patch.setattr(tf.saved_model, "load", load)
+        yield
 
 
 def read(path):

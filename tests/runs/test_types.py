@@ -35,8 +35,8 @@ def rows():
     return rows
 
 
-def train(rows, target, out, **changes):
-    plan = mbm.plan(rows, target, epochs=8, batch_size=32)
+def train(rows, target, out, epochs, **changes):
+    plan = mbm.plan(rows, target, epochs=epochs, batch_size=32)
     plan = dataclasses.replace(
         plan, unimodal_epochs=0, fusion_epochs=0, width=32, **changes
     )
@@ -45,7 +45,7 @@ def train(rows, target, out, **changes):
 
 @pytest.fixture(scope="module")
 def run(rows, tmp_path_factory):
-    return train(rows, "late", tmp_path_factory.mktemp("types") / "run")
+    return train(rows, "late", tmp_path_factory.mktemp("types") / "run", 8)
 
 
 def test_what_the_last_digits_of_a_large_number_say_is_learned(run):
@@ -107,7 +107,7 @@ def test_inspect_counts_what_is_not_a_number_or_a_date():
 @pytest.mark.parametrize("unit", [1e-20, 1e20])
 def test_a_target_of_any_size_comes_back(unit, rows, tmp_path):
     rows = [{"x": row["v"][0], "y": unit * (1 + row["v"][0])} for row in rows]
-    run = train(rows, "y", tmp_path / "run")
+    run = train(rows, "y", tmp_path / "run", 2)
     found = run.predict(rows[:50])["y"].to_list()
     errors = [abs(a - row["y"]) for a, row in zip(found, rows[:50], strict=True)]
     assert max(errors) < 0.2 * unit

@@ -17,6 +17,7 @@ from tests.toys import toy_data
 from tests.toys import toy_model
 from tests.toys import weights_of
 
+without_graphs = pytest.mark.usefixtures("eagerly")
 STAGES = [
     Stage("table unimodal", 1, 0.01, unimodal="table"),
     Stage("fusion", 2, 0.01, frozen=("image_tower", "table_tower")),
@@ -83,6 +84,7 @@ def test_same_seed_same_weights(finished):
     assert are_same(model.get_weights(), again.get_weights())
 
 
+@without_graphs
 def test_a_unimodal_stage_trains_its_tower_and_no_other_layer():
     model = toy_model()
     image, table = weights_of(model, "image_tower"), weights_of(model, "table_tower")
@@ -93,6 +95,7 @@ def test_a_unimodal_stage_trains_its_tower_and_no_other_layer():
     assert are_same(hidden, weights_of(model, "hidden"))
 
 
+@without_graphs
 def test_a_stage_asks_for_the_inputs_it_needs():
     data, asked = toy_data(), []
 
@@ -106,6 +109,7 @@ def test_a_stage_asks_for_the_inputs_it_needs():
     assert asked == [("image",), ("image",), None, None]  # training and validation
 
 
+@without_graphs
 def test_every_epoch_counts_its_own_rows():
     # At a learning rate of zero, every epoch of a stage has the same outputs.
     stages = [
@@ -116,6 +120,7 @@ def test_every_epoch_counts_its_own_rows():
         assert len(set(history["accuracy"])) == 1, history["accuracy"]
 
 
+@without_graphs
 def test_a_frozen_tower_keeps_weights_and_moving_statistics():
     model = toy_model()
     before = weights_of(model, "image_tower")
@@ -123,6 +128,7 @@ def test_a_frozen_tower_keeps_weights_and_moving_statistics():
     assert are_same(before, weights_of(model, "image_tower"))
 
 
+@without_graphs
 @pytest.mark.parametrize("more", [(), ("hidden",)], ids=["run once", "in the model"])
 def test_frozen_towers_normalize_with_their_moving_statistics(more):
     frozen = ("image_tower", "table_tower", *more)
@@ -133,6 +139,7 @@ def test_frozen_towers_normalize_with_their_moving_statistics(more):
     assert history["loss"] == pytest.approx(history["val_loss"], abs=1e-5)
 
 
+@without_graphs
 def test_a_tower_trains_again_after_a_stage_that_froze_it():
     model = toy_model()
     before = weights_of(model, "image_tower")
@@ -141,6 +148,7 @@ def test_a_tower_trains_again_after_a_stage_that_froze_it():
     assert not are_same(before, weights_of(model, "image_tower"))
 
 
+@without_graphs
 def test_frozen_layers_are_saved_with_the_model(tmp_path):
     model = toy_model()
     fit(model, [Stage("fusion", 1, 0.01, frozen=("image_tower",))])
@@ -150,6 +158,7 @@ def test_frozen_layers_are_saved_with_the_model(tmp_path):
     assert len(again.trainable_weights) == len(model.trainable_weights) > 0
 
 
+@without_graphs
 def test_rows_without_an_input_do_not_train_its_tower():
     stages = [Stage("table unimodal", 2, 0.01, unimodal="table")]
 
@@ -167,6 +176,7 @@ def test_rows_without_an_input_do_not_train_its_tower():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@without_graphs
 def test_the_loss_of_a_unimodal_stage_is_that_of_the_rows_with_the_input():
     # Every fourth row has the image; the other rows are zeros and of another class.
     x = np.tile(np.array([[1.0] * 3, *[[0.0] * 3] * 3], "float32"), (8, 1))
@@ -192,6 +202,7 @@ def test_the_loss_of_a_unimodal_stage_is_that_of_the_rows_with_the_input():
     )
 
 
+@without_graphs
 def test_a_later_stage_may_depend_on_the_histories_before_it():
     seen = []
 
@@ -223,6 +234,7 @@ def test_an_interrupted_run_continues_at_its_stage_and_epoch(tmp_path, finished)
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@without_graphs
 def test_a_finished_run_is_not_trained_again(tmp_path):
     stages = [Stage("finetune", 1, 0.01)]
     model, again, seen = toy_model(), toy_model(), Trained()
@@ -257,6 +269,7 @@ def test_data_of_unknown_length_is_an_error_that_says_what_to_do():
         fit(toy_model(), [Stage("a", 1)], data)
 
 
+@without_graphs
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
 def test_rows_of_weight_zero_do_not_train(stage):
     model = toy_model()

@@ -173,7 +173,7 @@ def test_the_average_of_the_weights_is_validated_and_kept():
     assert float(accuracy.result()) == pytest.approx(history["val_accuracy"][best])
 
 
-def test_a_unimodal_stage_trains_the_head_that_the_model_has():
+def test_a_unimodal_stage_trains_the_head_that_the_model_has(eagerly):
     model, samples = build(), make_samples()
     before = {layer.name: [numpy(w) for w in layer.weights] for layer in model.layers}
     stage = Stage("a unimodal", 1, 1e-2, unimodal="a")

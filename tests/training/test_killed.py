@@ -16,6 +16,7 @@ import functools, os, signal, sys
 import keras
 import numpy as np
 import polars as pl
+import tensorflow as tf
 
 from data_pipelines import Stream, augment, sources
 from mbm_keras.models import late_fusion
@@ -25,6 +26,7 @@ from mbm_keras.towers import audio_cnn, image_cnn, text_cnn
 from mbm_keras.training import Stage, fit_stages
 from tests.helpers import flac_bytes, image_bytes
 
+tf.config.run_functions_eagerly(True)  # tracing steps would take longest
 rng = np.random.default_rng(0)
 labels = rng.integers(0, 3, 40)
 rows = sources.open_table(

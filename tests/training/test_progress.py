@@ -142,7 +142,7 @@ def test_a_stage_of_an_earlier_run_is_said_to_be_one(clock):
 
 
 @pytest.fixture
-def stderr(monkeypatch):
+def stderr(monkeypatch, eagerly):
     """Runs two stages and returns what they wrote to a stream in place of stderr."""
 
     def run(stream, verbose="auto"):

@@ -80,7 +80,7 @@ def test_the_model_answers_as_the_adapted_one_was_validated():
     assert float(loss) == pytest.approx(min(histories["tuning"]["val_loss"]), abs=1e-4)
 
 
-def test_a_stage_with_adapters_continues_after_it_is_done(tmp_path):
+def test_a_stage_with_adapters_continues_after_it_is_done(tmp_path, eagerly):
     first, again = build(), build()
     stage = Stage("tuning", 2, 0.01, adapt=(TOWER,))
     fit(first, stage, folder=tmp_path)
@@ -90,7 +90,7 @@ def test_a_stage_with_adapters_continues_after_it_is_done(tmp_path):
         assert_same(a, numpy(b), 0)
 
 
-def test_stages_follow_each_other():
+def test_stages_follow_each_other(eagerly):
     stages = [
         Stage("all", 1, 0.01, rates={TOWER: 0.1}),
         Stage("adapters", 1, 0.01, adapt=(TOWER,)),
@@ -99,12 +99,12 @@ def test_stages_follow_each_other():
     assert list(fit(build(), *stages)) == ["all", "adapters", "frozen"]
 
 
-def test_a_frozen_encoder_does_not_learn_in_a_stage():
+def test_a_frozen_encoder_does_not_learn_in_a_stage(eagerly):
     model = build(frozen=True)
     assert set(changes_by_fit(model, Stage("all", 1, 0.01)).values()) == {0.0}
 
 
-def test_a_rate_of_zero_keeps_the_encoder_and_not_what_is_around_it():
+def test_a_rate_of_zero_keeps_the_encoder_and_not_what_is_around_it(eagerly):
     model = build()
     around = model.get_layer(TOWER).layers[-1].kernel
     before = numpy(around).copy()
@@ -147,7 +147,7 @@ def test_dropout_of_frozen_layers_rests_for_the_time_of_a_stage():
     assert np.abs(numpy(tower(words, training=True)) - still).max() > 1e-3
 
 
-def test_a_tuned_model_is_saved_and_loaded(tmp_path):
+def test_a_tuned_model_is_saved_and_loaded(tmp_path, eagerly):
     model = build()
     fit(model, Stage("all", 1, 0.01, rates={TOWER: 0.1}, depth_decay=0.9))
     model.save(tmp_path / "model.keras")

@@ -49,7 +49,7 @@ def test_every_tower_has_a_head_of_its_own_input():
     np.testing.assert_array_equal(after["audio_label"], before["audio_label"])
 
 
-def test_absent_rows_do_not_enter_the_loss_of_a_head():
+def test_absent_rows_do_not_enter_the_loss_of_a_head(eagerly):
     model, x, labels = model_and_batch()
     start, head = model.get_weights(), model.get_layer("image_label")
     kernel = numpy(head.kernel)
