@@ -182,7 +182,7 @@ def test_every_preprocessor_follows_the_protocol(kind):
 
 @pytest.mark.parametrize("kind", TARGETS.values())
 def test_every_target_follows_the_protocol(kind):
-    needed = {Sounds: [8_000], Utterance: ["text"]}
+    needed = {Sounds: [8_000], Utterance: ["text", "intent"]}
     target = kind(*needed.get(kind, []))
     assert isinstance(target, Target) and target.task in TASKS
     assert kind.from_config(target.config()).config() == target.config()
