@@ -18,7 +18,9 @@ from tests.helpers import assert_same
 from tests.helpers import numpy
 from tests.helpers import random_inputs
 
-CONVOLUTIONAL = ("efficientnet_lite", "speech_embedding", "torchvision_resnet")
+CONVOLUTIONAL = (
+    "efficientnet_lite", "r2plus1d", "speech_embedding", "torchvision_resnet", "yamnet",
+)  # fmt: skip
 WORDS = {"review": np.array([[3, 4, 5], [6, 7, 0]], "int32")}
 LABELS = np.array([0, 2])
 
