@@ -3,14 +3,18 @@
 import dataclasses
 import json
 import pathlib
+import re
 from typing import Any
 
 from mbm_keras.preprocessing.subwords.model import make_model
 from mbm_keras.preprocessing.subwords.old_files import from_merges
 from mbm_keras.preprocessing.subwords.old_files import from_vocab
 from mbm_keras.preprocessing.subwords.spec import Spec
+from mbm_keras.preprocessing.subwords.split import SPACE_RUNS
+from mbm_keras.preprocessing.subwords.split import SPACE_SIGN
 from mbm_keras.preprocessing.subwords.tokens import find_unreachable
 
+_INNER_SPACE = re.compile(f"[^{SPACE_SIGN}]{SPACE_SIGN}")
 _KINDS = {"WordPiece": "wordpiece", "BPE": "bpe", "Unigram": "unigram"}
 _NO_LIMIT = 10**6  # files write a huge number where there is none
 
@@ -144,10 +148,12 @@ def _with_scores(spec, model, scores):
 
 def _with_merges(spec, model, ids):
     kinds = [entry["type"] for entry in spec.pre_tokenizers]
-    if "ByteLevel" not in kinds:
+    if model.get("byte_fallback"):
+        spec = _with_bytes(spec, ids)
+    elif "ByteLevel" not in kinds:
         raise ValueError(
-            "Expected a BPE tokenizer on bytes, with the pre-tokenizer `ByteLevel`. "
-            f"Received: {kinds}."
+            "Expected a BPE tokenizer on bytes, with the pre-tokenizer `ByteLevel`, or "
+            f"with `byte_fallback`. Received: {kinds}."
         )
     pairs = [m.split(" ") if isinstance(m, str) else m for m in model["merges"]]
     suffix = model.get("end_of_word_suffix") or ""
@@ -157,6 +163,32 @@ def _with_merges(spec, model, ids):
         spec, suffix=suffix, whole=whole, merges=[i for m in merges for i in m]
     )
     return spec if whole else _with_unreachable(spec)
+
+
+def _with_bytes(spec, ids):
+    """A BPE of characters, whose words begin at spaces where all of its pieces do."""
+    names = [f"<0x{byte:02X}>" for byte in range(256)]
+    missing = [name for name in names if name not in ids]
+    if missing:
+        raise ValueError(
+            "Expected a vocabulary with all 256 bytes for `byte_fallback`. Received: "
+            f"one without {len(missing)} of them, such as {missing[0]}."
+        )
+    steps = spec.pre_tokenizers
+    if not any(
+        _INNER_SPACE.search(x)
+        for i, x in enumerate(spec.pieces)
+        if x and i not in spec.special
+    ):
+        steps = [*steps, {"type": SPACE_RUNS}]
+    special = sorted({*spec.special, *(ids[name] for name in names)})
+    return dataclasses.replace(
+        spec,
+        kind="bpe_of_characters",
+        of_bytes=[ids[name] for name in names],
+        pre_tokenizers=steps,
+        special=special,
+    )
 
 
 def _with_unreachable(spec):

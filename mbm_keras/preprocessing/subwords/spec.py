@@ -13,7 +13,7 @@ class Spec:
     """A tokenizer without its tables.
 
     Attributes:
-        kind: `"wordpiece"`, `"bpe"` (on bytes) or `"unigram"`.
+        kind: `"wordpiece"`, `"bpe"` (on bytes), `"bpe_of_characters"` or `"unigram"`.
         pieces: Pieces by id, None where an id has no piece.
         special: Ids that no text has, such as the one of `[CLS]`.
         normalizers: As in a `tokenizer.json`, without sequences.
@@ -31,6 +31,7 @@ class Spec:
         whole: A word of the vocabulary is one piece, whatever its merges say (BPE).
         unreachable: Ids of pieces that are split themselves (BPE, Unigram).
         scores: Score by id (Unigram).
+        of_bytes: Ids of the 256 bytes (BPE of characters).
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Spec:
     whole: bool = False
     unreachable: list[int] = dataclasses.field(default_factory=list)
     scores: list[float] = dataclasses.field(default_factory=list)
+    of_bytes: list[int] = dataclasses.field(default_factory=list)
 
     def ids(self) -> dict[str, int]:
         """Id by piece, without special ones and spaces."""

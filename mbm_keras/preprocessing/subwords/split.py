@@ -12,6 +12,7 @@ from mbm_keras.preprocessing.subwords.patterns import translate
 from mbm_keras.preprocessing.subwords.unicode_ages import category
 
 SPACE_SIGN = "\u2581"  # what SentencePiece writes for a space
+SPACE_RUNS = "SpaceRuns"  # a step of ours: a word begins with all spaces before it
 _MARK = b"\xff"  # between words, a byte that UTF-8 does not have
 _AROUND = _MARK + rb"\0" + _MARK
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -88,13 +89,16 @@ def _steps_of(entry):
         steps = [_begin_with_space] if entry.get("add_prefix_space") else []
         words = _regex(_GPT2, _AROUND) if entry.get("use_regex", True) else []
         return [*steps, *words]
-    if kind == "Metaspace" and entry.get("split", True):
-        return (
-            [_sign_spaces] if entry.get("prepend_scheme") != "never" else [_mark_spaces]
-        )
+    if kind == SPACE_RUNS:
+        return [_replacing(f"{SPACE_SIGN}+", _MARK + rb"\0")]
+    if kind == "Metaspace":
+        begins = entry.get("prepend_scheme") != "never"
+        if not entry.get("split", True):
+            return [_sign_whole if begins else _sign_all]
+        return [_sign_spaces] if begins else [_mark_spaces]
     raise ValueError(
-        "Expected a pre-tokenizer of BertPreTokenizer, ByteLevel, Digits, Metaspace "
-        "that splits, Punctuation, Split, Whitespace or WhitespaceSplit. Received: "
+        "Expected a pre-tokenizer of BertPreTokenizer, ByteLevel, Digits, Metaspace, "
+        "Punctuation, Split, Whitespace or WhitespaceSplit. Received: "
         f"{kind!r}."
     )
 
@@ -179,6 +183,18 @@ def _sign_spaces(texts):
     """A sign for each space, and one before each text."""
     texts = _mark_spaces(texts)
     begun = (texts == "") | (tf.strings.substr(texts, 0, 1) == _MARK)
+    return tf.where(begun, texts, SPACE_SIGN + texts)
+
+
+def _sign_all(texts):
+    """A sign for each space, in texts that stay whole."""
+    return tf.strings.regex_replace(texts, " ", SPACE_SIGN)
+
+
+def _sign_whole(texts):
+    """The same, and a sign before each text."""
+    texts = _sign_all(texts)
+    begun = (texts == "") | tf.strings.regex_full_match(texts, rf"{SPACE_SIGN}\C*")
     return tf.where(begun, texts, SPACE_SIGN + texts)
 
 
