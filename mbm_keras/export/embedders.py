@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from mbm_keras.export.padding import cut_padding
 from mbm_keras.inputs import embedding_name
 
 
@@ -32,7 +33,7 @@ def add_embedder(archive, encoder, features, key):
         arrays, status = features.decode_input(key, raw)
         words = tf.gather(tf.constant(features.statuses), tf.cast(status, tf.int32))
         known = (words == "ok") | (words == "partial")
-        vectors = encoder(arrays)
+        vectors = encoder(cut_padding({key: arrays}, features, encoder)[key])
         vectors = tf.where(known[:, None], vectors, tf.zeros_like(vectors))
         return {"embedding": vectors, "status": words}
 

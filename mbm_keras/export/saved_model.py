@@ -15,6 +15,7 @@ import tensorflow as tf
 from data_pipelines import files
 from mbm_keras.export import signature
 from mbm_keras.export.embedders import add_embedder
+from mbm_keras.export.padding import cut_padding
 from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import embedding_name
 from mbm_keras.sentence_answers import DecodesRows
@@ -111,7 +112,8 @@ def save(model, features, path, *, targets=None, encoders=None):
         # Not every model runs without rows: it answers an empty one instead.
         raw = tf.cond(number > 0, lambda: raw, lambda: _empty_row(raw))
         inputs, status = features.decode_batch(raw)
-        outputs = predict([inputs[name] for name in names])
+        short = cut_padding(inputs, features, model)
+        outputs = predict([short[name] for name in names])
         answered = tf.reduce_any(inputs[PRESENT], axis=1)
         answers = _name_answers(
             outputs, features, status, answered, targets, activations, raw

@@ -5,13 +5,14 @@ import pathlib
 import subprocess
 import sys
 
+import keras
 import pytest
 import tensorflow as tf
 
+from mbm_keras.export.padding import cut_padding
+from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import Subwords
 from mbm_keras.preprocessing.subwords.folder import read_json
-
-pytestmark = pytest.mark.slow
 
 DATA = pathlib.Path(__file__).parent.parent / "preprocessing" / "data"
 KINDS = ("bert", "clip", "xlmr")
@@ -44,6 +45,7 @@ def read(kind):
     return Subwords(read_json(content), 16)
 
 
+@pytest.mark.slow
 def test_a_saved_model_gives_the_same_ids_where_only_tensorflow_is(tmp_path):
     server = Server()
     expected = server.serve(tf.constant(TEXTS))
@@ -53,3 +55,17 @@ def test_a_saved_model_gives_the_same_ids_where_only_tensorflow_is(tmp_path):
     assert run.returncode == 0, run.stderr[-2000:]
     found = json.loads(run.stdout.splitlines()[-1])
     assert found == {kind: ids.numpy().tolist() for kind, ids in expected.items()}
+
+
+@pytest.mark.parametrize("length", [None, 16])
+def test_a_request_is_as_long_as_its_longest_text(length):
+    features = Features(text=read("bert"))
+    model = keras.Model([x := keras.Input((length,), dtype="int32", name="text")], x)
+    raw = {"text": tf.constant(["a", "", "a text"])}
+    arrays, _ = features.decode_batch(raw)
+    short = cut_padding(arrays, features, model)["text"]
+    used = int(tf.reduce_max(tf.reduce_sum(tf.cast(arrays["text"] != 0, tf.int32), 1)))
+    assert short.shape == (3, length or used) and used < 16
+    assert bool(tf.reduce_all(short == arrays["text"][:, : short.shape[1]]))
+    empty = {"text": tf.zeros((1, 16), tf.int32)}
+    assert cut_padding(empty, features, model)["text"].shape == (1, length or 1)
