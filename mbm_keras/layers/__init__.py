@@ -41,6 +41,7 @@ from mbm_keras.layers.padding import halve_mask
 from mbm_keras.layers.padding import nonzero_rows
 from mbm_keras.layers.padding import nonzero_steps
 from mbm_keras.layers.padding import zero_padding
+from mbm_keras.layers.pair_logits import PairLogits
 from mbm_keras.layers.partly_frozen import PartlyFrozen
 from mbm_keras.layers.patches import embed_patches
 from mbm_keras.layers.patches import grid_of
@@ -105,6 +106,7 @@ __all__ = [
     "NumberEmbedding",
     "PadGrid",
     "PadSteps",
+    "PairLogits",
     "PartlyFrozen",
     "PixelValues",
     "PoolTokens",

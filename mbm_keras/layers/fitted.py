@@ -25,6 +25,8 @@ class FittedLinear(keras.layers.Layer):
 
     Args:
         units: int > 0, number of answers.
+        most_values: int > 0. Of more numbers than these their main directions are
+            fitted instead.
 
     Call arguments:
         x: `(batch, n)`, float.
@@ -33,9 +35,10 @@ class FittedLinear(keras.layers.Layer):
         `(batch, units)` float32; zeros before the weights are set.
     """
 
-    def __init__(self, units: int, **kwargs: Any):
+    def __init__(self, units: int, most_values: int = 512, **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.units = units
+        self.most_values = most_values
 
     def build(self, shape: Any) -> None:
         self.mean = _weight(self, "mean", (shape[-1],))
@@ -55,7 +58,11 @@ class FittedLinear(keras.layers.Layer):
         return (shape[0], self.units)
 
     def get_config(self):
-        return {**super().get_config(), "units": self.units}
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "most_values": self.most_values,
+        }
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.layers.fitted")

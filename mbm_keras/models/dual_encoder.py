@@ -13,6 +13,7 @@ input train the others; rows that share a value are not examples of what does no
 """
 
 import functools
+import os
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -28,17 +29,24 @@ from mbm_keras.inputs import output_name
 from mbm_keras.inputs import projection_name
 from mbm_keras.inputs import tower_name
 from mbm_keras.layers import InChunks
+from mbm_keras.layers import UnitEmbeddings
 from mbm_keras.layers import zero_absent
 from mbm_keras.layers.unit_embeddings import TakeEmbedding
 from mbm_keras.preset import Preset
 from mbm_keras.tasks import Association
 from mbm_keras.tasks import Task
 from mbm_keras.tasks import TaskModel
+from mbm_keras.towers import pretrained
 from mbm_keras.towers.encode import Builder
 from mbm_keras.towers.encode import builder_for
 from mbm_keras.towers.encode import check_inputs
 from mbm_keras.towers.encode import encode_all
 from mbm_keras.towers.encode import list_inputs
+from mbm_keras.weights import Folder
+from mbm_keras.weights import open_folder
+from mbm_keras.weights.load import arguments_of
+from mbm_keras.weights.load import family_of
+from mbm_keras.weights.pairs import read_pair
 
 PRESETS = {
     "tiny": Preset(
@@ -83,7 +91,7 @@ def build(
     inputs: Sequence[InputSpec],
     task: Association,
     towers: Mapping[str, Builder] | None = None,
-    width: int = 128,
+    width: int | None = 128,
     presence: bool = True,
     chunks: int = 1,
     name: str = "dual_encoder",
@@ -94,7 +102,8 @@ def build(
         inputs: One `InputSpec` per input, such as `Features.inputs()`.
         task: An `Association`.
         towers: Builder by input name, instead of the default of the modality.
-        width: Size of what the towers return.
+        width: Size of what the towers return. None for towers that return embeddings of
+            the width of the task, as those of a published pair do.
         presence: True for the input `present`, for rows in which an input is absent.
         chunks: In how many parts the towers see a batch in training, for batches that
             do not fit into memory at once, see `mbm_keras.layers.InChunks`.
@@ -134,11 +143,12 @@ def build(
     )  # (batch, width) each
 
     # === Embeddings ===
-    projected = [
-        layers.Dense(task.width, use_bias=False, name=projection_name(spec.key))(x)
-        for spec, x in zip(inputs, encoded, strict=True)
-    ]  # (batch, task.width) each
-    x = ops.stack(zero_absent(projected, present), axis=1)  # (batch, n, task.width)
+    if width is not None:
+        encoded = [
+            layers.Dense(task.width, use_bias=False, name=projection_name(spec.key))(x)
+            for spec, x in zip(inputs, encoded, strict=True)
+        ]  # (batch, task.width) each
+    x = ops.stack(zero_absent(encoded, present), axis=1)  # (batch, n, task.width)
     x = task.output(x, output_name(task.name, inputs))  # (batch, n, task.size)
     return TaskModel(tensors, {task.name: x}, name=name)
 
@@ -163,9 +173,69 @@ def encoder_of(model: keras.Model, task: Association, key: str) -> keras.Model:
         raise ValueError(f"Expected an input, one of {keys}. Received: key={key!r}.")
     outer = model.inputs[keys.index(key)]
     x = keras.Input(outer.shape[1:], dtype=outer.dtype, name=key)
-    y = model.get_layer(projection_name(key))(model.get_layer(tower_name(key))(x))
+    y = model.get_layer(tower_name(key))(x)
+    if any(layer.name == projection_name(key) for layer in model.layers):
+        y = model.get_layer(projection_name(key))(y)
     y = model.output[task.name]._keras_history.operation(ops.expand_dims(y, 1))
     return keras.Model(x, TakeEmbedding(0)(y), name=embedding_name(key))
+
+
+def load(
+    folder: str | os.PathLike | Folder,
+    *,
+    sizes: Mapping[str, Mapping[str, int]] | None = None,
+    frozen: bool = False,
+    name: str = "association",
+) -> tuple[keras.Model, Association]:
+    """Builds the model of a published pair of encoders: CLIP, SigLIP or CLAP.
+
+    It needs no training: projections, scale and bias are those of the checkpoint.
+
+    Args:
+        folder: Folder of the checkpoint.
+        sizes: By part, sizes of the input, such as `{"audio": {"frames": 1_001,
+            "num_mel_bins": 64}}`, where they are not those of the checkpoint.
+        frozen: bool. True to keep the encoders constant.
+        name: Name of the task.
+
+    Returns:
+        The model, as `build` returns it, with the inputs `text` and `image` or `audio`
+        as its towers take them, see `mbm_keras.towers.pretrained`; and its task.
+        Deviation: of CLAP's two scales that of the sounds is used, for texts as well.
+
+    Raises:
+        ValueError: If the folder is not that of a pair, or cannot be loaded.
+    """
+    opened = folder if isinstance(folder, Folder) else open_folder(folder)
+    pair = read_pair(opened)
+    towers = {
+        part: pretrained.builder(opened, part=part, frozen=frozen)
+        for part in pair.parts
+    }
+    sizes = sizes or {}
+    inputs = [InputSpec(part, part, dict(sizes.get(part, {}))) for part in pair.parts]
+    text = arguments_of(opened, family_of(opened, pair.parts[0]))
+    task = Association(text["projection_width"], name, pair.loss)
+    model = build(inputs=inputs, task=task, towers=towers, width=None)
+    set_scale(model, opened)
+    return model, task
+
+
+def set_scale(model: keras.Model, folder: str | os.PathLike | Folder) -> None:
+    """Gives a model the scale and the bias of a published pair.
+
+    Args:
+        model: What `build` returned, with the halves of the pair as towers.
+        folder: Folder of the checkpoint.
+
+    Raises:
+        ValueError: If it is not that of a pair.
+    """
+    pair = read_pair(folder if isinstance(folder, Folder) else open_folder(folder))
+    (output,) = (x for x in model.layers if isinstance(x, UnitEmbeddings))
+    output.log_scale.assign(pair.log_scales[pair.other])
+    if output.offset is not None:
+        output.offset.assign(pair.bias)
 
 
 def _build_in_chunks(

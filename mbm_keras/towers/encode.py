@@ -42,7 +42,7 @@ _OURS = ("width", "pool", "name")  # arguments of a builder other than sizes
 def encode(
     spec: InputSpec,
     *,
-    width: int | Mapping[str, int],
+    width: int | Mapping[str, int] | None,
     pool: bool,
     present: Any = None,
     towers: Mapping[str, Builder] | None = None,
@@ -52,7 +52,8 @@ def encode(
 
     Args:
         spec: The input.
-        width: Size of the tower's output, or sizes by input name.
+        width: Size of the tower's output, or sizes by input name; None for that of a
+            tower that has its own.
         pool: True for an embedding, False for a sequence.
         present: `(batch,)` bool: which rows have the input; the tower sees zeros in the
             others. None if all have it.
@@ -82,7 +83,7 @@ def encode(
 def encode_all(
     specs: Sequence[InputSpec],
     *,
-    width: int | Mapping[str, int],
+    width: int | Mapping[str, int] | None,
     pool: bool | Mapping[str, bool],
     presence: bool,
     towers: Mapping[str, Builder] | None = None,

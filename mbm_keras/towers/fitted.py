@@ -32,6 +32,7 @@ from mbm_keras.layers.table_columns import split_table
 MOST_ONE_HOT = 64  # ids of a category that each have a number of their own
 BOOSTED_TREES, BOOSTED_LEAVES, BOOSTED_DEPTH = 100, 31, 8
 FOREST_TREES, FOREST_LEAVES, FOREST_DEPTH = 100, 128, 12
+_MOST_OF_VECTOR = 4_096  # numbers that are fitted one by one
 _MOST_ANSWERS = 10  # that trees are grown for: boosting grows one per answer and step
 
 
@@ -96,7 +97,9 @@ def _of_image(image, spec, units, scale):
 
 
 def _of_vector(vector, spec, units, scale):
-    return {"linear": FittedLinear(units)(layers.Flatten()(vector))}
+    # Each number of an embedding may be the one that decides.
+    linear = FittedLinear(units, most_values=_MOST_OF_VECTOR)
+    return {"linear": linear(layers.Flatten()(vector))}
 
 
 def _of_sequence(sequence, spec, units, scale):

@@ -193,6 +193,7 @@ def _open(encoder):
 
 def _network(encoder, part, changes, size):
     if isinstance(encoder, Folder):
+        family_of(encoder, part)  # a tower is one encoder, not a pair
         changes = dict(changes or {})
         if size is not None:
             changes.setdefault("image_size", (size, size))

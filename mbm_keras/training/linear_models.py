@@ -18,7 +18,7 @@ SMALLEST = 1e-6  # probability of a label that no row has
 _STRENGTHS = {FittedLinear: (0.1, 0.01, 1.0), FittedGrams: (10.0, 2.0, 50.0)}
 _LEAST_SPREAD = 1e-3  # of a number, or of its mean where that is larger
 _PENALTIES = np.logspace(-2, 4, 13)  # of the ridge regression
-_MOST_VALUES, _DIRECTIONS = 512, 100  # of more values, these many main directions
+_DIRECTIONS = 100  # of more values than a layer takes
 _MOST_CHOICES = 20_000  # rows times answers with which all strengths are tried
 
 
@@ -52,7 +52,7 @@ def linear_models(
             getattr(layer, name).assign(value)
         matrix = keras.ops.convert_to_numpy(layer.standardize(values))
     back = None
-    if matrix.shape[1] > _MOST_VALUES and isinstance(layer, FittedLinear):
+    if isinstance(layer, FittedLinear) and matrix.shape[1] > layer.most_values:
         matrix, center, back = _main_directions(matrix, seed)
     strengths: tuple[float, ...] = _STRENGTHS[type(layer)]
     numbers = list(range(len(strengths))) if choice is None else [choice]

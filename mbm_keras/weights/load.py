@@ -1,4 +1,4 @@
-"""A published encoder with its weights, from a folder."""
+"""A published encoder, or a pair of them, with its weights, from a folder."""
 
 import contextlib
 import dataclasses
@@ -34,6 +34,9 @@ from mbm_keras.weights.assign import assign
 from mbm_keras.weights.folder import TIMM
 from mbm_keras.weights.folder import Folder
 from mbm_keras.weights.folder import open_folder
+from mbm_keras.weights.pairs import is_pair
+from mbm_keras.weights.pairs import join
+from mbm_keras.weights.pairs import read_pair
 from mbm_keras.weights.safetensors import open_tensors
 from mbm_keras.weights.sentence import pooling_of
 
@@ -134,20 +137,30 @@ def load(
     Args:
         folder: A folder of a Hugging Face checkpoint, see `open_folder`.
         part: Which encoder of a checkpoint with several, such as `"text"` or `"image"`
-            of CLIP; None where there is one.
+            of CLIP; None where there is one, and for both encoders of a pair together.
         changes: Arguments of the builder that differ from the checkpoint, such as
-            `image_size`, `pooling` or `dropout`.
+            `image_size`, `pooling` or `dropout`; of both encoders by part, such as
+            `{"image": {"image_size": (64, 64)}}`.
         dtype: Name of a Keras dtype policy, such as `"bfloat16"` or `"mixed_bfloat16"`;
             None for the global one.
 
     Returns:
-        A functional `keras.Model`, as its builder in `mbm_keras.encoders` says.
+        A functional `keras.Model`, as its builder in `mbm_keras.encoders` says; for
+        both encoders as `mbm_keras.weights.pairs.join` says.
 
     Raises:
         ValueError: If the folder cannot be read, its family is unknown, a tensor is
             missing or has another shape, or a change is not an argument.
     """
     opened = folder if isinstance(folder, Folder) else open_folder(folder)
+    if part is None and is_pair(opened.config):
+        pair, changes = read_pair(opened), changes or {}
+        _check_parts(changes, pair)
+        halves = {
+            name: load(opened, part=name, changes=changes.get(name), dtype=dtype)
+            for name in pair.parts
+        }
+        return join(halves, pair)
     family = family_of(opened, part)
     arguments = arguments_of(opened, family, changes)
     with _policy(dtype):
@@ -156,6 +169,14 @@ def load(
     assign(model, tensors)
     _report_unused(tensors, opened.path, family.others)
     return model
+
+
+def _check_parts(changes, pair):
+    if not set(changes) <= set(pair.parts):
+        raise ValueError(
+            f"Expected `changes` by part, {' and '.join(pair.parts)}. "
+            f"Received: {', '.join(sorted(changes))}."
+        )
 
 
 def fill(

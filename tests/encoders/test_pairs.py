@@ -89,11 +89,6 @@ def test_positions_of_another_size_are_interpolated(name, size):
     assert_same(y["embedding"], arrays[f"embedding_{size}"], 1e-5)
 
 
-def test_a_part_has_to_be_chosen():
-    with pytest.raises(ValueError, match="a part of clip: image, text"):
-        load(PAIRS / "clip")
-
-
 def test_tensors_of_the_other_part_are_not_reported(recwarn):
     for part in ("image", "text"):
         load(PAIRS / "clip", part=part)
