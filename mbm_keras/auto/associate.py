@@ -26,6 +26,7 @@ def make_plan(
     loss: str | None = None,
     minutes: float | None = None,
     towers: Mapping[str, str] | None = None,
+    tune: str | None = None,
     seed: int = 0,
 ) -> Plan:
     """Chooses how to learn which values of a row belong together.
@@ -43,20 +44,24 @@ def make_plan(
         minutes: Limit of training.
         towers: Folder of a published encoder by column name, instead of a tower from
             scratch.
+        tune: What learns of these, see `Plan`; None to choose.
         seed: Seed of everything random.
 
     Returns:
-        A `Plan` of the model `dual_encoder`.
+        A `Plan` of the model `dual_encoder`. If all of its towers are the halves of one
+        published pair and learn, it starts as that pair.
 
     Raises:
-        ValueError: If there are fewer than two inputs.
+        ValueError: If there are fewer than two inputs, or nothing to tune.
     """
     from data_pipelines.tables.names import unused_name
     from mbm_keras.auto import fit
 
     learned = table.take(table.split == "train")
     inputs = planner.plan_inputs(learned, "late_fusion")
-    inputs = _with_encoders(inputs, learned, towers or {})
+    chosen_tune, why_tune = tune or "frozen", budget.FROZEN
+    is_tuned = published.check_tune(tune, towers)
+    inputs = _with_encoders(inputs, learned, towers or {}, chosen_tune)
     if len(inputs) < 2:
         raise ValueError(
             "Expected two inputs or more to associate. Received: "
@@ -72,6 +77,10 @@ def make_plan(
     size = next((size for most, size in _BATCHES if rows <= most), _LARGEST)
     why = f"{rows:,} rows to learn from, which are compared with each other"
     batch = choose("batch_size", batch_size, size, why)
+    most = (
+        budget.tuned_epochs(rows) if is_tuned else budget.epochs(rows, batch, inputs, 1)
+    )
+    pair = published.pair_of(inputs)
     plan = Plan(
         target=unused_name(ASSOCIATION, table.columns),
         target_kind=ASSOCIATION,
@@ -79,11 +88,14 @@ def make_plan(
         left_out=planner.left_out(table, columns or {}, group),
         model="dual_encoder",
         fusion="",
-        epochs=choose("epochs", epochs, *budget.epochs(rows, batch, inputs, 1)),
+        width=Plan.width if pair is None else pair.width,
+        epochs=choose("epochs", epochs, *most),
+        tune=choose("tune", tune, chosen_tune, why_tune),
+        tower_rate=budget.tower_rate(chosen_tune)[0],
         batch_size=batch,
         learning_rate=choose("learning_rate", learning_rate, 2e-3, "default"),
         augment=choose("augment", augment, True, "small changes keep the meaning"),
-        loss=choose("loss", loss, "clip", "default"),
+        loss=choose("loss", loss, *(pair.loss if pair else ("clip", "default"))),
         minutes=choose("minutes", minutes, None, "no limit"),
         unimodal_epochs=0,
         fusion_epochs=0,
@@ -95,12 +107,12 @@ def make_plan(
     return plan
 
 
-def _with_encoders(inputs, table, folders):
+def _with_encoders(inputs, table, folders, tune):
     """Published encoders in place of the towers of their columns.
 
     A text is not an input next to its own embedding: these would match each other.
     """
-    found = published.add_encoders(inputs, table, folders)
+    found = published.add_encoders(inputs, table, folders, tune)
     added = {
         next(iter(planned.columns)): dataclasses.replace(
             planned, sizes={**planned.sizes, "column": ""}

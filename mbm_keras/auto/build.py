@@ -122,6 +122,7 @@ def build_model(plan, specs, task):
     """
     from mbm_keras import fusion
     from mbm_keras.models import ZOO
+    from mbm_keras.models import dual_encoder
 
     arguments = dict(plan.model_sizes)
     if plan.model == "late_fusion":
@@ -142,6 +143,11 @@ def build_model(plan, specs, task):
         }
     if plan.model == "sound_classifier":
         arguments = {"towers": build_towers(plan), "width": plan.width, **arguments}
+    pair = published.pair_of(plan.inputs) if plan.model == "dual_encoder" else None
     if plan.model == "dual_encoder":
-        arguments = {"towers": build_towers(plan), "width": plan.width, **arguments}
-    return ZOO[plan.model].build(inputs=specs, task=task, **arguments)
+        width = plan.width if pair is None else None
+        arguments = {"towers": build_towers(plan), "width": width, **arguments}
+    model = ZOO[plan.model].build(inputs=specs, task=task, **arguments)
+    if pair is not None:
+        dual_encoder.set_scale(model, pair.folder)
+    return model

@@ -55,9 +55,9 @@ def _check_texts(plan):
 def _check_tuned(plan):
     """Encoders that learn are towers, and other models do not take any tower."""
     tuned = [n for n, p in plan.inputs.items() if p.preprocessor == READER]
-    if tuned and plan.model != "late_fusion":
+    if tuned and plan.model not in CHOOSE_TOWERS:
         raise ValueError(
-            "Expected tune='frozen' for a model other than late_fusion. Received: "
+            f"Expected tune='frozen' for a model other than {CHOOSE_TOWERS}. Received: "
             f"model={plan.model!r}, inputs={tuned}."
         )
     if tuned and plan.tune == "frozen":

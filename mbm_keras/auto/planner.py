@@ -93,14 +93,9 @@ def make_plan(
     not_read: dict[str, str] = {}
     if kind in OF_SENTENCES:
         inputs, not_read = _one_text(table, inputs)
-    chosen_tune, why_tune = tune or "frozen", "encoded once; rows cost nothing more"
+    chosen_tune, why_tune = tune or "frozen", budget.FROZEN
+    is_tuned = published.check_tune(tune, towers)
     inputs = published.add_encoders(inputs, learned, towers or {}, chosen_tune)
-    is_tuned = chosen_tune != "frozen"
-    if is_tuned and not towers:
-        raise ValueError(
-            "Expected a published encoder to tune, in `towers` or by --tower. "
-            f"Received: tune={tune!r}, towers={towers}."
-        )
     reasons = {"target_kind": why}
 
     def choose(name, given, chosen, reason):

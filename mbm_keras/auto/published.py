@@ -1,5 +1,6 @@
 """Published encoders in a plan: which folder encodes a column."""
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -82,6 +83,59 @@ def add_encoders(
     return inputs
 
 
+def check_tune(tune: str | None, folders: Mapping[str, str] | None) -> bool:
+    """Whether published encoders learn.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    if tune in (None, "frozen"):
+        return False
+    if not folders:
+        raise ValueError(
+            "Expected a published encoder to tune, in `towers` or by --tower. "
+            f"Received: tune={tune!r}, towers={folders}."
+        )
+    return True
+
+
+@dataclasses.dataclass(frozen=True)
+class PairOfInputs:
+    """A published pair, whose halves read the two inputs of a plan.
+
+    Args:
+        folder: Its folder.
+        width: Width of its embeddings.
+        loss: What it was trained with, and the reason to go on with it.
+    """
+
+    folder: str
+    width: int
+    loss: tuple[str, str]
+
+
+def pair_of(inputs: Mapping[str, InputPlan]) -> PairOfInputs | None:
+    """The pair whose halves, and nothing else, are the towers of a plan, or None."""
+    from mbm_keras.weights import open_folder
+    from mbm_keras.weights.load import arguments_of
+    from mbm_keras.weights.load import family_of
+    from mbm_keras.weights.pairs import is_pair
+    from mbm_keras.weights.pairs import read_pair
+
+    folders = {str(x.tower_sizes.get("folder", "")) for x in inputs.values()}
+    if len(inputs) != 2 or len(folders) != 1 or "" in folders:
+        return None
+    (folder,) = folders
+    opened = open_folder(folder)
+    if not is_pair(opened.config):
+        return None
+    pair = read_pair(opened)
+    if {x.modality for x in inputs.values()} != set(pair.parts):
+        return None
+    width = arguments_of(opened, family_of(opened, "text"))["projection_width"]
+    return PairOfInputs(folder, width, (pair.loss, "as it was published"))
+
+
 def _longest(table, column):
     longest, _ = sizes.text_length(table.raw(column))
     return {"longest": 2 * longest + _ROOM} if longest else {}
@@ -101,6 +155,21 @@ def check_folder(
     opened = open_folder(folder)
     family_of(opened, part_of(opened, modality))
     _open_reader(folder, modality, column)
+
+
+def digests(plan: Any) -> dict[str, str]:
+    """What the folders of a plan's encoders hold, by name of the input.
+
+    A folder that is gone is left out: a finished run needs it no more.
+    """
+    from mbm_keras.weights.digest import digest
+
+    folders = {
+        name: pathlib.Path(planned.sizes["folder"])
+        for name, planned in plan.inputs.items()
+        if planned.preprocessor in ("Embedding", READER)
+    }
+    return {name: digest(path) for name, path in folders.items() if path.is_dir()}
 
 
 def part_of(folder: Any, modality: str) -> str | None:
@@ -142,14 +211,21 @@ def build_embedding(
     """
     from mbm_keras.preprocessing import Embedding
     from mbm_keras.towers import pretrained
+    from mbm_keras.weights import load
     from mbm_keras.weights import open_folder
+    from mbm_keras.weights.depths import embed_depths
 
     opened = open_folder(folder)
+    part = part_of(opened, modality)
     inner = _open_reader(folder, modality, column, longest)
+    if modality == "text":
+        network = embed_depths(load(opened, part=part))
+        encoder = pretrained.build(encoder=network, frozen=True, name="raw")
+        return Embedding(inner, encoder, column)
     arguments = dict(inner.sizes()) if inner.array is not None else {}
     encoder = pretrained.build(
         encoder=opened,
-        part=part_of(opened, modality),
+        part=part,
         frozen=True,
         size=arguments.get("size"),
         name="raw",

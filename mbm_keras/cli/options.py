@@ -25,6 +25,13 @@ Tags = Annotated[
         "too. Tags alone are a --target."
     ),
 ]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        help="A column whose values never cross splits, such as a speaker; or "
+        "near_duplicates for texts, pictures and sounds that are nearly the same."
+    ),
+]
 Associate = Annotated[
     str | None,
     typer.Option(

@@ -12,12 +12,7 @@ def plan(
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
     target: options.Target = None,
     tags: options.Tags = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            help="A column whose values never cross splits, such as a speaker."
-        ),
-    ] = None,
+    group: options.Group = None,
     associate: options.Associate = None,
     column: options.Columns = None,
     tower: options.Towers = None,

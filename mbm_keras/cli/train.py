@@ -22,12 +22,7 @@ def train(
     valid: Annotated[
         str | None, typer.Option(help="A second table, for validation.")
     ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            help="A column whose values never cross splits, such as a speaker."
-        ),
-    ] = None,
+    group: options.Group = None,
     associate: options.Associate = None,
     column: options.Columns = None,
     tower: options.Towers = None,

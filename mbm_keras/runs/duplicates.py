@@ -11,6 +11,7 @@ import numpy as np
 
 from mbm_keras.runs.nearest import nearest
 
+GROUP = "near_duplicates"  # a `group` that is not a column
 # The least cosine of two values that count as nearly the same.
 LIMITS = {"image": 0.98, "text": 0.9, "audio": 0.98}
 _SIDE = 24  # pixels of a picture
@@ -48,6 +49,21 @@ def near_duplicates(table: Any) -> tuple[dict[str, dict], np.ndarray]:
                 _join(links, rows[i], rows[j])
         found[name] = _describe(table, own, rows, pairs)
     return found, np.array([_root(parents, i) for i in range(len(parents))])
+
+
+def with_groups(table: Any) -> Any:
+    """The table with one more column, `GROUP`: equal for rows that are nearly the same.
+
+    Args:
+        table: A `Table`.
+    """
+    import dataclasses
+
+    import polars as pl
+
+    _, groups = near_duplicates(table)
+    column = pl.Series(GROUP, [f"row {i}" for i in groups])
+    return dataclasses.replace(table, frame=table.frame.with_columns(column))
 
 
 def _pairs(vectors, limit):

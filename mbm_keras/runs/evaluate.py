@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mbm_keras.runs import associate
+from mbm_keras.runs.load import load as open_run
 from mbm_keras.runs.rows import decode_rows
 from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.rows import write_quarantine
@@ -60,7 +61,7 @@ def evaluate(
     from data_pipelines import sources
 
     clock = Clock()
-    run = run if isinstance(run, Run) else Run(run)
+    run = open_run(run)
     saved = run.saved
     (encoder,) = saved.targets.values()
     associates = saved.plan.target_column is None

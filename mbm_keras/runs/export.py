@@ -8,6 +8,7 @@ from mbm_keras.runs import card
 from mbm_keras.runs import folder as run_folder
 from mbm_keras.runs.language import read_language
 from mbm_keras.runs.language import write_language
+from mbm_keras.runs.load import load as open_run
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.runtime import load_tensorflow
@@ -36,7 +37,7 @@ def export(
             is writing to it, or the SavedModel answers differently.
     """
     clock = Clock()
-    run = run if isinstance(run, Run) else Run(run)
+    run = open_run(run)
     if not files.is_unfinished(out):
         run_folder.check_free(out)
     load_tensorflow()

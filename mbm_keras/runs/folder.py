@@ -26,6 +26,10 @@ import shutil
 from data_pipelines import files
 
 STARTED, FINISHED = "run.json", "metrics.json"
+# What is compared in another way, or may differ.
+_NOT_COMPARED = (
+    "table", "valid", "read", "encoders", "reason", "reasons", "left_out",
+)  # fmt: skip
 _ADVICE = "choose another folder with `--out`, or delete this one"
 
 
@@ -204,6 +208,9 @@ def _differences(before, now):
             other.append(f"other arguments: {name}")
     if other:
         return f"of {other[0]}" if "content" in other[0] else f"with {other[0]}"
+    for name, digest in now.get("encoders", {}).items():
+        if before.get("encoders", {}).get(name, digest) != digest:
+            return f"of another content of the encoder of {name!r}"
     changed = [
         f"{name} was {earlier!r} and is now {value!r}"
         for name, earlier, value in _compare(before, now)
@@ -214,7 +221,7 @@ def _differences(before, now):
 def _compare(before, now, prefix=""):
     """Name and two values of what differs. Where a table is and reasons do not."""
     for name in dict.fromkeys([*before, *now]):
-        if name in ("table", "valid", "read", "reason", "reasons", "left_out"):
+        if name in _NOT_COMPARED:
             continue
         one, two = before.get(name), now.get(name)
         if isinstance(one, dict) and isinstance(two, dict):

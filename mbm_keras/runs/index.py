@@ -9,7 +9,6 @@
 """
 
 import dataclasses
-import hashlib
 import json
 import os
 import pathlib
@@ -20,6 +19,7 @@ import numpy as np
 
 from data_pipelines import files
 from mbm_keras.runs import folder as run_folder
+from mbm_keras.runs.load import load as open_run
 from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.runtime import Clock
@@ -84,7 +84,7 @@ def index(
     import polars as pl
 
     clock = Clock()
-    run = run if isinstance(run, Run) else Run(run)
+    run = open_run(run)
     check_associates(run)
     if not files.is_unfinished(out):
         run_folder.check_free(out)
@@ -110,7 +110,7 @@ def index(
                 quarantine.write(new / "quarantine.csv", broken)
             about = {
                 "run": os.path.abspath(run.folder),
-                "model": checksum(run),
+                "model": run.checksum,
                 "input": column,
                 "modality": table.columns[column],
                 "root": root,
@@ -172,18 +172,11 @@ def check_associates(run: Run) -> None:
     Raises:
         ValueError: If it has a target.
     """
-    plan = run_folder.read_json(run.folder / run_folder.STARTED).get("plan", {})
-    if plan.get("model") != "dual_encoder":
+    if not run.is_association:
         raise ValueError(
             "Expected a run of an association: `mbm train --associate`. Received: "
-            f"`{run.folder}`, with the target {plan.get('target')!r}."
+            f"`{run.folder}`, with the target {run.metrics.get('target')!r}."
         )
-
-
-def checksum(run: Run) -> str:
-    """SHA-256 of the model of a run, in hexadecimal."""
-    with open(run.folder / "model.keras", "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def open_items(run, items, name, allow_outside):

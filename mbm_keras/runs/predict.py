@@ -11,6 +11,7 @@ from mbm_keras.runs.answers import Names
 from mbm_keras.runs.answers import choose_kept
 from mbm_keras.runs.answers import keep_columns
 from mbm_keras.runs.answers import probability_columns
+from mbm_keras.runs.load import load as open_run
 from mbm_keras.runs.rows import decode_rows
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.values import describe_values
@@ -60,7 +61,7 @@ def predict(
     Raises:
         ValueError: If the run is not finished, or the table lacks a column.
     """
-    run = run if isinstance(run, Run) else Run(run)
+    run = open_run(run)
     given: dict[str, Any] = dict(
         separator=separator, encoding=encoding, decimal=decimal, missing=missing
     )

@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import hashlib
 import html
 import os
 import pathlib
@@ -32,6 +33,18 @@ class Run:
     def __init__(self, folder: str | os.PathLike):
         self.folder = pathlib.Path(folder)
         run_folder.check_finished(self.folder)
+
+    @property
+    def is_association(self) -> bool:
+        """Whether it has embeddings of its inputs instead of a target."""
+        plan = run_folder.read_json(self.folder / run_folder.STARTED).get("plan", {})
+        return plan.get("model") == "dual_encoder"
+
+    @functools.cached_property
+    def checksum(self) -> str:
+        """SHA-256 of its model, in hexadecimal."""
+        with open(self.folder / "model.keras", "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     @functools.cached_property
     def metrics(self) -> dict:

@@ -8,8 +8,8 @@ import numpy as np
 
 from mbm_keras.runs.index import Index
 from mbm_keras.runs.index import check_associates
-from mbm_keras.runs.index import checksum
 from mbm_keras.runs.index import open_index
+from mbm_keras.runs.load import load as open_run
 from mbm_keras.runs.nearest import nearest
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.runtime import Clock
@@ -98,9 +98,9 @@ def _open_run(index: Index, run):
             "not there. Name its folder with `--run`."
         )
     run = index.run if run is None else run
-    run = run if isinstance(run, Run) else Run(run)
+    run = open_run(run)
     check_associates(run)
-    if checksum(run) != index.model:
+    if run.checksum != index.model:
         raise ValueError(
             f"The index `{index.folder}` was made by another model than that of "
             f"`{run.folder}`. Create it again with `mbm index`."

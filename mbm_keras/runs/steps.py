@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from mbm_keras.auto.plan import Plan
+from mbm_keras.runs import duplicates
 from mbm_keras.runs.members import Fitted
 from mbm_keras.runs.members import fit_members
 from mbm_keras.runs.members import member_rows
+from mbm_keras.runs.runtime import load_tensorflow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,10 +91,24 @@ def open_rows(
             "target=None."
         )
     more = () if tags in (None, target) else (tags,)
+    columns = {**(columns or {}), **dict.fromkeys(more, "ignore")}
+    if group == duplicates.GROUP:
+        table = _add_groups(
+            table,
+            target=target,
+            columns=columns,
+            inputs=inputs,
+            allow_outside=allow_outside,
+            separator=separator,
+            encoding=encoding,
+            decimal=decimal,
+            missing=missing,
+            reading=reading,
+        )
     rows = sources.open_table(
         table,
         target=target,
-        columns={**(columns or {}), **dict.fromkeys(more, "ignore")},
+        columns=columns,
         inputs=inputs,
         group=group,
         fractions={"valid": valid_share} if valid_share else None,
@@ -107,9 +123,19 @@ def open_rows(
     return dataclasses.replace(rows, more_targets=more) if more else rows
 
 
+def _add_groups(table, **choices):
+    """The table with groups of near duplicates, unless it has such a column."""
+    from data_pipelines import sources
+
+    rows = sources.open_table(table, **choices)
+    if duplicates.GROUP in rows.frame.columns:
+        return table
+    load_tensorflow()
+    return duplicates.with_groups(rows)
+
+
 _OF_A_TARGET = (
     "task", "model", "fusion", "class_weight", "folds", "stages", "members",
-    "tune",
 )  # fmt: skip
 
 

@@ -247,6 +247,7 @@ def train(
     """
     from mbm_keras.auto import fit
     from mbm_keras.auto import planner
+    from mbm_keras.auto import published
 
     clock = Clock()
     planner.check_names(model=model, fusion=fusion, task=task)
@@ -323,6 +324,7 @@ def train(
         "table": name,
         "valid": None if valid is None else name_table(valid),
         "read": _fingerprints(tables),
+        "encoders": published.digests(plan),
         "plan": plan.to_json(),
         "reading": reading.to_json(),
         "stream": stream,

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 import mbm_keras as mbm
+from mbm_keras.runs.steps import open_rows
 
 TEXTS = [
     "The quick brown fox jumps over the lazy dog.",
@@ -52,3 +53,27 @@ def test_the_command_says_where_they_are(found):
 
     text = "\n".join(inspect_lines(found))
     assert "photo: 1 groups of near duplicates, 2 rows, 1 of them in two splits" in text
+
+
+def test_near_duplicates_stay_in_one_split():
+    words = "abcdefghij"
+    texts = [f"{words[i % 10] * 5} number {i} of many other things" for i in range(40)]
+    texts += [f"{text}!" for text in texts]
+    rows = [{"text": x, "answer": "ab"[i % 2]} for i, x in enumerate(texts)]
+    chosen = dict(columns={"text": "text"}, valid_share=0.3)
+    apart = open_rows(rows, "answer", **chosen).split
+    assert (apart[:40] != apart[40:]).any()
+    table = open_rows(rows, "answer", group="near_duplicates", **chosen)
+    assert (table.split[:40] == table.split[40:]).all()
+    assert 0 < (table.split == "valid").sum() < 40
+    assert list(table.columns) == ["text"]
+
+
+def test_a_column_of_this_name_is_taken_as_it_is():
+    rows = [
+        {"text": f"word {i}", "near_duplicates": i % 4, "answer": "ab"[i % 2]}
+        for i in range(40)
+    ]
+    chosen = dict(columns={"text": "text"}, valid_share=0.3)
+    table = open_rows(rows, "answer", group="near_duplicates", **chosen)
+    assert len(set(table.split[::4])) == 1

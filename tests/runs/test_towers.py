@@ -131,3 +131,18 @@ def test_tuning_needs_a_model_that_takes_towers(folder):
         arguments = {"tune": "full", **arguments}
         with pytest.raises(ValueError, match=message):
             mbm.plan(folder / "rows.json", "answer", towers=towers, **arguments)
+
+
+def test_an_interrupted_run_with_another_encoder_is_refused(folder, tmp_path):
+    shutil.copytree(folder / "bert", tmp_path / "bert")
+    choices = dict(towers={"review": str(tmp_path / "bert")}, epochs=1, verbose=0)
+    out = tmp_path / "run"
+    rows = folder / "rows.json"
+    mbm.train(rows, "answer", out=out, baselines=False, **choices)
+    (out / "metrics.json").unlink()  # as if it had been interrupted
+    path = tmp_path / "bert" / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="another content of the encoder of 'review_e"):
+        mbm.train(rows, "answer", out=out, baselines=False, **choices)
