@@ -37,6 +37,8 @@ class PublishedRun(Run):
         ValueError: If it is not a pair of encoders.
     """
 
+    is_trained = False
+
     def __init__(self, folder: str | os.PathLike):
         self.folder = pathlib.Path(folder)
         self._pair()

@@ -30,6 +30,8 @@ class Run:
         ValueError: If it is not the folder of a finished run.
     """
 
+    is_trained = True  # by `train`: it has metrics, histories and a report
+
     def __init__(self, folder: str | os.PathLike):
         self.folder = pathlib.Path(folder)
         run_folder.check_finished(self.folder)

@@ -32,6 +32,7 @@ def folder(tmp_path_factory):
         "crop_size": {"height": 16, "width": 16},
         "image_mean": [0.5] * 3,
         "image_std": [0.5] * 3,
+        "resample": 3,
     }
     (path / "clip" / "preprocessor_config.json").write_text(json.dumps(settings))
     (path / "pictures").mkdir()

@@ -35,7 +35,7 @@ def test_an_embedding_has_three_depths_of_length_1(name):
     assert x.shape == (len(own), 2 * width + own.shape[-1])
     for part in np.split(x, [width, 2 * width], axis=1):
         np.testing.assert_allclose(np.linalg.norm(part, axis=1), 1, atol=1e-5)
-    own /= np.linalg.norm(own, axis=1, keepdims=True)
+    own = own / np.linalg.norm(own, axis=1, keepdims=True)
     np.testing.assert_allclose(x[:, 2 * width :], own, atol=1e-5)
 
 
