@@ -106,7 +106,7 @@ class PairOfInputs:
     Args:
         folder: Its folder.
         width: Width of its embeddings.
-        loss: What it was trained with, and the reason to go on with it.
+        loss: What it was trained with, and the reason to keep it.
     """
 
     folder: str

@@ -12,7 +12,9 @@ from mbm_keras.preprocessing.subwords.patterns import translate
 from mbm_keras.preprocessing.subwords.unicode_ages import category
 
 SPACE_SIGN = "\u2581"  # what SentencePiece writes for a space
-SPACE_RUNS = "SpaceRuns"  # a step of ours: a word begins with all spaces before it
+SPACE_RUNS = (
+    "SpaceRuns"  # a step of this package: a word begins with all spaces before it
+)
 _MARK = b"\xff"  # between words, a byte that UTF-8 does not have
 _AROUND = _MARK + rb"\0" + _MARK
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
