@@ -5,8 +5,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from mbm_keras.preprocessing import Subwords
-
 
 def cut_padding(
     arrays: Mapping[str, Any], features: Any, model: Any
@@ -30,7 +28,8 @@ def cut_padding(
     }
     found = dict(arrays)
     for key, preprocessor in features.by_key.items():
-        if key in any_length and isinstance(preprocessor, Subwords) and key in found:
+        pads_end = getattr(preprocessor, "pads_end", False)
+        if key in any_length and pads_end and key in found:
             ids = found[key]
             used = tf.reduce_any(ids != 0, axis=0)
             steps = tf.range(1, tf.shape(ids)[1] + 1)

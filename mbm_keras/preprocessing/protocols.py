@@ -30,7 +30,8 @@ class Preprocessor(Protocol):
         array: `tf.TensorSpec` of one array. None before `adapt` where its shape is
             learned.
 
-    It may have an attribute `column`, the raw column of an input with another name.
+    It may have an attribute `column`, the raw column of an input with another name, and
+    `pads_end`, True if zeros at the end of an array are padding that can be cut.
     """
 
     modality: str

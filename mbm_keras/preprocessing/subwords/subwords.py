@@ -51,6 +51,7 @@ class Subwords(tf.Module):
     """
 
     modality = "text"
+    pads_end = True  # see `Preprocessor`
     raw = tf.TensorSpec((), tf.string)
 
     def __init__(
