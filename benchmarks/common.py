@@ -34,11 +34,12 @@ def show(result, as_json):
         print(f"{name}: {value}")
 
 
-def child(arguments):
+def child(arguments, python=sys.executable):
     """Runs a script or a module in a new Python process.
 
     Args:
         arguments: Arguments for Python.
+        python: The interpreter.
 
     Returns:
         The JSON object that the process printed last, with `wall_seconds` and
@@ -46,7 +47,7 @@ def child(arguments):
     """
     before, start = _cpu(), time.time()
     with tempfile.TemporaryFile("w+") as out:
-        run = subprocess.run([sys.executable, *arguments], stdout=out, text=True)
+        run = subprocess.run([python, *arguments], stdout=out, text=True)
         out.seek(0)
         printed = out.read()
     if run.returncode:

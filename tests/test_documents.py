@@ -53,6 +53,7 @@ def tables(tmp_path_factory):
     pl.DataFrame({"id": [1, 2], "word": ["a", "b"]}).write_csv(folder / "words.csv")
     photos = pl.DataFrame({"id": [2, 3], "photo": ["0.png", "0.png"]})
     photos.write_parquet(folder / "photos.parquet")
+    shutil.copytree(ROOT / "tests" / "weights" / "data" / "gpt2", folder / "gpt2")
     return folder
 
 

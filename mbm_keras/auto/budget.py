@@ -18,6 +18,7 @@ _FEW_ROWS = 2_000
 _SPEECH_STEPS, _MOST_SPEECH_EPOCHS, _FEWEST_SPEECH_EPOCHS = 1_500, 60, 10
 FROZEN = "encoded once; within a point of tuning on few rows, see RESULTS.md"
 _TUNED, _MOST_TUNED = 150, 20  # epochs times the root of the rows, and the most
+_WRITERS = ("coca", "git", "text_decoder")  # transformers
 
 
 def batch_size(rows: int) -> tuple[int, str]:
@@ -100,6 +101,8 @@ def learning_rate(model: str) -> tuple[float, str]:
     """
     if model == "speech_recognizer":
         return 1.5e-3, "attention in many blocks"
+    if model in _WRITERS:
+        return 1e-3, "a transformer that writes"
     return 4e-3, "default"
 
 

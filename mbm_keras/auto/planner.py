@@ -85,7 +85,7 @@ def make_plan(
         )
     check_names(model=model, fusion=fusion, task=task)
     kind, why = targets.choose_kind(table, task, model)
-    chosen_model, why_model = _model_for(kind)
+    chosen_model, why_model = _model_for(kind, table)
     learned = table.take(table.split == "train")
     inputs = plan_inputs(learned, model or chosen_model)
     if kind == "transcript":
@@ -252,11 +252,13 @@ def left_out(table, columns, group):
     return reasons
 
 
-def _model_for(kind):
+def _model_for(kind, table):
     if kind in OF_SENTENCES:
         return "intent_and_slots", "it reads words and their characters"
-    if kind == "caption":
+    if kind == "caption" and list(table.columns.values()) == ["image"]:
         return "show_attend_tell", "it writes text about an image"
+    if kind == "caption":
+        return "text_decoder", "it writes text about any inputs"
     if kind == "transcript":
         return "speech_recognizer", "it writes what it hears"
     return "late_fusion", "it takes any inputs"

@@ -15,6 +15,8 @@ from keras import ops
 from mbm_keras.layers import HeadAttention
 from mbm_keras.layers import NamedActivation
 from mbm_keras.layers import PoolTokens
+from mbm_keras.layers import rotary_angles
+from mbm_keras.layers import rotate
 from mbm_keras.preset import Preset
 
 PRESETS = {
@@ -218,18 +220,12 @@ class Rotary(keras.layers.Layer):
     def call(self, x):
         batch, steps = ops.shape(x)[:2]
         width = x.shape[-1]
-        half = width // self.num_heads // 2
-        powers = ops.arange(half, dtype="float32") / half
-        time = ops.cast(ops.arange(steps), "float32")
-        # (steps, 1, half)
-        angle = time[:, None, None] * ops.power(float(self.base), -powers)
-        sin, cos = ops.sin(angle), ops.cos(angle)
-        y = ops.reshape(x, (batch, steps, self.num_heads, 2 * half))
-        y = ops.cast(y, "float32")
-        left, right = y[..., :half], y[..., half:]
-        parts = [left * cos - right * sin, right * cos + left * sin]
-        y = ops.reshape(ops.concatenate(parts, axis=-1), (batch, steps, width))
-        return ops.cast(y, x.dtype)
+        head_width = width // self.num_heads
+        # (steps, 1, head_width / 2): the same for all heads
+        angles = rotary_angles(ops.arange(steps), head_width, self.base)
+        angles = tuple(angle[:, None] for angle in angles)
+        y = ops.reshape(x, (batch, steps, self.num_heads, head_width))
+        return ops.reshape(rotate(y, angles), (batch, steps, width))
 
     def compute_output_spec(self, x):
         return keras.KerasTensor(x.shape, self.compute_dtype)

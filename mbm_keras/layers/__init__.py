@@ -10,6 +10,8 @@ from mbm_keras.layers.crops import MeanOfCrops
 from mbm_keras.layers.crops import TakeCrops
 from mbm_keras.layers.crops import crop_length
 from mbm_keras.layers.crops import crops_present
+from mbm_keras.layers.decoder_block import DecoderBlock
+from mbm_keras.layers.decoder_block import DecoderSizes
 from mbm_keras.layers.encoder_block import BlockNames
 from mbm_keras.layers.encoder_block import EncoderBlock
 from mbm_keras.layers.encoder_tokens import AddFirstRow
@@ -58,6 +60,8 @@ from mbm_keras.layers.presence import present_softmax
 from mbm_keras.layers.presence import replace_absent
 from mbm_keras.layers.presence import zero_absent
 from mbm_keras.layers.relative_attention import RelativeAttention
+from mbm_keras.layers.rotary import rotary_angles
+from mbm_keras.layers.rotary import rotate
 from mbm_keras.layers.samples_log_mel import LogMelOfSamples
 from mbm_keras.layers.sentence_decoder import SentenceDecoder
 from mbm_keras.layers.sinusoids import Sinusoids
@@ -65,6 +69,9 @@ from mbm_keras.layers.spectrogram_statistics import SpectrogramStatistics
 from mbm_keras.layers.spectrogram_statistics import heard_steps
 from mbm_keras.layers.spectrogram_statistics import mean_and_spread
 from mbm_keras.layers.table_columns import split_table
+from mbm_keras.layers.transformer_decoder import AfterStart
+from mbm_keras.layers.transformer_decoder import CachedDecoder
+from mbm_keras.layers.transformer_decoder import TransformerDecoder
 from mbm_keras.layers.unit_embeddings import UnitEmbeddings
 from mbm_keras.layers.unit_embeddings import to_unit_length
 from mbm_keras.layers.window_attention import PadGrid
@@ -77,14 +84,18 @@ __all__ = [
     "AddFirstRow",
     "AddGridPositions",
     "AddPositions",
+    "AfterStart",
     "AttachMask",
     "AttentionBlock",
     "AttentionMean",
     "AttentionPool",
     "BlockNames",
+    "CachedDecoder",
     "CalibratedMean",
     "ClipValues",
     "ConformerBlock",
+    "DecoderBlock",
+    "DecoderSizes",
     "EncoderBlock",
     "FittedGrams",
     "FittedLinear",
@@ -117,6 +128,7 @@ __all__ = [
     "Sinusoids",
     "SpectrogramStatistics",
     "TakeCrops",
+    "TransformerDecoder",
     "UnitEmbeddings",
     "ValidMask",
     "WindowAttention",
@@ -142,6 +154,8 @@ __all__ = [
     "present_softmax",
     "repeat_for",
     "replace_absent",
+    "rotary_angles",
+    "rotate",
     "split_table",
     "to_unit_length",
     "zero_absent",

@@ -20,11 +20,13 @@ from types import ModuleType
 from keras import Model
 
 from mbm_keras.inputs import InputSpec
+from mbm_keras.models import coca
 from mbm_keras.models import contextual_lstm
 from mbm_keras.models import document_extractor
 from mbm_keras.models import dual_encoder
 from mbm_keras.models import film
 from mbm_keras.models import gated_multimodal_unit
+from mbm_keras.models import git
 from mbm_keras.models import image_classifier
 from mbm_keras.models import intent_and_slots
 from mbm_keras.models import late_fusion
@@ -39,6 +41,7 @@ from mbm_keras.models import show_attend_tell
 from mbm_keras.models import sound_classifier
 from mbm_keras.models import speech_recognizer
 from mbm_keras.models import tensor_fusion_network
+from mbm_keras.models import text_decoder
 from mbm_keras.models import video_classifier
 from mbm_keras.models import vqa_baseline
 from mbm_keras.tasks import Task
@@ -49,8 +52,11 @@ FOR_INFERENCE: dict[str, Callable[..., Model]] = {
     "contextual_lstm": contextual_lstm.for_inference,
     "document_extractor": document_extractor.for_inference,
     "intent_and_slots": intent_and_slots.for_inference,
+    "coca": coca.for_inference,
+    "git": git.for_inference,
     "looking_to_listen": looking_to_listen.for_inference,
     "show_attend_tell": show_attend_tell.for_inference,
+    "text_decoder": text_decoder.for_inference,
 }
 
 

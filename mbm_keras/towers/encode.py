@@ -10,6 +10,7 @@ import keras
 
 from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import InputSpec
+from mbm_keras.inputs import input_keys
 from mbm_keras.inputs import zero_absent_name
 from mbm_keras.layers import ValidMask
 from mbm_keras.layers import ZeroAbsent
@@ -36,6 +37,7 @@ DEFAULTS: dict[str, Builder] = {
     "vector": vector_mlp.build,
     "video": video_cnn.build,
 }
+MEMORY = "memory"  # the layer with what a model writes about
 _OURS = ("width", "pool", "name")  # arguments of a builder other than sizes
 
 
@@ -124,6 +126,59 @@ def encode_all(
         inputs.append(x)
         encoded.append(y)
     return [*inputs, present] if presence else inputs, encoded, present
+
+
+def encode_memory(
+    specs: Sequence[InputSpec],
+    *,
+    width: int,
+    pool: bool = False,
+    towers: Mapping[str, Builder] | None = None,
+    defaults: Mapping[str, Builder] = DEFAULTS,
+) -> tuple[list[Any], Any, Any]:
+    """Makes the memory of a model that writes about its inputs.
+
+    The steps of all inputs are one sequence, projected to one width and normalized.
+    `memory_of` finds it in a model.
+
+    Args:
+        specs: The inputs, one or more.
+        width: Size of a step.
+        pool: True for one step per input, its embedding; False for its sequence.
+        towers: As for `encode`.
+        defaults: As for `encode`.
+
+    Returns:
+        The list of `keras.Input`; `(batch, steps, width)`; and `(batch, steps)` bool,
+        False for padding.
+
+    Raises:
+        ValueError: As for `encode_all`.
+    """
+    tensors, encoded, _ = encode_all(
+        specs,
+        width=width,
+        pool=pool,
+        presence=False,
+        towers=towers,
+        defaults=defaults,
+    )
+    if pool:
+        encoded = [keras.ops.expand_dims(x, 1) for x in encoded]
+    masks = valid_masks(encoded, None)
+    x = keras.ops.concatenate(encoded, axis=1) if len(encoded) > 1 else encoded[0]
+    valid = keras.ops.concatenate(masks, axis=1) if len(masks) > 1 else masks[0]
+    x = keras.layers.Dense(width, name="memory_projection")(x)
+    x = keras.layers.LayerNormalization(epsilon=1e-5, name="memory_norm")(x)
+    x, valid = keras.layers.Identity(name=MEMORY)([x, valid])
+    return tensors, x, valid
+
+
+def memory_of(model: keras.Model) -> tuple[list[Any], Any, Any]:
+    """What `encode_memory` returned when a model was built."""
+    vectors, valid = model.get_layer(MEMORY).output
+    tensors = {x.name: x for x in model.inputs}
+    return [tensors[key] for key in input_keys(model)], vectors, valid
 
 
 def check_inputs(

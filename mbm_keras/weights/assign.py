@@ -13,6 +13,7 @@ kind of layer calls its weights and orders their axes:
 import dataclasses
 import math
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -124,16 +125,29 @@ def assign(model: keras.Model, tensors: Tensors) -> None:
         ValueError: If a tensor is missing, or has another shape.
     """
     for layer in weighted_layers(model):
-        for part in parts_of(layer, tensors):
-            values = part.arrange(tensors.read(part.tensor))
-            if tuple(values.shape) != tuple(part.variable.shape):
-                raise ValueError(
-                    f"Expected the tensor {part.tensor!r} to fill a weight of shape "
-                    f"{tuple(part.variable.shape)}. Received: {tuple(values.shape)}, "
-                    "in the order of Keras. Do config.json and the weights belong "
-                    "together?"
-                )
-            part.variable.assign(values)
+        fill_parts(parts_of(layer, tensors), tensors)
+
+
+def fill_parts(parts: Iterable[Part], tensors: Tensors) -> None:
+    """Fills weights from a checkpoint.
+
+    Args:
+        parts: The weights and their tensors.
+        tensors: The checkpoint.
+
+    Raises:
+        ValueError: If a tensor is missing, or has another shape.
+    """
+    for part in parts:
+        values = part.arrange(tensors.read(part.tensor))
+        if tuple(values.shape) != tuple(part.variable.shape):
+            raise ValueError(
+                f"Expected the tensor {part.tensor!r} to fill a weight of shape "
+                f"{tuple(part.variable.shape)}. Received: {tuple(values.shape)}, "
+                "in the order of Keras. Do config.json and the weights belong "
+                "together?"
+            )
+        part.variable.assign(values)
 
 
 def weighted_layers(model: keras.Model) -> Iterator[Any]:

@@ -100,7 +100,10 @@ def test_the_kind_of_the_target_is_inferred(values, kind):
     [
         ({"model": "film"}, "'film' does not fit.*an image.*fit: late_fusion"),
         ({"model": "mult"}, "'mult' does not fit.*sequences"),
-        ({"task": "caption"}, "'show_attend_tell' does not fit.*fit: none"),
+        (
+            {"task": "caption", "model": "git"},
+            "'git' does not fit.*fit: text_decoder",
+        ),
     ],
 )
 def test_a_model_that_does_not_fit_is_refused_with_those_that_do(choice, message):

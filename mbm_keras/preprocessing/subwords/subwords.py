@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mbm_keras.preprocessing.subwords.folder import read_folder
+from mbm_keras.preprocessing.subwords.joining import bytes_of_pieces
 from mbm_keras.preprocessing.subwords.learn import learn
 from mbm_keras.preprocessing.subwords.model import make_model
 from mbm_keras.preprocessing.subwords.normalize import Normalize
@@ -218,6 +219,23 @@ class Subwords(tf.Module):
         array = self._arrange(ids + 1, splits, room)
         mask = array > 0
         return {"token_ids": tf.where(mask, array - 1, self.spec.padding), "mask": mask}
+
+    def join(self, ids) -> tf.Tensor:
+        """What ids write, for a tokenizer of BPE on bytes: the text that they are of.
+
+        Args:
+            ids: `(batch, steps)` int32, `1 + id`; 0 = padding.
+
+        Returns:
+            `(batch,)` strings. Special ids write nothing; a text that was cut within a
+            character ends with U+FFFD.
+
+        Raises:
+            ValueError: If the tokenizer is of another kind.
+        """
+        pieces = tf.gather(bytes_of_pieces(self.spec), ids)
+        texts = tf.strings.reduce_join(pieces, axis=-1)
+        return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
 
     def count(self, values) -> np.ndarray:
         """How many ids each string has, those around it not counted: `(batch,)`."""
