@@ -56,8 +56,8 @@ _AUTOMATIC = frozenset({
     "transformer_decoder", "true_divide", "unbiased_norm", "unit_normalization",
     "valid_mask", "vector_interaction", "waves", "where", "with_coordinates",
     "with_sentence", "word_mask", "zero_absent", "zero_padding1d", "zero_padding2d",
-    "zeros_like", "box_codes", "from_windows", "layout_bias", "layout_block", "sample_grid",
-    "to_windows",
+    "zeros_like", "box_codes", "from_windows", "layout_bias", "layout_block",
+    "sample_grid", "to_windows",
 })  # fmt: skip
 _MAX_KEY = 64  # characters; TensorFlow and file systems limit the length of names
 _TEACHER = "_teacher"  # no key ends with it
