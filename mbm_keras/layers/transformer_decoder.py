@@ -113,7 +113,7 @@ class TransformerDecoder(layers.Layer):
             )
 
     def call(self, text, memory=None, valid=None, training=None):
-        self._check_steps(text.shape[1])
+        self.check_steps(text.shape[1])
         x, mask, angles = self._arrange(text, memory, valid, training)
         crossed = self._read_memory(memory, valid)
         for block, read in zip(self.blocks, crossed, strict=True):
@@ -148,7 +148,7 @@ class TransformerDecoder(layers.Layer):
                 "Expected a prompt shorter than the cache, which holds it and what is "
                 f"written. Received: steps={steps}, cache_size={cache_size}."
             )
-        self._check_steps(cache_size - 1)  # the last word is written, and not read
+        self.check_steps(cache_size - 1)
         words = ops.cast(text > 0, "int32")
         count = ops.sum(words, axis=1)  # (batch,)
         is_last = ops.logical_and(text > 0, ops.cumsum(words, 1) == count[:, None])
@@ -165,7 +165,7 @@ class TransformerDecoder(layers.Layer):
             x, *new = block(x, mask, angles, read, training=False)
             padding = ((0, 0), (0, 0), (0, slots - used), (0, 0))
             cache.append(tuple(ops.pad(one, padding) for one in new))
-        seen = self._seen(text, valid)
+        seen = self._find_seen(text, valid)
         state = {
             "cache": cache,
             "valid": ops.pad(seen, ((0, 0), (0, slots - used))),
@@ -196,7 +196,12 @@ class TransformerDecoder(layers.Layer):
         }
         return self._logits(x)[:, 0], state
 
-    def _check_steps(self, steps):
+    def check_steps(self, steps: int | None) -> None:
+        """Checks that there are positions for so many steps; None is not checked.
+
+        Raises:
+            ValueError: If there are not.
+        """
         positions = self.sizes.num_positions
         if positions is not None and steps is not None and steps > positions:
             raise ValueError(
@@ -210,19 +215,19 @@ class TransformerDecoder(layers.Layer):
         order = ops.maximum(ops.cumsum(words, axis=1) - 1, 0)
         first = self._first_position(memory)
         x = self._embed(text, first + order, training)  # (batch, steps, width)
-        seen = self._seen(text, valid)  # (batch, all steps)
+        seen = self._find_seen(text, valid)  # (batch, all steps)
         prefix, positions = 0, first + order
         if self.memory == "prefix":
             prefix = ops.shape(memory)[1]
             x = ops.concatenate([ops.cast(memory, x.dtype), x], axis=1)
-            before = ops.zeros_like(order[:, :1]) + ops.arange(prefix)
+            before = ops.zeros((ops.shape(text)[0], 1), "int32") + ops.arange(prefix)
             positions = ops.concatenate([before, positions], axis=1)
         index = ops.arange(ops.shape(x)[1])
         causal = ops.logical_or(index[None] <= index[:, None], (index < prefix)[None])
         mask = ops.logical_and(causal[None], seen[:, None])
         return x, mask, self._angles(positions)
 
-    def _seen(self, text, valid):
+    def _find_seen(self, text, valid):
         """Which steps of the sequence are attended to, `(batch, all steps)` bool."""
         if self.memory != "prefix":
             return text > 0
@@ -299,7 +304,7 @@ class CachedDecoder(layers.Layer):
             together.
 
     Raises:
-        ValueError: If `cache_size` is below 1.
+        ValueError: If `cache_size` is below 1, or the decoder has fewer positions.
     """
 
     def __init__(self, decoder: TransformerDecoder, cache_size: int, **kwargs: Any):
@@ -308,6 +313,7 @@ class CachedDecoder(layers.Layer):
             raise ValueError(
                 f"Expected cache_size >= 1. Received: cache_size={cache_size}."
             )
+        decoder.check_steps(cache_size - 1)  # the last word is written, and not read
         self.decoder = decoder
         self.cache_size = cache_size
 

@@ -286,7 +286,7 @@ class ContrastiveDecoder(TransformerDecoder):
         self.cls_norm.build((None, self.width))
 
     def call(self, text, memory=None, valid=None, training=None):
-        self._check_steps(text.shape[1])
+        self.check_steps(text.shape[1])
         x, mask, angles, embedding = self._read(text, training)
         crossed = self._read_memory(memory, valid)
         first = self.sizes.num_unimodal

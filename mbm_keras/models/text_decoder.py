@@ -261,7 +261,8 @@ def writer(
             first = ops.full_like(prompt[:, :1], decoder.start)
             text = ops.concatenate([first, prompt], axis=1)
     else:
-        text = ops.cast(memory[0][:, :0, 0], "int32")  # (batch, 0)
+        # A prompt of one step, which is padding: (batch, 1)
+        text = ops.zeros_like(ops.any(memory[1], axis=1, keepdims=True), dtype="int32")
     cached = CachedDecoder(decoder, text.shape[1] + task.sequence_length)
     write = SequenceGenerator(
         cached, task.sequence_length, search, task.end, exclude, seed

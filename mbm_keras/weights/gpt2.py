@@ -1,4 +1,4 @@
-"""GPT-2's published weights, for a decoder of ours.
+"""GPT-2's published weights, for a decoder of this package.
 
     wte.weight             (words, width)       the embeddings, and the output
     wpe.weight             (positions, width)

@@ -123,7 +123,7 @@ def test_a_task_with_an_output_per_step_is_rejected(module, inputs):
 
 def test_the_models_for_a_table_are_those_that_fit():
     writers = ["coca", "git", "show_attend_tell", "text_decoder"]
-    assert models_for([IMAGE], Captioning(20, 5)) == writers
+    assert sorted(models_for([IMAGE], Captioning(20, 5))) == writers
     assert models_for([TEXT, TABLE], Captioning(20, 5)) == ["text_decoder"]
     assert models_for([TEXT, TABLE], Classification(3)) == [
         "late_fusion",

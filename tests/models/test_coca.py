@@ -101,7 +101,7 @@ def test_both_losses_teach_the_image_and_the_text():
     text[:, -1] = 2
     x, y = TASK.feed({"image": image}, {"words": text.astype("int32")})
     model.compile(keras.optimizers.Adam(0.01), TASK.loss())
-    model.fit(x, y, epochs=120, batch_size=8, verbose=0)
+    model.fit(x, y, epochs=250, batch_size=8, verbose=0)
     images = numpy(coca.image_encoder(model)(image))
     texts = numpy(coca.text_encoder(model)(y["words"]))
     assert (np.argmax(images @ texts.T, axis=1) == np.arange(8)).mean() > 0.7
