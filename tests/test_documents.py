@@ -12,6 +12,7 @@ from data_pipelines import pack
 from data_pipelines import sources
 from data_pipelines.datasets import keypad
 from tests.helpers import clip_bytes
+from tests.serving.conftest import export_small
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
@@ -19,8 +20,7 @@ PAGES = ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.
 SMALLER = {
     r"\bepochs=\d+": "epochs=1",
     r"\brows=[\d_]+\)": "rows=120)",
-    r"\brows=2_000,": "rows=84,",
-    r"\brows=4_000,": "rows=200,",
+    r"\brows=2_000,": "rows=164,",
     r"unimodal=4, fusion=4, finetune=8": "unimodal=0, fusion=0, finetune=1",
     r'fusion="gated"': 'fusion="gated", unimodal_epochs=0, fusion_epochs=0',
     r'"rows.csv", target="answer"\n\)  # run': (
@@ -62,6 +62,9 @@ def tables(tmp_path_factory):
 def test_every_snippet_runs(page, tables, tmp_path, monkeypatch):
     shutil.copytree(tables, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    if page == "docs/serving.md":
+        pytest.importorskip("fastapi")
+        export_small(tmp_path / "served")
     names = {"png_bytes": (tmp_path / "0.png").read_bytes(), "__name__": "__page__"}
     for code in snippets(page):
         for size, small in SMALLER.items():

@@ -46,7 +46,7 @@ from mbm_keras.models import video_classifier
 from mbm_keras.models import vqa_baseline
 from mbm_keras.tasks import Task
 
-ZOO = {name: x for name, x in dict(vars()).items() if isinstance(x, ModuleType)}
+ZOO = {name: x for name, x in sorted(vars().items()) if isinstance(x, ModuleType)}
 
 FOR_INFERENCE: dict[str, Callable[..., Model]] = {
     "contextual_lstm": contextual_lstm.for_inference,

@@ -207,7 +207,7 @@ def _naming(path, entry=None):
         if isinstance(error, KeyError):
             reason = f"there is no entry {reason}"
         raise ValueError(
-            f"{where} is missing, damaged or was edited: {reason[:300]}"
+            f"{where} is missing, damaged or was edited: {reason[:1_000]}"
         ) from None
 
 

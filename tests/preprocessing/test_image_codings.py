@@ -196,7 +196,7 @@ def test_a_hostile_image_is_corrupt_and_says_why(decoded, name):
     assert why in Pixels(SIDE).explain(data)
 
 
-def test_an_image_of_segments_without_end_is_corrupt(monkeypatch):
+def test_an_image_of_segments_without_end_is_corrupt(monkeypatch, eagerly):
     monkeypatch.setattr(jpeg_segments, "MAX_SEGMENTS", 30)
     monkeypatch.setattr(image_chunks, "MAX_CHUNKS", 30)
     comments = progressive[:2] + b"\xff\xfe\0\2" * 40 + progressive[2:]

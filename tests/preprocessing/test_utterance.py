@@ -156,9 +156,9 @@ def test_words_are_looked_up_without_case_and_digits_and_characters_as_they_are(
     ids.adapt(["Ab 12 ab 34 rare", ""])
     arrays, decoded = ids.decode(tf.constant(["AB 99 x", "", " ", b"\xff"]))
     assert decoded.numpy().tolist() == [True, False, False, False]
-    words = dict(zip(["", "?", *ids.vocabulary], range(9), strict=False))
-    assert arrays[0, :, 0].numpy().tolist() == [words["ab"], words["00"], 1]
-    known = dict(zip(["", "?", *ids.characters], range(9), strict=False))
+    words = dict(zip(["", "?", *ids.vocabulary], range(99), strict=False))
+    assert arrays[0, :, 0].numpy().tolist() == [words["ab"], words["00"], 1, 0, 0]
+    known = dict(zip(["", "?", *ids.characters], range(99), strict=False))
     assert arrays[0, 0, 1:].numpy().tolist() == [known["A"], 1, 0]
     assert "rare" not in ids.vocabulary  # an unknown word of training
     assert ids.explain(b" ") == "no word" and ids.explain(b"\xff") == "not valid UTF-8"

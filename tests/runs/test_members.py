@@ -100,7 +100,7 @@ def test_a_run_that_stopped_at_its_second_model_ends_with_the_same_weights(
     fit = members._fit_one
 
     def stop(*arguments):
-        if arguments[-2] == 1:
+        if arguments[-3] == 1:
             raise KeyboardInterrupt
         return fit(*arguments)
 

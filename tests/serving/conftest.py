@@ -15,9 +15,8 @@ from mbm_keras.preprocessing import WordIds
 from mbm_keras.tasks import Classification
 
 
-@pytest.fixture(scope="session")
-def exported(tmp_path_factory):
-    """The folder of a SavedModel of text, a picture, a sound and a table."""
+def export_small(path):
+    """Writes a SavedModel of text, a picture, a sound and a table."""
     features = Features(
         **{"Review Text": WordIds(4, ["one", "two"])},
         photo=Pixels(16),
@@ -27,8 +26,14 @@ def exported(tmp_path_factory):
     model = late_fusion.build(
         inputs=features.inputs(), task=Classification(3, "answer"), width=8
     )
-    path = tmp_path_factory.mktemp("exported") / "model"
     save(model, features, path, targets={"answer": Label(["a", "b", "c"])})
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """Its folder."""
+    path = tmp_path_factory.mktemp("exported") / "model"
+    export_small(path)
     return path
 
 
