@@ -30,7 +30,6 @@ import keras
 from keras import layers
 from keras import ops
 
-from mbm_keras.generation import Search
 from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import output_name
 from mbm_keras.inputs import teacher_name
@@ -42,6 +41,8 @@ from mbm_keras.layers import to_unit_length
 from mbm_keras.layers.contrastive import softmax_pairs
 from mbm_keras.models import git
 from mbm_keras.models import text_decoder
+from mbm_keras.models.text_decoder import for_inference
+from mbm_keras.models.text_decoder import writer
 from mbm_keras.preset import Preset
 from mbm_keras.preset import options_from
 from mbm_keras.tasks import Captioning
@@ -50,6 +51,12 @@ from mbm_keras.tasks import TaskModel
 from mbm_keras.towers.encode import MEMORY
 from mbm_keras.towers.encode import Builder
 from mbm_keras.towers.encode import encode
+
+__all__ = [
+    "PRESETS", "AddContrast", "ContrastiveDecoder", "EmbedText", "LossWeights",
+    "ToUnitLength", "build", "check_fit", "for_inference", "image_encoder",
+    "text_encoder", "writer",
+]  # fmt: skip
 
 PACKAGE = "mbm_keras.models.coca"
 IMAGE, TEXT = "embed_image", "embed_text"  # layers that give the embeddings
@@ -202,31 +209,6 @@ def build(
     logits = AddContrast(weight)(logits, embedded, text, teacher)
     words = task.output(logits, output_name(task.name, inputs))
     return TaskModel([image, teacher], {task.name: words}, name=name)
-
-
-def writer(
-    model: keras.Model,
-    task: Captioning,
-    *,
-    search: Search | None = None,
-    exclude: Sequence[int] = (0, 1),
-    seed: int | None = None,
-    prompt_length: int = 0,
-) -> keras.Model:
-    """The model that writes captions, see `text_decoder.writer` for the arguments."""
-    return text_decoder.writer(
-        model,
-        task,
-        search=search,
-        exclude=exclude,
-        seed=seed,
-        prompt_length=prompt_length,
-    )
-
-
-def for_inference(model: keras.Model, task: Captioning) -> keras.Model:
-    """The model that answers: `writer` with greedy search."""
-    return writer(model, task)
 
 
 def image_encoder(model: keras.Model) -> keras.Model:

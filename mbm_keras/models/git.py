@@ -23,23 +23,19 @@ from typing import Any
 
 import keras
 
-from mbm_keras.generation import Search
 from mbm_keras.inputs import InputSpec
-from mbm_keras.inputs import output_name
-from mbm_keras.inputs import teacher_name
-from mbm_keras.layers import AfterStart
 from mbm_keras.layers import DecoderSizes
-from mbm_keras.layers import TransformerDecoder
 from mbm_keras.models import text_decoder
 from mbm_keras.models.show_attend_tell import regions_tower
+from mbm_keras.models.text_decoder import for_inference
+from mbm_keras.models.text_decoder import writer
 from mbm_keras.preset import Preset
-from mbm_keras.preset import options_from
 from mbm_keras.tasks import Captioning
 from mbm_keras.tasks import Task
-from mbm_keras.tasks import TaskModel
 from mbm_keras.towers.encode import DEFAULTS
 from mbm_keras.towers.encode import Builder
-from mbm_keras.towers.encode import encode_memory
+
+__all__ = ["PRESETS", "TOWERS", "build", "check_fit", "for_inference", "writer"]
 
 TOWERS: dict[str, Builder] = {"image": DEFAULTS["image"], "sequence": regions_tower}
 PRESETS = {
@@ -129,43 +125,14 @@ def build(
         ValueError: See `check_fit`; or if a size is out of range.
     """
     check_fit(inputs, task, towers)
-    sizes = options_from(DecoderSizes, blocks)
-
-    # The image: (batch, n, width) and (batch, n)
-    tensors, memory, valid = encode_memory(
-        inputs, width=width, towers=towers, defaults=TOWERS
+    (spec,) = inputs
+    return text_decoder.build(
+        inputs=inputs,
+        task=task,
+        condition="prefix",
+        width=width,
+        blocks=blocks,
+        dropout=dropout,
+        towers={spec.name: TOWERS[spec.modality], **(towers or {})},
+        name=name,
     )
-
-    # The words: logits of each, from the image and the words before.
-    teacher = keras.Input((None,), dtype="int32", name=teacher_name(task.name))
-    decoder = TransformerDecoder(
-        task.vocabulary_size, width, sizes, "prefix", task.end, dropout
-    )
-    logits = decoder(AfterStart(task.end)(teacher), memory, valid)
-    words = task.output(logits, output_name(task.name, inputs))
-    return TaskModel([*tensors, teacher], {task.name: words}, name=name)
-
-
-def writer(
-    model: keras.Model,
-    task: Captioning,
-    *,
-    search: Search | None = None,
-    exclude: Sequence[int] = (0, 1),
-    seed: int | None = None,
-    prompt_length: int = 0,
-) -> keras.Model:
-    """The model that writes captions, see `text_decoder.writer` for the arguments."""
-    return text_decoder.writer(
-        model,
-        task,
-        search=search,
-        exclude=exclude,
-        seed=seed,
-        prompt_length=prompt_length,
-    )
-
-
-def for_inference(model: keras.Model, task: Captioning) -> keras.Model:
-    """The model that answers: `writer` with greedy search."""
-    return writer(model, task)
