@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mbm_keras.auto import budget
+from mbm_keras.auto import input_plans
 from mbm_keras.auto import planner
 from mbm_keras.auto import published
 from mbm_keras.auto.plan import ASSOCIATION
@@ -58,7 +59,7 @@ def make_plan(
     from mbm_keras.auto import fit
 
     learned = table.take(table.split == "train")
-    inputs = planner.plan_inputs(learned, "late_fusion")
+    inputs = input_plans.plan_inputs(learned, "late_fusion")
     chosen_tune, why_tune = tune or "frozen", budget.FROZEN
     is_tuned = published.check_tune(tune, towers)
     inputs = _with_encoders(inputs, learned, towers or {}, chosen_tune)

@@ -100,10 +100,10 @@ def inspect(
 
 def _features(rows):
     from mbm_keras.auto import build
-    from mbm_keras.auto import planner
+    from mbm_keras.auto import input_plans
     from mbm_keras.auto.plan import Plan
 
-    plan = Plan(rows.target or "", "label", planner.plan_inputs(rows))
+    plan = Plan(rows.target or "", "label", input_plans.plan_inputs(rows))
     features = build.build_features(plan)
     features.adapt({name: rows.raw(name) for name in build.columns_to_adapt(plan)})
     return features

@@ -10,7 +10,7 @@ import pytest
 import mbm_keras as mbm
 from data_pipelines import sources
 from mbm_keras.auto import Plan
-from mbm_keras.auto import planner
+from mbm_keras.auto import input_plans
 from mbm_keras.auto import sizes
 from mbm_keras.auto.fit import check_model
 from mbm_keras.auto.stages import learned_something
@@ -154,15 +154,19 @@ def test_a_text_is_read_by_its_grams_where_the_model_takes_any_tower(table, plan
     assert (words.preprocessor, words.tower) == ("WordIds", None)
 
 
-def test_many_rows_of_several_inputs_have_towers_without_statistics(plan):
-    image, text = plan.inputs["photo"], plan.inputs["review"]
-    assert image.tower == "image_statistics" and text.tower == "text_wide_deep"
-    many = planner._for_many_rows(image)
+def test_many_rows_of_several_inputs_have_towers_without_statistics(
+    table, plan, monkeypatch
+):
+    monkeypatch.setattr(input_plans, "_MANY_ROWS", 1)
+    several = mbm.plan(table, "answer", columns={"photo": "image"})
+    few, many = plan.inputs["photo"], several.inputs["photo"]
+    assert few.tower == "image_statistics" and "statistics" in few.reason
     assert many.tower == "image_cnn" and "statistics" not in many.reason
     # The last grid decides whether the tower can separate shapes.
-    assert many.tower_sizes == {"filters": image.tower_sizes["filters"]}
-    dropout = [p.tower_sizes["dropout"] for p in (planner._for_many_rows(text), text)]
-    assert dropout[0] < dropout[1]
+    assert many.tower_sizes == {"filters": few.tower_sizes["filters"]}
+    few, many = plan.inputs["review"], several.inputs["review"]
+    assert few.tower == many.tower == "text_wide_deep"
+    assert many.tower_sizes["dropout"] < few.tower_sizes["dropout"]
 
 
 def test_a_plan_whose_model_cannot_read_grams_is_refused(plan):
