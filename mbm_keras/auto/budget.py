@@ -101,6 +101,8 @@ def learning_rate(model: str) -> tuple[float, str]:
     """
     if model == "speech_recognizer":
         return 1.5e-3, "attention in many blocks"
+    if model == "language_identifier":
+        return 2e-3, "steps of recordings of several lengths"
     if model in _WRITERS:
         return 1e-3, "a transformer that writes"
     return 4e-3, "default"

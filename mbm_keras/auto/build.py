@@ -4,6 +4,9 @@ import functools
 
 from mbm_keras.auto import published
 
+# Models that hear a recording to its end, and voices in it.
+_OF_SPEECH = ("speech_recognizer", "language_identifier")
+
 
 def build_features(plan):
     """The preprocessors of a plan, before `adapt`.
@@ -69,9 +72,9 @@ def length_key(plan, specs):
     """Key of the input by whose length rows share a batch, or None.
 
     The first text that a published encoder or a recurrent layer in the model reads; the
-    sound that a recognizer hears.
+    sound that is heard to its end.
     """
-    if plan.model == "speech_recognizer":
+    if plan.model in _OF_SPEECH:
         return specs[0].key
     found = [
         spec.key
@@ -90,11 +93,7 @@ def build_augmentation(plan, specs):
         return None
     changes = {
         "image": augment.pictures,
-        "audio": (
-            augment.speech
-            if plan.model == "speech_recognizer"
-            else augment.spectrograms
-        ),
+        "audio": (augment.speech if plan.model in _OF_SPEECH else augment.spectrograms),
         "video": lambda: augment.frames(augment.pictures()),
     }
     return {

@@ -1,4 +1,4 @@
-"""The plan of a `video_classifier` or a `sound_classifier`: frames, crops and towers.
+"""The plans of models for clips and sounds: frames, crops and towers.
 
 What is seen and what is heard may belong together by its time alone, so the tower of
 the sound keeps the time. `benchmarks/moving_shapes.py` is about such clips.
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 VIDEO, SOUND = "video_classifier", "sound_classifier"
+VOICE = "language_identifier"
 _FRAMES = 16  # of a crop
 _SECONDS = 4.0  # of a crop of a clip at most
 _LONG, _CROPS, _SHARE = 2.0, 5, 0.5  # seconds of a sound that is cropped, and how
@@ -25,7 +26,11 @@ def plan_clips(inputs: Mapping[str, Any], model: str) -> dict[str, Any]:
     Returns:
         `InputPlan` by name.
     """
-    changes = {VIDEO: {"video": _clip, "audio": _keep_time}, SOUND: {"audio": _attend}}
+    changes = {
+        VIDEO: {"video": _clip, "audio": _keep_time},
+        SOUND: {"audio": _attend},
+        VOICE: {"audio": _to_its_end},
+    }
     by_modality = changes.get(model, {})
     return {
         name: by_modality.get(planned.modality, lambda same: same)(planned)
@@ -69,6 +74,15 @@ def _keep_time(planned):
 
 def _attend(planned):
     return _with_tower(planned, "audio_attention", {}, "attention over time")
+
+
+def _to_its_end(planned):
+    """A recording of any length: what comes after its end is not silence."""
+    reason = f"{planned.reason.partition(';')[0]}; to its end"
+    sizes = {**planned.sizes, "variable": True}
+    return dataclasses.replace(
+        planned, sizes=sizes, tower=None, tower_sizes={}, reason=reason
+    )
 
 
 def _with_tower(planned, tower, sizes, why):

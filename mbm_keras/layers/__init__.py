@@ -34,6 +34,7 @@ from mbm_keras.layers.masked_mean import MaskedMean
 from mbm_keras.layers.masked_mean import masked_mean
 from mbm_keras.layers.modality_dropout import ModalityDropout
 from mbm_keras.layers.named_activation import NamedActivation
+from mbm_keras.layers.normalize_frames import NormalizeFrames
 from mbm_keras.layers.number_embedding import NumberEmbedding
 from mbm_keras.layers.number_embedding import normal_edges
 from mbm_keras.layers.padding import AttachMask
@@ -114,6 +115,7 @@ __all__ = [
     "MeanPlaceholder",
     "ModalityDropout",
     "NamedActivation",
+    "NormalizeFrames",
     "NumberEmbedding",
     "PadGrid",
     "PadSteps",

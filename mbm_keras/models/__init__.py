@@ -29,6 +29,7 @@ from mbm_keras.models import gated_multimodal_unit
 from mbm_keras.models import git
 from mbm_keras.models import image_classifier
 from mbm_keras.models import intent_and_slots
+from mbm_keras.models import language_identifier
 from mbm_keras.models import late_fusion
 from mbm_keras.models import looking_to_listen
 from mbm_keras.models import low_rank_fusion

@@ -7,6 +7,7 @@ import mbm_keras as mbm
 from data_pipelines.datasets import moving_shapes
 from mbm_keras.auto.build import build_model
 from mbm_keras.auto.build import build_towers
+from mbm_keras.auto.build import length_key
 from mbm_keras.auto.fit import draft_inputs
 from mbm_keras.auto.fit import draft_task
 from tests.helpers import clip_bytes
@@ -39,19 +40,31 @@ def test_a_short_clip_is_taken_whole(tmp_path):
     assert other.inputs["clip_sound"].tower == "audio_statistics"
 
 
-@pytest.mark.parametrize("seconds, sizes", [(0.5, {}), (3.0, dict(num_crops=5))])
-def test_a_sound_is_heard_by_attention_over_time(tmp_path, seconds, sizes):
+def sounds(folder, seconds):
     for i in range(4):
         data = wav_bytes(seconds, hertz=300 + 50 * i)
-        (tmp_path / f"{i}.wav").write_bytes(data)
-    names = [str(tmp_path / f"{i}.wav") for i in range(4)]
-    rows = pl.DataFrame({"sound": names * 4, "answer": list("abab") * 4})
-    rows.write_csv(tmp_path / "rows.csv")
-    table = tmp_path / "rows.csv"
-    plan = mbm.plan(table, "answer", model="sound_classifier", allow_outside=True)
+        (folder / f"{i}.wav").write_bytes(data)
+    rows = {"sound": [f"{i}.wav" for i in range(4)] * 4, "answer": list("abab") * 4}
+    pl.DataFrame(rows).write_csv(folder / "rows.csv")
+    return folder / "rows.csv"
+
+
+@pytest.mark.parametrize("seconds, sizes", [(0.5, {}), (3.0, dict(num_crops=5))])
+def test_a_sound_is_heard_by_attention_over_time(tmp_path, seconds, sizes):
+    table = sounds(tmp_path, seconds)
+    plan = mbm.plan(table, "answer", model="sound_classifier")
     assert {**plan.model_sizes} == ({**sizes, "share": 0.5} if sizes else {})
     assert list(build_towers(plan)) == ["sound"]
     model = build_model(plan, draft_inputs(plan), draft_task(plan))
+    assert model.output["answer"].shape == (None, 2)
+
+
+def test_a_voice_is_heard_to_its_end_next_to_those_of_its_length(tmp_path):
+    table = sounds(tmp_path, 0.5)
+    plan = mbm.plan(table, "answer", model="language_identifier")
+    specs = draft_inputs(plan)
+    assert specs[0].sizes["frames"] is None and length_key(plan, specs) == "sound"
+    model = build_model(plan, specs, draft_task(plan))
     assert model.output["answer"].shape == (None, 2)
 
 

@@ -23,6 +23,7 @@ FIT = {
     "film": [[TEXT, IMAGE], [IMAGE, TABLE, VARIABLE]],
     "gated_multimodal_unit": [[TEXT, IMAGE], [AUDIO, SMALL, TEXT]],
     "image_classifier": [[IMAGE]],
+    "language_identifier": [[AUDIO], [VARIABLE]],
     "late_fusion": [[TEXT], [TEXT, IMAGE, AUDIO, TABLE]],
     "low_rank_fusion": [[TEXT], [TEXT, IMAGE, AUDIO, TABLE]],
     "mbt": [[TEXT, IMAGE], [IMAGE, AUDIO]],
@@ -49,6 +50,10 @@ UNFIT = {
     "image_classifier": [
         ([TEXT], "one image and no other input.*inputs=text .text."),
         ([IMAGE, SMALL], "one image and no other input"),
+    ],
+    "language_identifier": [
+        ([IMAGE], "one sound and no other input, with the sizes frames.*photo"),
+        ([AUDIO, TEXT], "one sound and no other input"),
     ],
     "late_fusion": [
         ([], "at least one input"),
