@@ -11,10 +11,13 @@ from keras import ops
 class CalibratedMean(keras.layers.Layer):
     """The weighted mean of the answers that a row has, times a scale.
 
-        y = s sum_i(p_i w_i z_i) / sum_i(p_i w_i)
+        y = c + s sum_i(p_i w_i (z_i - c)) / sum_i(p_i w_i)
 
     `p_i` is 1 where the row has the input of answer `z_i`; an answer of all inputs
-    together, such as that of the fusion, every row has. Gradient descent on the
+    together, such as that of the fusion, every row has. `c` is 0 for logits. Numbers
+    that two inputs contribute to are a sum, of which each head has its own part: `c` is
+    their mean in training, and `s`, which may be near 2 then, is 1 in a row that lacks
+    an input. Gradient descent on the
     training rows would trust the head that remembers them best: weights and scale do
     not train. `mbm_keras.training.calibrate` sets them from rows that no head learned
     from.
@@ -28,6 +31,7 @@ class CalibratedMean(keras.layers.Layer):
     Args:
         sources: Pairs of what gives each answer: the position of its input, None for
             all inputs together; and a name for the kind of head.
+        center: Mean of numbers in training; None for logits.
 
     Call arguments:
         answers: List of tensors `(batch, size)`, one for each source: logits or
@@ -38,8 +42,14 @@ class CalibratedMean(keras.layers.Layer):
         `(batch, size)` float32.
     """
 
-    def __init__(self, sources: Sequence[tuple[int | None, str]], **kwargs: Any):
+    def __init__(
+        self,
+        sources: Sequence[tuple[int | None, str]],
+        center: float | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**{"dtype": "float32", **kwargs})
+        self.center = center
         self.sources = [(position, kind) for position, kind in sources]
 
     def build(self, shapes: Sequence[Any]) -> None:
@@ -74,7 +84,13 @@ class CalibratedMean(keras.layers.Layer):
             weight = ops.where(known, weight, 0.0)
             stacked = ops.where(known[..., None], stacked, 0.0)
         weight = weight / ops.sum(weight, axis=1, keepdims=True)  # (batch, answers)
-        return self.scale * ops.sum(weight[..., None] * stacked, axis=1)
+        mean = ops.sum(weight[..., None] * stacked, axis=1)  # (batch, size)
+        if self.center is None:
+            return self.scale * mean
+        scale: Any = self.scale
+        if present is not None:
+            scale = ops.where(ops.all(present, axis=1, keepdims=True), scale, 1.0)
+        return self.center + scale * (mean - self.center)
 
     def known(self, present: Any) -> Any:
         """Which answers each row has.
@@ -96,4 +112,4 @@ class CalibratedMean(keras.layers.Layer):
         return keras.KerasTensor(answers[0].shape, "float32")
 
     def get_config(self):
-        return {**super().get_config(), "sources": self.sources}
+        return {**super().get_config(), "sources": self.sources, "center": self.center}

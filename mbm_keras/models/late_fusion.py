@@ -37,6 +37,7 @@ from mbm_keras.preset import Preset
 from mbm_keras.preset import options_from
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
+from mbm_keras.tasks import Regression
 from mbm_keras.tasks import Task
 from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_logits
@@ -260,7 +261,8 @@ def build(
             (i, "tower"): head for i, head in enumerate(unimodal.values())
         }
         several |= {**fitted, (None, "fusion"): x}
-        mean = CalibratedMean(list(several))
+        center = task.mean if isinstance(task, Regression) else None
+        mean = CalibratedMean(list(several), center)
         x = mean(list(several.values()), present)  # (batch, task.size)
         answer = layers.Identity(dtype="float32", name=output_name(task.name, inputs))
         x, unimodal = answer(x), {}

@@ -103,15 +103,17 @@ def calibrate(
 def _minimize(answers, task):
     """Weights and scale with the smallest loss.
 
-    Of labels the scale is the sum of the weights, so that all of them are found at
-    once; a mean of numbers is a number of the same unit and needs no scale.
+    The scale is the sum of the weights, so that all of them are found at once.
     """
     from scipy import optimize
 
     is_number = not isinstance(task, Classification | MultiLabel)
-    values = answers.values.astype("float64")
+    center = getattr(task, "mean", 0.0)
+    values = answers.values.astype("float64") - center
     known = answers.present.astype("float64")[..., None]  # (rows, answers, 1)
     truth = answers.truth.reshape(len(values), -1)
+    # The scale of numbers is for rows with all inputs, see `CalibratedMean`.
+    is_scaled = known.all(axis=1) if is_number else np.ones((len(values), 1), bool)
     count = values.shape[1]
     equal = np.full(count, 1 / count)
 
@@ -120,11 +122,9 @@ def _minimize(answers, task):
         total = part.sum(axis=1)  # (rows, 1)
         mean = (part * values).sum(axis=1) / total
         slope = known * (values - mean[:, None]) / total[:, None]
-        if not is_number:
-            scale = weights.sum()
-            slope = scale * slope + mean[:, None]
-            mean = scale * mean
-        loss, gradient = _loss(mean, truth, task)
+        scale = np.where(is_scaled, weights.sum(), 1.0)  # (rows, 1)
+        slope = scale[:, None] * slope + is_scaled[:, None] * mean[:, None]
+        loss, gradient = _loss(center + scale * mean, truth, task)
         held = weights - equal
         hold = _EQUAL / len(values)
         return (
@@ -137,12 +137,10 @@ def _minimize(answers, task):
         equal,
         jac=True,
         bounds=[(_SMALLEST / count, None)] * count,
-        # The weights of a mean of numbers have a sum that does not matter.
-        constraints=[{"type": "eq", "fun": lambda w: w.sum() - 1}] if is_number else [],
-        method="SLSQP" if is_number else "L-BFGS-B",
+        method="L-BFGS-B",
     )
     weights = found.x
-    scale = 1.0 if is_number else float(weights.sum())
+    scale = float(weights.sum())
     return np.maximum(weights / weights.max(), _SMALLEST), scale
 
 

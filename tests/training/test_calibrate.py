@@ -1,9 +1,11 @@
 """Weights of heads: the smallest loss, with absent inputs too."""
 
+import keras
 import numpy as np
 import pytest
 from scipy import optimize
 
+from mbm_keras.layers import CalibratedMean
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import MultiLabel
 from mbm_keras.tasks import Regression
@@ -40,7 +42,10 @@ def make_answers(task, rows=400, seed=0):
 
 def loss_of(weights, scale, answers, task):
     part = weights[:, None] * answers.present[..., None]
-    mean = scale * (part * answers.values).sum(axis=1) / part.sum(axis=1)
+    mean = (part * answers.values).sum(axis=1) / part.sum(axis=1)
+    if isinstance(task, Regression):
+        scale = np.where(answers.present.all(axis=1), scale, 1.0)[:, None]
+    mean = scale * mean
     return _loss(mean, answers.truth.reshape(len(mean), -1), task)[0]
 
 
@@ -77,7 +82,7 @@ def test_no_weights_nearby_are_better(task):
     rng = np.random.default_rng(1)
     for _ in range(50):
         other = weights * np.exp(0.2 * rng.normal(size=3))
-        factor = 1.0 if isinstance(task, Regression) else np.exp(0.2 * rng.normal())
+        factor = np.exp(0.2 * rng.normal())
         assert loss_of(other, scale * factor, answers, task) > best - 2e-3
 
 
@@ -85,6 +90,27 @@ def test_a_head_that_guesses_gets_no_weight_and_two_that_know_a_part_get_all():
     answers = make_answers(Classification(3))
     shares = public([], answers, task=Classification(3))
     assert shares[2] < 0.05 and min(shares[:2]) > 0.3
+
+
+@pytest.mark.parametrize("mean", [0.0, 500.0])
+def test_numbers_that_are_a_sum_of_two_heads_are_found(mean):
+    task = Regression(mean=mean)
+    rng = np.random.default_rng(0)
+    parts = rng.normal(size=(400, 2, 1))
+    present = np.ones((400, 2), bool)
+    present[:20, 0] = False
+    truth = np.where(present[..., None], parts, 0.0).sum(axis=1) + mean
+    weights, scale = _minimize(Answers(parts + mean, present, truth), task)
+    assert scale == pytest.approx(2, abs=0.05)
+    assert weights == pytest.approx([1, 1], abs=0.05)
+    layer = CalibratedMean([(0, "a"), (1, "b")], center=mean)
+    layer.build([(1, 1)] * 2)
+    layer.set(weights.tolist(), scale)
+    answers = keras.ops.convert_to_numpy(
+        layer(list(np.moveaxis(parts + mean, 1, 0)), present)
+    )
+    # Also where a head is absent, whose part is not doubled then.
+    np.testing.assert_allclose(answers, truth, atol=0.2)
 
 
 def test_few_rows_do_not_move_the_weights_far():
