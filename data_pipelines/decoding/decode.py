@@ -119,10 +119,11 @@ def target_cells(table: Table, target: Target) -> tuple[list, np.ndarray]:
         table: A `Table`.
         target: The target, see `data_pipelines.protocols`.
     """
+    numbers = target.task == "regression"
     if isinstance(target, ReadsColumns):
-        rows = table.target_rows(target.columns)
+        rows = table.target_rows(target.columns, numbers=numbers)
         return rows, np.array([target.is_empty(row) for row in rows], bool)
-    cells = table.targets(numbers=target.task == "regression")
+    cells = table.targets(numbers=numbers)
     return cells, np.array([cell is None or cell == "" for cell in cells], bool)
 
 

@@ -267,12 +267,15 @@ class Table(RawTable):
             )
         return self._target_cells(self.target, numbers)
 
-    def target_rows(self, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    def target_rows(
+        self, columns: Sequence[str], *, numbers: bool = False
+    ) -> list[tuple[Any, ...]]:
         """Cells of a target of several columns, as tuples.
 
         Args:
             columns: Their names: inputs of text, whose cells are strings, and others,
                 whose cells are as those of `targets`.
+            numbers: As for `targets`.
 
         Raises:
             ValueError: If there is no such column.
@@ -286,7 +289,7 @@ class Table(RawTable):
         cells = [
             np.asarray(self.raw(name)).tolist()
             if self.columns.get(name) == "text"
-            else self._target_cells(name, False)
+            else self._target_cells(name, numbers)
             for name in columns
         ]
         return list(zip(*cells, strict=True))

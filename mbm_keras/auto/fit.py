@@ -97,6 +97,9 @@ def draft_task(plan: Plan) -> Any:
         "labels": lambda: tasks.MultiLabel(2, name=plan.target),
         "association": lambda: tasks.Association(name=plan.target),
         "number": lambda: tasks.Regression(name=plan.target),
+        "numbers": lambda: tasks.Regression(
+            name=plan.target, units=1 + len(plan.more_targets)
+        ),
         "caption": lambda: tasks.Captioning(
             vocabulary_size=8, sequence_length=4, name=plan.target
         ),

@@ -39,6 +39,7 @@ _FIELDS = (
 )
 ASSOCIATION = "association"  # a kind of target without a column
 ASSOCIATION_LOSSES = ("clip", "siglip")
+NUMBERS = "numbers"  # a kind of target of several columns
 CLASS_WEIGHTS, LOSSES = ("balanced",), ("focal",)
 OF_SENTENCES = ("intent", "tags", "intent_and_tags")  # kinds of target of a sentence
 STAGES = ("joint", "standard")
@@ -84,9 +85,10 @@ class Plan:
 
     Args:
         target: Name of the column to learn.
-        target_kind: `"label"`, `"labels"`, `"number"`, `"caption"`, `"transcript"`,
-            `"intent"`, `"tags"` or `"intent_and_tags"`; `"association"` where there is
-            no target, and the inputs of a row belong together.
+        target_kind: `"label"`, `"labels"`, `"number"`, `"numbers"`, `"caption"`,
+            `"transcript"`, `"intent"`, `"tags"` or `"intent_and_tags"`;
+            `"association"` where there is no target, and the inputs of a row belong
+            together.
         inputs: What happens to each input, by name.
         left_out: Why a column is not an input, by its name.
         model: Name of the model, see `mbm_keras.models`.
@@ -122,6 +124,7 @@ class Plan:
         seed: Seed of everything random.
         reasons: Why, by name of the field.
         tags: Name of the column with a tag for each word; None without.
+        more_targets: Names of the other columns of several numbers.
     """
 
     target: str
@@ -152,10 +155,12 @@ class Plan:
     seed: int = 0
     reasons: Mapping[str, str] = dataclasses.field(default_factory=dict)
     tags: str | None = None
+    more_targets: tuple[str, ...] = ()
 
     def __post_init__(self):
         for name in ("inputs", "left_out", "model_sizes", "reasons"):
             object.__setattr__(self, name, _frozen(getattr(self, name)))
+        object.__setattr__(self, "more_targets", tuple(self.more_targets))
         if min(self.epochs, self.batch_size) < 1 or not self.learning_rate > 0:
             raise ValueError(
                 "Expected epochs >= 1, batch_size >= 1 and learning_rate > 0. "
@@ -213,8 +218,10 @@ class Plan:
         return None if self.target_kind == ASSOCIATION else self.target
 
     @property
-    def target_columns(self) -> dict[str, str]:
+    def target_columns(self) -> dict[str, Any]:
         """Columns of a target of several by their role; empty for other targets."""
+        if self.target_kind == NUMBERS:
+            return {"columns": (self.target, *self.more_targets)}
         if self.target_kind not in OF_SENTENCES:
             return {}
         roles = {"text": next(iter(self.columns), "")}
@@ -223,6 +230,11 @@ class Plan:
         if self.target_kind != "intent":
             roles["tags"] = self.tags or self.target
         return roles
+
+    @property
+    def further_targets(self) -> tuple[str, ...]:
+        """Columns to learn next to the target: tags of words, or other numbers."""
+        return (*([self.tags] if self.tags else []), *self.more_targets)
 
     @property
     def columns(self) -> dict[str, str]:

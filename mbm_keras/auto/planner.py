@@ -13,6 +13,7 @@ from mbm_keras.auto import fit
 from mbm_keras.auto import input_plans
 from mbm_keras.auto import published
 from mbm_keras.auto import targets
+from mbm_keras.auto.plan import NUMBERS
 from mbm_keras.auto.plan import OF_SENTENCES
 from mbm_keras.auto.plan import Plan
 from mbm_keras.registry import names
@@ -78,6 +79,7 @@ def make_plan(
         )
     check_names(model=model, fusion=fusion, task=task)
     kind, why = targets.choose_kind(table, task, model)
+    is_numbers = kind == NUMBERS
     chosen_model, why_model = _model_for(kind, table)
     learned = table.take(table.split == "train")
     inputs, not_read = _inputs_of(table, learned, model or chosen_model, kind)
@@ -126,7 +128,8 @@ def make_plan(
         group=group,
         seed=seed,
         reasons=reasons,
-        tags=next(iter(table.more_targets), None),
+        tags=None if is_numbers else next(iter(table.more_targets), None),
+        more_targets=table.more_targets if is_numbers else (),
     )
     others = [name for name in fit.check_model(plan) if name != plan.model]
     if not others:

@@ -1,10 +1,13 @@
 """What a target column means: a label, a number, a caption, a transcript ..."""
 
+from mbm_keras.auto.plan import NUMBERS
+
 # Kind of answer -> class in `mbm_keras.preprocessing` that encodes and decodes it.
 KINDS = {
     "label": "Label",
     "labels": "Labels",
     "number": "Quantity",
+    "numbers": "Quantities",
     "caption": "Caption",
     "transcript": "Transcript",
     "intent": "Utterance",
@@ -30,6 +33,13 @@ def choose_kind(table, task=None, model=None):
         ValueError: If a column of tags is given with another task.
     """
     both = "intent_and_tags"
+    if task == NUMBERS and table.more_targets:
+        columns = (table.target, *table.more_targets)
+        return NUMBERS, f"{len(columns)} columns of numbers"
+    if task == NUMBERS:
+        raise ValueError(
+            f"Expected several targets for task={task!r}. Received: {table.target!r}."
+        )
     if table.more_targets and task not in (None, both):
         raise ValueError(
             f"Expected task={both!r} with a column of tags. Received: task={task!r}, "
@@ -114,8 +124,8 @@ def _check_list(table, values):
     if inner.is_float() or inner.is_nested():
         raise ValueError(
             f"Expected labels in the lists of the target {table.target!r} of "
-            f"`{table.path}`: strings or whole numbers. Received: {values.dtype}. A "
-            "model learns one number per row: give each its own column."
+            f"`{table.path}`: strings or whole numbers. Received: {values.dtype}. Give "
+            "each number a column of its own, and name them all as targets."
         )
 
 

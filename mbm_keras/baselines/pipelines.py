@@ -20,11 +20,11 @@ class Pipeline:
     """An estimator of scikit-learn whose answers have the form of a task's output.
 
     Args:
-        estimator: The estimator. Of several labels each has a copy of it.
+        estimator: The estimator. Of several labels or numbers each has a copy of it.
         task: The task.
-        fitted: The fitted estimators, in the order of the labels, one for other
-            answers; None in place of one that had nothing to learn.
-        constant: `(labels,)`, the share of each label in the rows learned from.
+        fitted: The fitted estimators, in the order of the labels or numbers, one for
+            classes; None in place of one that had nothing to learn.
+        constant: Their means in the rows learned from, such as the share of a label.
     """
 
     estimator: Any
@@ -50,18 +50,20 @@ class Pipeline:
         return dataclasses.replace(self, fitted=fitted, constant=columns.mean(axis=1))
 
     def output(self, values: Any) -> np.ndarray:
-        """Logits `(rows, classes)`, or numbers `(rows, 1)`."""
+        """Logits `(rows, classes)`, or numbers `(rows, units)`."""
         rows = len(values) if isinstance(values, list) else values.shape[0]
         pairs = zip(self.fitted, self.constant, strict=True)
         if isinstance(self.task, MultiLabel):
             yes = [self._share(one, const, values, rows) for one, const in pairs]
             share = np.clip(np.stack(yes, axis=1), _SMALLEST, 1 - _SMALLEST)
             return np.log(share / (1 - share))
-        (estimator,) = self.fitted
         if not isinstance(self.task, Classification):
-            if estimator is None:
-                return np.full((rows, 1), self.constant[0])
-            return estimator.predict(values)[:, None]
+            numbers = [
+                np.full(rows, mean) if one is None else one.predict(values)
+                for one, mean in pairs
+            ]
+            return np.stack(numbers, axis=1)
+        (estimator,) = self.fitted
         # A class without a row to learn from is never the answer.
         logits = np.full((rows, self.task.size), np.log(_SMALLEST))
         if estimator is None:

@@ -19,6 +19,7 @@ def train_lines(metrics):
 
 def evaluate_lines(result):
     """Rows, figures, labels, the first metric of every subset, and the columns."""
+    from mbm_keras.runs.run import class_figures
     from mbm_keras.runs.run import column_lines
     from mbm_keras.runs.run import figure
 
@@ -26,9 +27,10 @@ def evaluate_lines(result):
     rows = f"{result['evaluated']} of {result['rows']} rows"
     lines = [f"{rows}, {result['quarantined']} set aside"]
     lines += [f"{name:<40}{figure(value):>12}" for name, value in figures.items()]
-    for label, values in result["classes"].items():
-        support, f1 = values["support"], figure(values["f1"])
-        lines.append(f"{f'label {label}, {support} rows, f1':<40}{f1:>12}")
+    lines += [
+        f"{words:<40}{figure(value):>12}"
+        for words, value in class_figures(result["classes"])
+    ]
     shown = next(name for name in figures if name != "loss")
     for row in result["subsets"]:
         if shown in row and len(row["inputs"]) < len(result["subsets"][0]["inputs"]):

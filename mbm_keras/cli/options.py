@@ -15,8 +15,13 @@ INPUTS = (
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result as one JSON object.")
 ]
-Target = Annotated[
-    str | None, typer.Option(help="The column to learn; or use --associate.")
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        help="The column to learn; or use --associate. Repeat it for several columns "
+        "of numbers, which one model learns at once.",
+    ),
 ]
 Tags = Annotated[
     str | None,

@@ -10,7 +10,7 @@ from mbm_keras.cli.reporting import reporting
 
 def plan(
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
-    target: options.Target = None,
+    target: options.Targets = None,
     tags: options.Tags = None,
     group: options.Group = None,
     associate: options.Associate = None,
@@ -30,7 +30,7 @@ def plan(
     with reporting(json) as result:
         planned = runs.plan(
             table,
-            target,
+            target or None,
             tags=tags,
             associate=options.names(associate),
             columns=options.modalities(column),

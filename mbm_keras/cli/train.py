@@ -16,7 +16,7 @@ _FUSIONS = ", ".join(registry.names("mbm_keras.fusion"))
 
 def train(
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
-    target: options.Target = None,
+    target: options.Targets = None,
     tags: options.Tags = None,
     out: Annotated[str, typer.Option(help="Folder for the run.")] = "run",
     valid: Annotated[
@@ -110,7 +110,7 @@ def train(
     with reporting(json) as result:
         run = runs.train(
             table,
-            target,
+            target or None,
             tags=tags,
             out=out,
             valid=valid,

@@ -12,7 +12,7 @@ from mbm_keras.cli.reporting import reporting
 
 def tune(
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
-    target: options.Target = None,
+    target: options.Targets = None,
     out: Annotated[str, typer.Option(help="Folder for the search.")] = "tuned",
     trials: Annotated[int, typer.Option(help="Number of trials.", min=1)] = 50,
     minutes: Annotated[
@@ -50,7 +50,7 @@ def tune(
     with reporting(json) as result:
         found = runs.tune(
             table,
-            target,
+            target or None,
             out=out,
             trials=trials,
             minutes=minutes,

@@ -40,7 +40,8 @@ def figures(
     Returns:
         What `score` returns, for labels and numbers what
         `mbm_keras.metrics.classification_scores`, `multi_label_scores` or
-        `regression_scores` returns; for transcripts `error_rates`. A figure that is not
+        `regression_scores` returns, for several numbers those of each as `classes`; for
+        transcripts `error_rates`. A figure that is not
         defined is None.
     """
     result: dict[str, Any] = score(outputs, targets, task=task)
@@ -54,8 +55,13 @@ def figures(
         result |= scores(output, truth, names)
     elif isinstance(task, Regression):
         # A `Quantity` gives standardized targets: the errors are in its own unit.
-        numbers = (task.to_numbers(values) for values in (output, truth))
+        numbers = [task.to_numbers(values) for values in (output, truth)]
         result |= regression_scores(*numbers)
+        classes = {
+            one.name: regression_scores(*map(one.to_numbers, values))
+            for one, values in task.split([output, truth])
+        }
+        result |= {"classes": classes} if classes else {}
     elif isinstance(task, Transcription):
         texts = (task.to_texts(ids) for ids in (best_path(output), truth))
         result |= error_rates(*texts)

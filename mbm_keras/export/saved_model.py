@@ -208,8 +208,10 @@ def _name_answers(outputs, features, status, answered, targets, activations, raw
         if kind == PROBABILITIES:  # those of the model itself
             decoded.pop(f"{name}_{kind}", None)
         add(f"{name}_{kind}", value, kind, name)
+        own = getattr(targets.get(name), "answers", ())
         for other, more in decoded.items():
-            add(other, more, other.removeprefix(f"{name}_"), name)
+            kind, of = other.removeprefix(f"{name}_"), name
+            add(other, more, *(("answer", other) if other in own else (kind, of)))
     words = tf.constant(features.statuses)
     words = tf.gather(words, tf.cast(status, tf.int32))  # (batch, inputs)
     for i, name in enumerate(features.by_name):

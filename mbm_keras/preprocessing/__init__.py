@@ -29,6 +29,7 @@ from mbm_keras.preprocessing.protocols import Preprocessor
 from mbm_keras.preprocessing.protocols import Target
 from mbm_keras.preprocessing.published import preprocessor_from_folder
 from mbm_keras.preprocessing.published_pixels import PublishedPixels
+from mbm_keras.preprocessing.quantities import Quantities
 from mbm_keras.preprocessing.quantity import Quantity
 from mbm_keras.preprocessing.registry import PREPROCESSORS
 from mbm_keras.preprocessing.registry import TARGETS
@@ -74,6 +75,7 @@ __all__ = [
     "Points",
     "Preprocessor",
     "PublishedPixels",
+    "Quantities",
     "Quantity",
     "Sounds",
     "SpeechLogMel",

@@ -16,6 +16,7 @@ from mbm_keras.preprocessing.normalized_wave import NormalizedWaveform
 from mbm_keras.preprocessing.point_frames import PointFrames
 from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.published_pixels import PublishedPixels
+from mbm_keras.preprocessing.quantities import Quantities
 from mbm_keras.preprocessing.quantity import Quantity
 from mbm_keras.preprocessing.sounds import Sounds
 from mbm_keras.preprocessing.speech_mel import SpeechLogMel
@@ -55,7 +56,17 @@ _PREPROCESSORS = (
     WordIds,
     YamnetLogMel,
 )
-_TARGETS = (Caption, Label, Labels, Matches, Quantity, Sounds, Transcript, Utterance)
+_TARGETS = (
+    Caption,
+    Label,
+    Labels,
+    Matches,
+    Quantities,
+    Quantity,
+    Sounds,
+    Transcript,
+    Utterance,
+)
 
 PREPROCESSORS = {kind.__name__: kind for kind in _PREPROCESSORS}
 TARGETS = {kind.__name__: kind for kind in _TARGETS}

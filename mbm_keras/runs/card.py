@@ -9,6 +9,7 @@ import hashlib
 import pathlib
 
 from data_pipelines import files
+from mbm_keras.runs.run import class_figures
 from mbm_keras.runs.run import figure
 from mbm_keras.runs.run import result_rows
 
@@ -107,9 +108,8 @@ def _figures(metrics):
         if shown in one:
             name = f"baseline: {one['name']} on {_join(one['inputs'])}"
             lines.append(f"| {_cell(name)} | {figure(one[shown])} |")
-    for label, values in list(metrics.get("classes", {}).items())[:50]:
-        name = f"label {label}, {values['support']} rows, f1"
-        lines.append(f"| {_cell(name)} | {figure(values['f1'])} |")
+    for words, value in class_figures(metrics.get("classes", {}))[:50]:
+        lines.append(f"| {_cell(words)} | {figure(value)} |")
     return lines
 
 

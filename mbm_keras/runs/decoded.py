@@ -109,6 +109,7 @@ def notes_of(plan, tables, decoded, encoder):
         decoded: What it returned.
         encoder: The adapted target.
     """
+    from mbm_keras.preprocessing import Quantities
     from mbm_keras.preprocessing import Quantity
     from mbm_keras.preprocessing import Utterance
 
@@ -124,6 +125,8 @@ def notes_of(plan, tables, decoded, encoder):
             )
     if isinstance(encoder, Quantity) and encoder.describe():
         notes.append(f"{plan.target}: {encoder.describe()}")
+    if isinstance(encoder, Quantities):
+        notes += [f"{name}: {what}" for name, what in encoder.describe().items()]
     if isinstance(encoder, Utterance):
         notes += _tag_notes(tables["rows"], encoder)
     if plan.target_kind == "label":

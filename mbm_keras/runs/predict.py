@@ -174,7 +174,9 @@ def _decode(target, outputs, name, table, samples):
     from mbm_keras.sentence_answers import DecodesRows
 
     if not isinstance(target, DecodesRows):
-        return target.decode(outputs, name), {}
+        answers = target.decode(outputs, name)
+        own = getattr(target, "answers", ())
+        return answers, {key: np.asarray(answers[key]).tolist() for key in own}
     rows = table.positions(samples.ids)
     raw = {
         column: tf.constant(list(table.raw(column)[rows]), tf.string)

@@ -282,6 +282,23 @@ def column_lines(result):
     ]
 
 
+def class_figures(classes):
+    """One figure of each label, or of each of several numbers, and what it is.
+
+    Args:
+        classes: Figures by label or by number, as `metrics.json` has them.
+
+    Returns:
+        A list of `(words, value)`.
+    """
+    return [
+        (f"label {name}, {values['support']} rows, f1", values["f1"])
+        if "f1" in values
+        else (f"number {name}, mae", values["mae"])
+        for name, values in classes.items()
+    ]
+
+
 def figure(value):
     """A figure as text, `–` for one that is not defined."""
     if value is None or value != value:

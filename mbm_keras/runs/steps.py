@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from mbm_keras.auto.plan import NUMBERS
 from mbm_keras.auto.plan import Plan
 from mbm_keras.runs import duplicates
 from mbm_keras.runs.members import Fitted
@@ -46,7 +47,7 @@ def open_rows(
     table: Any,
     target: str | None,
     *,
-    tags: str | None = None,
+    more_targets: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
     inputs: list[str] | None = None,
     group: str | None = None,
@@ -64,7 +65,7 @@ def open_rows(
     Args:
         table: As for `train`.
         target: Name of the column to learn; None where the inputs belong together.
-        tags: Name of a column with a tag for each word, to learn too; None without.
+        more_targets: Other columns of the target: tags of words, or numbers.
         columns: Modality by column name.
         inputs: Names of the inputs, in order; None for every column that is one.
         group: Column whose values never cross splits.
@@ -90,7 +91,7 @@ def open_rows(
             "Expected the name of the column to learn, or `associate`. Received: "
             "target=None."
         )
-    more = () if tags in (None, target) else (tags,)
+    more = tuple(name for name in more_targets if name != target)
     columns = {**(columns or {}), **dict.fromkeys(more, "ignore")}
     if group == duplicates.GROUP:
         table = _add_groups(
@@ -168,6 +169,37 @@ def make_plan(rows: Any, choices: Mapping[str, Any], seed: int) -> Plan:
         )
     choices = {n: value for n, value in choices.items() if n not in others}
     return associate.make_plan(rows, **choices, seed=seed)
+
+
+def split_target(
+    target: str | Sequence[str] | None, tags: str | None, task: str | None
+) -> tuple[str | None, tuple[str, ...], str | None]:
+    """The first column of a target, the others, and the kind of answer.
+
+    Args:
+        target: A column, or several columns of numbers.
+        tags: A column of tags to learn too, None without.
+        task: Kind of answer as the user gave it, None to infer it.
+
+    Raises:
+        ValueError: If there are several targets and tags, or another kind of answer.
+    """
+    if target is None or isinstance(target, str):
+        return target, () if tags is None else (tags,), task
+    names = list(target)
+    if len(names) == 1 and tags is None:
+        return names[0], (), task
+    if len(set(names)) < 2 or len(set(names)) < len(names) or tags is not None:
+        raise ValueError(
+            "Expected a column to learn, or several different columns of numbers "
+            f"without tags. Received: target={names}, tags={tags!r}."
+        )
+    if task not in (None, NUMBERS):
+        raise ValueError(
+            f"Expected task={NUMBERS!r} for several targets. Received: "
+            f"target={names}, task={task!r}."
+        )
+    return names[0], tuple(names[1:]), NUMBERS
 
 
 def inputs_of(

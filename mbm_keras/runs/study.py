@@ -41,7 +41,12 @@ def choose_space(plan: Plan, space: Any) -> dict[str, Any]:
 
 def metric_of(plan):
     """Name of the first metric of the kind of answer; the loss of others."""
-    names = {"number": "mae", "label": "accuracy", "labels": "accuracy"}
+    names = {
+        "number": "mae",
+        "numbers": "mae",
+        "label": "accuracy",
+        "labels": "accuracy",
+    }
     return names.get(plan.target_kind, "loss")
 
 

@@ -37,7 +37,7 @@ from mbm_keras.runs.scores import score
 
 def plan(
     table: Any,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     *,
     tags: str | None = None,
     associate: Sequence[str] | None = None,
@@ -71,15 +71,16 @@ def plan(
         table: A path (CSV, JSON, Parquet, Excel, a folder of shards, tars), a polars or
             pandas frame, a list of dicts, a dict of arrays, a `tf.data.Dataset`, or a
             table that `data_pipelines.sources` opened.
-        target: Name of the column to learn.
+        target: Name of the column to learn, or a list of names of columns of numbers,
+            which one model learns at once.
         tags: Name of a column with a tag for each word of the text, to learn together
             with the intent that `target` is. Tags alone are a `target`.
         associate: Instead of a target, columns whose values belong together, such as
             `("caption", "photo")`.
         columns: Modality by column name, where the inferred one is wrong.
         group: Column whose values never cross splits, such as a speaker.
-        task: `"label"`, `"labels"`, `"number"`, `"caption"`, `"transcript"`,
-            `"intent"` or `"tags"`; None to infer it.
+        task: `"label"`, `"labels"`, `"number"`, `"numbers"`, `"caption"`,
+            `"transcript"`, `"intent"` or `"tags"`; None to infer it.
         model: Name of a model of `mbm_keras.models`, None to choose.
         fusion: Name of a fusion of `mbm_keras.fusion`, None to choose.
         epochs: Most epochs of the last stage, None to choose.
@@ -117,10 +118,11 @@ def plan(
     from mbm_keras.auto import planner
 
     planner.check_names(model=model, fusion=fusion, task=task)
+    target, more, task = steps.split_target(target, tags, task)
     rows = steps.open_rows(
         table,
         target,
-        tags=tags,
+        more_targets=more,
         columns=columns,
         inputs=steps.inputs_of(target, associate, None),
         group=group,
@@ -157,7 +159,7 @@ def plan(
 
 def train(
     table: Any,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     *,
     out: str | os.PathLike = "run",
     tags: str | None = None,
@@ -200,7 +202,7 @@ def train(
 
     Args:
         table: As for `plan`.
-        target: Name of the column to learn; not needed with a plan.
+        target: As for `plan`; not needed with a plan.
         out: The run folder: new, empty, or of the same call.
         tags: As for `plan`.
         plan: A plan to follow, see `plan`; the choices below then belong to it.
@@ -251,6 +253,7 @@ def train(
 
     clock = Clock()
     planner.check_names(model=model, fusion=fusion, task=task)
+    target, more, task = steps.split_target(target, tags, task)
     run_folder.check_free(out, runs=True)
     choices: dict[str, Any] = dict(
         columns=columns,
@@ -272,11 +275,12 @@ def train(
         tune=tune,
     )
     if plan is not None:
-        _check_choices(plan, target, {**choices, "tags": tags})
+        _check_choices(plan, (target, *more), choices)
         opened: dict[str, Any] = dict(
             columns=plan.columns, group=plan.group, seed=plan.seed
         )
-        target, tags, share = plan.target_column, plan.tags, plan.valid_share
+        target, more = plan.target_column, plan.further_targets
+        share = plan.valid_share
     else:
         opened = dict(columns=columns, group=group, seed=seed)
         share = Plan.valid_share
@@ -288,7 +292,7 @@ def train(
     rows = steps.open_rows(
         table,
         target,
-        tags=tags,
+        more_targets=more,
         inputs=inputs,
         **opened,
         **given,
@@ -313,7 +317,7 @@ def train(
         tables["valid"] = steps.open_rows(
             valid,
             plan.target_column,
-            tags=plan.tags,
+            more_targets=plan.further_targets,
             columns=plan.columns,
             inputs=list(plan.columns),
             allow_outside=allow_outside,
@@ -437,10 +441,12 @@ def _train_folds(plan, tables, folder, arguments, verbose):
     return {"folds": cross_validate(plan, tables["rows"], folder, train_fold, verbose)}
 
 
-def _check_choices(plan, target, choices):
+def _check_choices(plan, targets, choices):
     given = sorted(name for name, value in choices.items() if value is not None)
-    if given or target not in (None, plan.target):
+    planned = (plan.target, *plan.further_targets)
+    if given or targets not in ((None,), (plan.target,), planned):
         raise ValueError(
             "Expected the choices in the plan: change them with `dataclasses.replace`. "
-            f"Received: plan.target={plan.target!r}, target={target!r} and {given}."
+            f"Received: targets of the plan={list(planned)}, target={list(targets)} "
+            f"and {given}."
         )

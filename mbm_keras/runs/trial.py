@@ -28,6 +28,7 @@ class Rows:
         self._opened = steps.open_rows(
             table,
             plan.target_column,
+            more_targets=plan.further_targets,
             columns=plan.columns,
             group=plan.group,
             seed=plan.seed,

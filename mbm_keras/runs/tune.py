@@ -29,7 +29,7 @@ STARTED, FINISHED, STUDY = "tune.json", "result.json", "study.db"
 
 def tune(
     table: Any,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     *,
     out: str | os.PathLike = "tuned",
     trials: int = 50,
@@ -64,7 +64,7 @@ def tune(
 
     Args:
         table: As for `train`.
-        target: Name of the column to learn; not needed with a plan.
+        target: As for `plan`; not needed with a plan.
         out: Folder for the search: new, empty, or of the same call.
         trials: Number of trials.
         minutes: The most that all trials may take together; None for no limit. The run

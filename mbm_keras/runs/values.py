@@ -99,7 +99,7 @@ def unused_columns(table: Any, saved: Any, reasons: Mapping[str, str]) -> dict:
         reasons: Reasons by name of a column that training left out.
     """
     used = {table.source_column(name) for name in saved.columns}
-    learned = [*saved.targets, *([saved.plan.tags] if saved.plan.tags else [])]
+    learned = [*saved.targets, *saved.plan.further_targets]
     reasons = {**reasons, **dict.fromkeys(learned, "it is the target")}
     return {
         name: reasons.get(name, "the run was trained without it")

@@ -1,11 +1,15 @@
 """A number: squared error and absolute error in the number's own unit.
 
 A skewed number is learned by its logarithm, see `mbm_keras.preprocessing.Quantity`; its
-errors are those of the number itself.
+errors are those of the number itself. Of several numbers with units of their own, see
+`mbm_keras.preprocessing.Quantities`, the errors together are those of the standardized
+numbers, and `split` gives the task of each.
 """
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from typing import Any
 from typing import ClassVar
 
 import keras
@@ -16,7 +20,7 @@ from mbm_keras.inputs import output_name
 
 @dataclasses.dataclass(frozen=True)
 class Regression:
-    """One number, or several of one unit.
+    """One number, or several.
 
     Args:
         name: Name of the output and of the target.
@@ -30,6 +34,8 @@ class Regression:
             number is `unit * exp(stretch * z)`; 0 for targets that are numbers.
         limits: Least and largest `z` for which this holds; beyond them it is the
             tangent of this curve.
+        parts: Of several numbers with units of their own the arguments of the task of
+            each, by its name; empty for numbers of one unit.
     """
 
     name: str = "number"
@@ -39,6 +45,7 @@ class Regression:
     unit: float = 1.0
     stretch: float = 0.0
     limits: tuple[float, float] = (0.0, 0.0)
+    parts: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
     per_step: ClassVar[bool] = False
 
@@ -58,7 +65,7 @@ class Regression:
         return rescaling(self.scale, self.mean, dtype="float32", name=name)(x)
 
     def loss(self):
-        """Squared error of the standardized target; the target is `(batch,)`."""
+        """Squared error of standardized targets, `(batch,)` or `(batch, units)`."""
         return ScaledSquaredError(self.scale)
 
     def metrics(self):
@@ -82,13 +89,28 @@ class Regression:
         values = np.asarray(values, "float64")
         return np.float64(self.unit) * _curve(values, self.stretch, self.limits, np)
 
+    def split(self, values):
+        """The task of each number that has a unit of its own, and its values.
+
+        Args:
+            values: Arrays `(rows, units)` each, such as targets and outputs.
+
+        Returns:
+            A list of `(task, [columns])`, `(rows,)` each; empty without `parts`.
+        """
+        return [
+            (Regression(name, **part), [np.asarray(value)[:, i] for value in values])
+            for i, (name, part) in enumerate(self.parts.items())
+        ]
+
     def chance(self, truth):
         """The loss of a model that always answers with the mean.
 
         Args:
-            truth: Numbers, `(rows,)`.
+            truth: Numbers, `(rows,)` or `(rows, units)`.
         """
-        return float(np.var(np.asarray(truth, "float64") / self.scale))
+        truth = np.asarray(truth, "float64") / self.scale
+        return float(np.mean(np.var(truth, axis=0)))
 
     def feed(self, inputs, targets):
         """Inputs and targets as they are: nothing is added in training."""

@@ -187,7 +187,7 @@ def test_the_longest_text_is_bounded():
             [datetime.date(2024, 1, 1 + i) for i in range(30)] * 2,
             "Turn it into a number",
         ),
-        ([[0.5, 1.5]] * 60, "give each its own column"),
+        ([[0.5, 1.5]] * 60, "each number a column of its own"),
     ],
 )
 def test_a_target_that_no_task_learns_is_an_error(values, message):
