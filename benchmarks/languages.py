@@ -192,17 +192,20 @@ def svm(rows, others, sizes):
 def statistics(rows, sizes):
     """Mean and spread of the cepstra of each recording, and of their changes."""
     import scipy.fft
+    import tensorflow as tf
 
     from data_pipelines.formats import transcode
     from mbm_keras.preprocessing import LogMel
 
     reader = LogMel(**sizes)
+    decode = tf.function(reader.decode)
     found = []
-    for row in rows:
-        data = pathlib.Path(row["voice"]).read_bytes()
-        frames, _ = reader.decode([transcode.transcode(data, "audio", reader)])
-        frames = frames.numpy()[0]
-        frames = frames[(frames != 0).any(axis=1)]
+    paths = [pathlib.Path(row["voice"]) for row in rows]
+    data = [transcode.transcode(path.read_bytes(), "audio", reader) for path in paths]
+    batches = [data[i : i + 64] for i in range(0, len(data), 64)]
+    decoded = [decode(tf.constant(batch))[0].numpy() for batch in batches]
+    for padded in np.concatenate(decoded):
+        frames = padded[(padded != 0).any(axis=1)]
         cepstra = scipy.fft.dct(frames, axis=1, norm="ortho")[:, 1:20]
         changes = np.diff(cepstra, axis=0)
         parts = [x.mean(axis=0) for x in (cepstra, changes)]

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 VIDEO, SOUND = "video_classifier", "sound_classifier"
-VOICE = "language_identifier"
+VOICE, MUSIC = "language_identifier", "music_classifier"
 _FRAMES = 16  # of a crop
 _SECONDS = 4.0  # of a crop of a clip at most
+_HOP = 0.02  # seconds between frames of music
 _LONG, _CROPS, _SHARE = 2.0, 5, 0.5  # seconds of a sound that is cropped, and how
 
 
@@ -30,6 +31,7 @@ def plan_clips(inputs: Mapping[str, Any], model: str) -> dict[str, Any]:
         VIDEO: {"video": _clip, "audio": _keep_time},
         SOUND: {"audio": _attend},
         VOICE: {"audio": _to_its_end},
+        MUSIC: {"audio": _listen},
     }
     by_modality = changes.get(model, {})
     return {
@@ -82,6 +84,18 @@ def _to_its_end(planned):
     sizes = {**planned.sizes, "variable": True}
     return dataclasses.replace(
         planned, sizes=sizes, tower=None, tower_sizes={}, reason=reason
+    )
+
+
+def _listen(planned):
+    """Longer hops than those of speech, so that long filters hear two bars."""
+    reason = f"{planned.reason.partition(';')[0]}; hops of {_HOP} s"
+    return dataclasses.replace(
+        planned,
+        sizes={**planned.sizes, "hop": _HOP},
+        tower=None,
+        tower_sizes={},
+        reason=reason,
     )
 
 

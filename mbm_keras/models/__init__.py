@@ -36,6 +36,7 @@ from mbm_keras.models import low_rank_fusion
 from mbm_keras.models import mbt
 from mbm_keras.models import mcan
 from mbm_keras.models import mult
+from mbm_keras.models import music_classifier
 from mbm_keras.models import mvae
 from mbm_keras.models import perceiver_io
 from mbm_keras.models import show_attend_tell

@@ -68,6 +68,14 @@ def test_a_voice_is_heard_to_its_end_next_to_those_of_its_length(tmp_path):
     assert model.output["answer"].shape == (None, 2)
 
 
+def test_music_has_longer_hops(tmp_path):
+    plan = mbm.plan(sounds(tmp_path, 0.5), "answer", model="music_classifier")
+    specs = draft_inputs(plan)
+    assert specs[0].sizes["frames"] == 23  # of 0.02 s, where a window is 0.05 s
+    model = build_model(plan, specs, draft_task(plan))
+    assert model.output["answer"].shape == (None, 2)
+
+
 @pytest.mark.slow
 def test_a_table_of_clips_is_trained_and_answered(tmp_path):
     path = moving_shapes.write(tmp_path / "clips", rows=40, image_size=32)

@@ -29,6 +29,7 @@ FIT = {
     "mbt": [[TEXT, IMAGE], [IMAGE, AUDIO]],
     "mcan": [[IMAGE, TEXT], [TEXT, VARIABLE, TABLE]],
     "mult": [[TEXT, IMAGE], [VARIABLE, SMALL]],
+    "music_classifier": [[AUDIO]],
     "mvae": [[TEXT], [IMAGE, AUDIO]],
     "perceiver_io": [[TEXT], [TEXT, IMAGE, VARIABLE, TABLE]],
     "sound_classifier": [[AUDIO]],
@@ -73,6 +74,10 @@ UNFIT = {
     "mult": [
         ([TEXT], "two or more inputs that are sequences"),
         ([TEXT, TABLE], "two or more inputs that are sequences.*row .table."),
+    ],
+    "music_classifier": [
+        ([TEXT], "one sound and no other input, with the sizes frames.*text"),
+        ([VARIABLE], "input 'voice' to have the same length in every batch, and 3"),
     ],
     "mvae": [
         ([TEXT, TABLE], "a decoder, one of .*name='row', modality='table'"),
