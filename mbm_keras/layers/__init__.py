@@ -26,6 +26,9 @@ from mbm_keras.layers.gradient_scale import GradientScale
 from mbm_keras.layers.head_attention import HeadAttention
 from mbm_keras.layers.image_statistics import ImageStatistics
 from mbm_keras.layers.in_chunks import InChunks
+from mbm_keras.layers.layout_attention import LayoutBias
+from mbm_keras.layers.layout_attention import LayoutBlock
+from mbm_keras.layers.layout_attention import distance_bucket
 from mbm_keras.layers.learned_tokens import LearnedTokens
 from mbm_keras.layers.learned_tokens import repeat_for
 from mbm_keras.layers.low_rank import LowRankDense
@@ -44,6 +47,8 @@ from mbm_keras.layers.padding import halve_mask
 from mbm_keras.layers.padding import nonzero_rows
 from mbm_keras.layers.padding import nonzero_steps
 from mbm_keras.layers.padding import zero_padding
+from mbm_keras.layers.page_boxes import BoxCodes
+from mbm_keras.layers.page_boxes import SampleGrid
 from mbm_keras.layers.pair_logits import PairLogits
 from mbm_keras.layers.partly_frozen import PartlyFrozen
 from mbm_keras.layers.patches import embed_patches
@@ -69,6 +74,8 @@ from mbm_keras.layers.sinusoids import Sinusoids
 from mbm_keras.layers.spectrogram_statistics import SpectrogramStatistics
 from mbm_keras.layers.spectrogram_statistics import heard_steps
 from mbm_keras.layers.spectrogram_statistics import mean_and_spread
+from mbm_keras.layers.step_windows import FromWindows
+from mbm_keras.layers.step_windows import ToWindows
 from mbm_keras.layers.table_columns import split_table
 from mbm_keras.layers.transformer_decoder import AfterStart
 from mbm_keras.layers.transformer_decoder import CachedDecoder
@@ -91,6 +98,7 @@ __all__ = [
     "AttentionMean",
     "AttentionPool",
     "BlockNames",
+    "BoxCodes",
     "CachedDecoder",
     "CalibratedMean",
     "ClipValues",
@@ -101,10 +109,13 @@ __all__ = [
     "FittedGrams",
     "FittedLinear",
     "FittedTrees",
+    "FromWindows",
     "GradientScale",
     "HeadAttention",
     "ImageStatistics",
     "InChunks",
+    "LayoutBias",
+    "LayoutBlock",
     "LearnedPlaceholder",
     "LearnedTokens",
     "LogMelOfSamples",
@@ -125,11 +136,13 @@ __all__ = [
     "PoolTokens",
     "PrependTokens",
     "RelativeAttention",
+    "SampleGrid",
     "ScaleChannels",
     "SentenceDecoder",
     "Sinusoids",
     "SpectrogramStatistics",
     "TakeCrops",
+    "ToWindows",
     "TransformerDecoder",
     "UnitEmbeddings",
     "ValidMask",
@@ -140,6 +153,7 @@ __all__ = [
     "ZeroAbsent",
     "crop_length",
     "crops_present",
+    "distance_bucket",
     "embed_patches",
     "grid_of",
     "halve_mask",

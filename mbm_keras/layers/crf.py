@@ -10,6 +10,9 @@ Architectures for Named Entity Recognition", https://arxiv.org/abs/1603.01360, s
 are products of matrices: a sequence of tags whose probability is below e^-85 of the
 best one up to some word counts as that probable.
 
+The gradient of log Z is written out, from alpha and beta, so that no loop is
+differentiated: TensorFlow's XLA could not, and an unrolled loop takes long to trace.
+
 Everything is computed in float32, also where a model computes in halves. Shapes:
 `batch` rows, `steps` words, `tags` tags. A mask has the words of a row first; what
 comes after them changes nothing. A row without a word has Z = 1 and score 0.
@@ -17,7 +20,6 @@ comes after them changes nothing. A row without a word has Z = 1 and score 0.
 
 from typing import Any
 
-import keras
 from keras import ops
 
 FORBIDDEN = -1e4  # score of a transition that cannot be
@@ -59,8 +61,33 @@ def log_partition(
 ) -> Any:
     """Log Z of every row, `(batch,)` float32; arguments as for `path_score`."""
     emissions, transitions, start, end = _floats(emissions, transitions, start, end)
-    last, _ = _forward(emissions, mask, transitions, start)
-    return _close(last, mask, end)
+    return _log_z(emissions, ops.cast(mask, "float32"), transitions, start, end)
+
+
+@ops.custom_gradient
+def _log_z(emissions, valid, transitions, start, end):
+    """Log Z, and its gradient: the probability of what each score belongs to."""
+    mask = valid > 0
+    last, alpha = _forward(emissions, mask, transitions, start)
+    log_z = _close(last, mask, end)
+
+    def gradient(*upstream, **by_name):
+        # Keras names the argument, TensorFlow and JAX do not.
+        (scale,) = upstream or by_name.values()
+        beta = _backward(emissions, mask, transitions, end)
+        at = ops.exp(ops.minimum(alpha + beta - log_z[:, None, None], 0.0))
+        at = at * (valid * scale[:, None])[:, :, None]  # (batch, steps, tags)
+        # p(i, j) = w_i M_ij p(j) / sum_k w_k M_kj, where w = exp(alpha), M = exp(A)
+        most = ops.max(alpha[:, :-1], axis=2, keepdims=True)
+        weight = ops.exp(alpha[:, :-1] - most)
+        matrix = ops.exp(transitions)
+        reached = ops.maximum(ops.matmul(weight, matrix), _TINY)
+        pairs = ops.einsum("bti,btj->ij", weight, at[:, 1:] / reached) * matrix
+        closing = ops.softmax(last + end, axis=1) * (valid[:, :1] * scale[:, None])
+        opening = ops.sum(at[:, 0], axis=0)
+        return at, ops.zeros_like(valid), pairs, opening, ops.sum(closing, axis=0)
+
+    return log_z, gradient
 
 
 def log_likelihood(
@@ -77,6 +104,7 @@ def viterbi(emissions: Any, mask: Any, transitions: Any, start: Any, end: Any) -
     Arguments as for `path_score`. Of equally probable tags it takes the first ones.
     """
     emissions, transitions, start, end = _floats(emissions, transitions, start, end)
+    emissions = ops.stop_gradient(emissions)
     num_tags = emissions.shape[2]
     same = ops.broadcast_to(
         ops.arange(num_tags, dtype="float32"), ops.shape(emissions[:, 0])
@@ -91,7 +119,7 @@ def viterbi(emissions: Any, mask: Any, transitions: Any, start: Any, end: Any) -
         best = ops.where(valid, moved + emission, best)
         return best, ops.where(valid, pointer, same)
 
-    best, pointers = _scan(
+    best, pointers = ops.scan(
         advance, ops.zeros_like(emissions[:, 0]), _steps(emissions, mask)
     )
 
@@ -101,7 +129,7 @@ def viterbi(emissions: Any, mask: Any, transitions: Any, start: Any, end: Any) -
 
     last = ops.cast(ops.argmax(best + end, axis=-1), "int32")
     pointers = ops.cast(pointers, "int32")
-    _, tags = _scan(go_back, last, pointers, reverse=True)  # (steps, batch)
+    _, tags = ops.scan(go_back, last, pointers, reverse=True)  # (steps, batch)
     return ops.where(mask, ops.swapaxes(tags, 0, 1), 0)
 
 
@@ -143,7 +171,7 @@ def marginals(
 
 
 def _floats(*tensors):
-    return [ops.cast(x, "float32") for x in tensors]
+    return [ops.cast(ops.convert_to_tensor(x), "float32") for x in tensors]
 
 
 def _moves(transitions, tags):
@@ -169,20 +197,6 @@ def _split(x, num_tags):
     return x[:, :num_tags], x[:, num_tags : num_tags + 1] > 0, x[:, num_tags + 1 :] > 0
 
 
-def _scan(function, carry, x, reverse=False):
-    """`keras.ops.scan`, in TensorFlow without a loop where the length is known.
-
-    XLA of TensorFlow has no gradient of a loop.
-    """
-    if keras.backend.backend() != "tensorflow" or x.shape[0] is None:
-        return ops.scan(function, carry, x, reverse=reverse)
-    steps, found = range(x.shape[0]), []
-    for step in reversed(steps) if reverse else steps:
-        carry, y = function(carry, x[step])
-        found.append(y)
-    return carry, ops.stack(found[::-1] if reverse else found)
-
-
 def _log_product(log_row, matrix):
     """log(exp(log_row) matrix), `(batch, tags)`, without overflow."""
     most = ops.max(log_row, axis=1, keepdims=True)
@@ -201,7 +215,7 @@ def _forward(emissions, mask, transitions, start):
         return alpha, alpha
 
     zeros = ops.zeros_like(emissions[:, 0])
-    last, alpha = _scan(advance, zeros, _steps(emissions, mask))
+    last, alpha = ops.scan(advance, zeros, _steps(emissions, mask))
     return last, ops.swapaxes(alpha, 0, 1)
 
 
@@ -217,7 +231,7 @@ def _backward(emissions, mask, transitions, end):
     steps = _steps(emissions, mask)
     # At step t the beta before the word t + 1 is advanced over it: the output of a step
     # is what came after it.
-    _, beta = _scan(go_back, last, steps, reverse=True)
+    _, beta = ops.scan(go_back, last, steps, reverse=True)
     return ops.swapaxes(beta, 0, 1)
 
 

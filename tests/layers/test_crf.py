@@ -141,6 +141,41 @@ def test_the_gradient_of_the_partition_is_the_marginals():
     assert_same(tape.gradient(total, x), every)
 
 
+@both
+def test_the_gradient_of_the_partition_counts_transitions_and_ends(forbid):
+    emissions, *others = scores(forbid=forbid)
+    right = [np.zeros_like(x) for x in others]
+    for row in range(5):
+        for path, score in enumerate_row(row, forbid).items():
+            p = np.exp(score - log_z(row, forbid)) if path else 0.0
+            for pair in itertools.pairwise(path):
+                right[0][pair] += p
+            right[1][path[:1]] += p
+            right[2][path[-1:]] += p
+    scores_of = [tf.constant(x) for x in others]
+    with tf.GradientTape() as tape:
+        tape.watch(scores_of)
+        total = tf.reduce_sum(crf.log_partition(emissions, MASK, *scores_of))
+    for found, counts in zip(tape.gradient(total, scores_of), right, strict=True):
+        assert_same(found, counts)
+
+
+def test_a_graph_is_as_large_for_few_words_as_for_many():
+    def loss(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = crf.log_partition(x, tf.ones(x.shape[:2], "bool"), *scores()[1:])
+        return tape.gradient(total, x)
+
+    few, many = (
+        tf.function(loss, autograph=False).get_concrete_function(
+            tf.TensorSpec((2, words, 3))
+        )
+        for words in (2, 40)
+    )
+    assert len(many.graph.get_operations()) == len(few.graph.get_operations())
+
+
 def test_half_precision_and_large_scores_are_finite():
     rng = np.random.default_rng(0)
     emissions = rng.normal(0, 300, (5, 5, 3)).astype("float16")
@@ -186,8 +221,10 @@ others = x["a"], x["s"], x["n"]
 tags = np.ones((5, 5), "int32")
 loss = lambda e: -crf.log_likelihood(e, tags, x["m"], *others).sum()
 value, gradient = jax.jit(jax.value_and_grad(loss))(x["e"])
+score = lambda a: crf.log_partition(x["e"], x["m"], a, *others[1:]).sum()
+moves = jax.grad(score)(x["a"])
 path = crf.viterbi(x["e"], x["m"], *others)
-np.savez(sys.argv[1] + "/out.npz", v=value, g=gradient, p=path)
+np.savez(sys.argv[1] + "/out.npz", v=value, g=gradient, p=path, a=moves)
 """,
         tmp_path,
     )
@@ -195,6 +232,11 @@ np.savez(sys.argv[1] + "/out.npz", v=value, g=gradient, p=path)
     loss = -ops.sum(crf.log_likelihood(emissions, tags, MASK, *others))
     assert_same(there["v"], loss, atol=1e-2)
     assert (there["p"] == numpy(crf.viterbi(emissions, MASK, *others))).all()
+    moves = tf.constant(others[0])
+    with tf.GradientTape() as tape:
+        tape.watch(moves)
+        total = ops.sum(crf.log_partition(emissions, MASK, moves, *others[1:]))
+    assert_same(there["a"], tape.gradient(total, moves))
     assert np.isfinite(there["g"]).all() and keras.backend.backend() == "tensorflow"
 
 

@@ -3,13 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from mbm_keras.models import document_extractor
-from mbm_keras.models.document_extractor import FromWindows
-from mbm_keras.models.document_extractor import LayoutBias
-from mbm_keras.models.document_extractor import SampleGrid
-from mbm_keras.models.document_extractor import ToWindows
 from mbm_keras.tasks import Classification
 from tests.helpers import numpy
 from tests.helpers import random_inputs
@@ -27,46 +22,6 @@ def page(boxes, length=0):
 
 def answers(model, **inputs):
     return numpy(model(inputs))["fields"]
-
-
-def test_buckets_are_exact_near_by_and_logarithmic_far_away():
-    found = numpy(document_extractor.bucket(ops.arange(-2_000, 2_001), 1_000))
-    assert found[2_000] == 0 and found[1_999] == 1 and found[2_001] == 33
-    assert found.max() == 63 and (np.diff(found[2_001:]) >= 0).all()
-    assert len(set(found[2_001:2_016])) == 15  # 1 to 15
-    assert found[0] == found[1_000] == 31
-
-
-@pytest.mark.parametrize("words", [1, 3, 4, 5, 6, 9])
-def test_no_word_is_lost_between_windows(words):
-    x = np.random.default_rng(0).standard_normal((2, words, 3)).astype("float32")
-    windows = ToWindows(4)(x)
-    assert windows.shape[1] <= 4
-    mask = np.ones((2, words), bool)
-    np.testing.assert_allclose(FromWindows(4)([windows, mask]), x, atol=1e-6)
-
-
-def test_a_word_at_the_end_of_a_window_counts_less_than_in_its_middle():
-    windows = np.stack([np.zeros((4, 1)), np.ones((4, 1))]).astype("float32")
-    found = numpy(FromWindows(4)([windows, np.ones((1, 6), bool)]))[0, :, 0]
-    np.testing.assert_allclose(found, [0, 0, 1 / 3, 2 / 3, 1, 1], atol=1e-6)
-
-
-def test_a_picture_is_read_at_the_center_of_a_box():
-    grid = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
-    boxes = [(0, 0, 250, 250), (750, 500, 1_000, 750), (250, 0, 250, 250)]
-    found = numpy(SampleGrid()([grid, page(boxes)]))[0, :, 0]
-    np.testing.assert_allclose(found, [0, 11, 0.5], atol=1e-5)
-
-
-def test_scores_of_attention_depend_on_distances_alone_and_hide_padding():
-    layer = LayoutBias(2)
-    boxes = np.array([(100, 100, 200, 120), (300, 400, 350, 420)])
-    before, moved = (numpy(layer(page(boxes + k, 3))) for k in (0, 50))
-    np.testing.assert_array_equal(before[..., :2, :], moved[..., :2, :])
-    assert (before[..., 2] < -1e3).all() and (abs(before[..., :2]) < 1).all()
-    apart = boxes + np.array([[0] * 4, [200, 0, 200, 0]])
-    assert abs(numpy(layer(page(apart, 3))) - before)[..., 0, 1].max() > 1e-3
 
 
 def test_the_answer_depends_on_words_boxes_and_picture():
