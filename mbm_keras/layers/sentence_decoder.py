@@ -61,8 +61,6 @@ class SentenceDecoder(keras.layers.Layer):
         self.num_intents = num_intents
         self.tags = tuple(tags)
         self.supports_masking = True  # it takes its mask as an argument
-        # Loops of unknown length have no gradient in TensorFlow's XLA.
-        self.supports_jit = keras.backend.backend() != "tensorflow"
 
     @property
     def parts(self) -> dict[str, Any]:

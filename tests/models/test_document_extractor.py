@@ -76,6 +76,6 @@ def test_it_learns_that_a_total_is_right_of_its_word():
     is_total = x["page"][:, :, 0] == 3
     x["fields_teacher"][:, 1:][is_total] = 2
     task = document_extractor.PRESETS["tiny"].arguments["task"]
-    model.compile(keras.optimizers.Adam(1e-2), task.loss(), run_eagerly=False)
+    model.compile(keras.optimizers.Adam(1e-2), task.loss(), jit_compile=False)
     losses = model.fit(x, x["fields_teacher"], epochs=12, verbose=0).history["loss"]
     assert losses[-1] < 0.3 * losses[0]
