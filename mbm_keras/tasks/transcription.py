@@ -15,6 +15,7 @@ from keras import ops
 from mbm_keras.inputs import output_name
 from mbm_keras.layers import nonzero_steps
 from mbm_keras.layers import zero_padding
+from mbm_keras.tasks.ctc import ctc_loss
 
 _LETTERS = 0x10000  # characters above it, in place of ids; none of them is a space
 
@@ -145,7 +146,7 @@ class CTC(keras.losses.Loss):
     `keras.losses.CTC` takes every row at its padded length. This one takes the steps
     and the symbols that are not padding. A text that has no alignment, since there are
     fewer steps than symbols and blanks between equal ones, has loss 0 and no gradient;
-    `num_needed_steps` finds these.
+    `num_needed_steps` finds these. The sum and its gradient are those of `tasks.ctc`.
 
     Args:
         name: Name of the loss.
@@ -166,12 +167,11 @@ class CTC(keras.losses.Loss):
         possible = steps >= ops.maximum(needed, 1)
         lengths = ops.sum(ops.cast(ids > 0, "int32"), axis=1)
         # An impossible text has no finite gradient: an empty one takes its place.
-        loss = ops.ctc_loss(
+        loss = ctc_loss(
             ids,
             ops.cast(y_pred, "float32"),
             ops.where(possible, lengths, 0),
             ops.where(possible, steps, 1),
-            mask_index=0,
         )
         return ops.where(possible, loss, ops.zeros_like(loss))
 
