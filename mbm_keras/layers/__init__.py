@@ -10,6 +10,8 @@ from mbm_keras.layers.crops import MeanOfCrops
 from mbm_keras.layers.crops import TakeCrops
 from mbm_keras.layers.crops import crop_length
 from mbm_keras.layers.crops import crops_present
+from mbm_keras.layers.crops import mean_of_crops
+from mbm_keras.layers.crops import split_crops
 from mbm_keras.layers.decoder_block import DecoderBlock
 from mbm_keras.layers.decoder_block import DecoderSizes
 from mbm_keras.layers.encoder_block import BlockNames
@@ -153,6 +155,8 @@ __all__ = [
     "ZeroAbsent",
     "crop_length",
     "crops_present",
+    "mean_of_crops",
+    "split_crops",
     "distance_bucket",
     "embed_patches",
     "grid_of",

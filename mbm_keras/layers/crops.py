@@ -95,6 +95,47 @@ def crop_length(steps: int, share: float) -> int:
     return max(1, round(share * steps))
 
 
+def split_crops(
+    inputs: Sequence[Any], present: Any, num_crops: int, share: float
+) -> tuple[list[Any], Any, Any]:
+    """Crops of the inputs of a functional model, each as a row of its own.
+
+    Args:
+        inputs: `n` tensors `(batch, steps_i, ...)` that cover the same time.
+        present: `(batch, n)` bool, True where a row has the input; None if all have it.
+        num_crops: As for `TakeCrops`.
+        share: As for `TakeCrops`.
+
+    Returns:
+        The crops, `(batch * crops, share * steps_i, ...)`; which of them have each
+        input, `(batch * crops, n)` bool; and which have any, `(batch, crops)` bool, for
+        `mean_of_crops`. Where the only crop is everything, the inputs, `present` and
+        None.
+    """
+    if num_crops == 1 and share == 1:
+        return list(inputs), present, None
+    crops = TakeCrops(num_crops, share)(list(inputs))  # (batch, crops, steps_i, ...)
+    found = crops_present(crops, present)  # (batch, crops, n)
+    kept = ops.reshape(found, (-1, len(inputs)))  # (batch * crops, n)
+    flat = [ops.reshape(x, (-1, *x.shape[2:])) for x in crops]
+    return flat, kept, ops.any(found, axis=2)
+
+
+def mean_of_crops(x: Any, valid: Any) -> Any:
+    """The mean over the crops of each row, before a head.
+
+    A head is linear: its answer for the mean is the mean of its answers.
+
+    Args:
+        x: `(batch * crops, width)`.
+        valid: What `split_crops` returned last; None where there are no crops.
+
+    Returns:
+        `(batch, width)`.
+    """
+    return x if valid is None else MeanOfCrops()(x, valid)
+
+
 def crops_present(crops: Sequence[Any], present: Any = None) -> Any:
     """Which crops have each input: a crop of padding has none.
 

@@ -16,18 +16,15 @@ the mean of logits; mixup of sounds, Zhang et al. 2018, https://arxiv.org/abs/17
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import layers
-from keras import ops
 
 from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import output_name
 from mbm_keras.layers import LogMelOfSamples
-from mbm_keras.layers import MeanOfCrops
-from mbm_keras.layers import TakeCrops
-from mbm_keras.layers import crops_present
+from mbm_keras.layers import mean_of_crops
+from mbm_keras.layers import split_crops
 from mbm_keras.preset import Preset
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Task
@@ -36,6 +33,7 @@ from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers import audio_attention
 from mbm_keras.towers.encode import Builder
 from mbm_keras.towers.encode import check_inputs
+from mbm_keras.towers.encode import check_one_length
 from mbm_keras.towers.encode import list_inputs
 
 _NUM_MEL_BINS = 64
@@ -93,12 +91,7 @@ def check_fit(
     check_one_output(task)
     if spec.modality == "audio":
         check_inputs(inputs, towers, {"audio": audio_attention.build})
-    steps = spec.sizes.get("frames" if spec.modality == "audio" else "samples")
-    if steps is None:
-        raise ValueError(
-            f"Expected input {spec.name!r} to have the same length in every batch. "
-            f"Received: sizes={dict(spec.sizes)}."
-        )
+    check_one_length(inputs)
 
 
 def build(
@@ -148,12 +141,9 @@ def build(
     shape: tuple[int, ...] = (spec.sizes["samples"],) if is_wave else ()
     if not is_wave:
         shape = spec.sizes["frames"], spec.sizes["num_mel_bins"]
-    sound = x = keras.Input(shape, name=spec.key)
-    valid: Any = None
-    if num_crops != 1 or share != 1:
-        (x,) = TakeCrops(num_crops, share)([sound])  # (batch, crops, steps, ...)
-        valid = crops_present([x])[:, :, 0]  # (batch, crops)
-        x = ops.reshape(x, (-1, *x.shape[2:]))  # (batch * crops, steps, ...)
+    sound = keras.Input(shape, name=spec.key)
+    # (batch * crops, steps, ...) and (batch, crops)
+    (x,), _, valid = split_crops([sound], None, num_crops, share)
     if is_wave:
         x = LogMelOfSamples(sample_rate, _NUM_MEL_BINS)(x)
 
@@ -166,8 +156,6 @@ def build(
         name=spec.key,
     )
     x = layers.Dropout(dropout)(tower(x))  # (batch * crops, width)
-    if valid is not None:
-        # The head is linear: its answer for the mean is the mean of its answers.
-        x = MeanOfCrops()(x, valid)  # (batch, width)
+    x = mean_of_crops(x, valid)  # (batch, width)
     x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
     return TaskModel([sound], {task.name: x}, name=name)

@@ -21,18 +21,16 @@ from typing import Any
 
 import keras
 from keras import layers
-from keras import ops
 
 from mbm_keras.fusion import ConcatenationFusion
 from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import output_name
 from mbm_keras.inputs import zero_absent_name
-from mbm_keras.layers import MeanOfCrops
-from mbm_keras.layers import TakeCrops
 from mbm_keras.layers import ZeroAbsent
 from mbm_keras.layers import crop_length
-from mbm_keras.layers import crops_present
+from mbm_keras.layers import mean_of_crops
+from mbm_keras.layers import split_crops
 from mbm_keras.preset import Preset
 from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Task
@@ -41,11 +39,12 @@ from mbm_keras.tasks.task import check_one_output
 from mbm_keras.towers.encode import Builder
 from mbm_keras.towers.encode import builder_for
 from mbm_keras.towers.encode import check_inputs
+from mbm_keras.towers.encode import check_one_length
 from mbm_keras.towers.encode import list_inputs
+from mbm_keras.towers.encode import steps_of
+from mbm_keras.towers.encode import with_steps
 
 CLIPS = ("video", "point_frames")  # modalities with frames
-# Sizes of an input that count steps of time, by modality.
-_STEPS = {"video": "num_frames", "point_frames": "num_frames", "audio": "frames"}
 PRESETS = {
     "tiny": Preset(
         dict(
@@ -96,13 +95,7 @@ def check_fit(
         )
     check_inputs(inputs, towers)
     check_one_output(task)
-    for spec in inputs:
-        steps = spec.sizes[_STEPS[spec.modality]]
-        if steps is None:
-            raise ValueError(
-                f"Expected input {spec.name!r} to have the same length in every batch. "
-                f"Received: sizes={dict(spec.sizes)}."
-            )
+    check_one_length(inputs)
 
 
 def build(
@@ -157,27 +150,24 @@ def build(
     # === Towers of a crop ===
     built = [
         builder_for(spec, towers)(
-            **_crop_sizes(spec, share), width=width, pool=pool, name=spec.key
+            **with_steps(spec, crop_length(steps_of(spec), share)),
+            width=width,
+            pool=pool,
+            name=spec.key,
         )
         for spec in inputs
     ]
 
     # === Inputs, and crops at the same moments ===
     tensors = [
-        keras.Input((_steps_of(spec), *tower.inputs[0].shape[2:]), name=spec.key)
+        keras.Input((steps_of(spec), *tower.inputs[0].shape[2:]), name=spec.key)
         for spec, tower in zip(inputs, built, strict=True)
     ]
     present: Any = None
     if presence:
         present = keras.Input((len(inputs),), dtype="bool", name=PRESENT)
-    crops, valid = tensors, None
-    kept = present
-    if num_crops != 1 or share != 1:
-        crops = TakeCrops(num_crops, share)(tensors)  # (batch, crops, steps_i, ...)
-        found = crops_present(crops, present)  # (batch, crops, n)
-        valid = ops.any(found, axis=2)  # (batch, crops)
-        kept = ops.reshape(found, (-1, len(inputs)))  # (batch * crops, n)
-        crops = [ops.reshape(x, (-1, *x.shape[2:])) for x in crops]
+    # (batch * crops, steps_i, ...), (batch * crops, n) and (batch, crops)
+    crops, kept, valid = split_crops(tensors, present, num_crops, share)
 
     # === Towers, fusion and head ===
     encoded = []
@@ -187,21 +177,7 @@ def build(
         encoded.append(tower(x))  # (batch * crops, width) or (batch * crops, n, width)
     x = fusion(encoded, present=kept)  # (batch * crops, fusion units)
     x = layers.Dropout(dropout)(x)
-    if valid is not None:
-        # The head is linear: its answer for the mean is the mean of its answers.
-        x = MeanOfCrops()(x, valid)  # (batch, fusion units)
+    x = mean_of_crops(x, valid)  # (batch, fusion units)
     x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
     tensors = [*tensors, present] if presence else tensors
     return TaskModel(tensors, {task.name: x}, name=name)
-
-
-def _steps_of(spec):
-    return spec.sizes[_STEPS[spec.modality]]
-
-
-def _crop_sizes(spec, share):
-    """The sizes of an input, with as many steps as a crop has."""
-    return {
-        **spec.sizes,
-        _STEPS[spec.modality]: crop_length(_steps_of(spec), share),
-    }

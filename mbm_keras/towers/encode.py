@@ -201,6 +201,39 @@ def check_inputs(
         check_sizes(spec, builder_for(spec, towers, defaults))
 
 
+# Sizes of an input that count steps of time, by modality.
+_STEPS = {
+    "video": "num_frames",
+    "point_frames": "num_frames",
+    "audio": "frames",
+    "wave": "samples",
+}
+
+
+def steps_of(spec: InputSpec) -> Any:
+    """The steps in time of an input: frames or samples; None if batches differ."""
+    return spec.sizes[_STEPS[spec.modality]]
+
+
+def with_steps(spec: InputSpec, steps: int) -> dict[str, Any]:
+    """The sizes of an input with another number of steps in time."""
+    return {**spec.sizes, _STEPS[spec.modality]: steps}
+
+
+def check_one_length(specs: Sequence[InputSpec]) -> None:
+    """Checks that every batch has as many steps in time as any other.
+
+    Raises:
+        ValueError: If they differ for an input.
+    """
+    for spec in specs:
+        if steps_of(spec) is None:
+            raise ValueError(
+                f"Expected input {spec.name!r} to have the same length in every batch. "
+                f"Received: sizes={dict(spec.sizes)}."
+            )
+
+
 def list_inputs(specs: Sequence[InputSpec]) -> str:
     """Names and modalities of inputs, for messages of errors."""
     return ", ".join(f"{spec.name} ({spec.modality})" for spec in specs) or "none"
