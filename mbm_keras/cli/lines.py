@@ -48,7 +48,18 @@ def predict_lines(result):
 
 
 def export_lines(result):
-    """Where the SavedModel is, and how far it differs."""
+    """Where the export is, and how far it differs."""
+    if "file" in result:
+        return [
+            f"{result['file']} in {result['out']}, {result['bytes'] / 1e6:.2f} MB",
+            f"{result['compared_rows']} real rows answered, largest difference "
+            f"{result['largest_difference']:.1e}",
+            *(
+                f"{name} {one['file']:.4f}, of the model {one['model']:.4f}: "
+                f"{one['file'] - one['model']:+.4f}"
+                for name, one in result["figures"].items()
+            ),
+        ]
     return [
         f"SavedModel in {result['out']}",
         f"{result['compared_rows']} real rows answered without Keras, largest "

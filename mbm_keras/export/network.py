@@ -5,7 +5,9 @@ of the SavedModel does. `preprocessing/`, a SavedModel next to the file, makes t
 raw rows.
 """
 
+import contextlib
 import json
+import logging
 import pathlib
 from typing import Any
 
@@ -13,6 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines import files
+from mbm_keras.export.litert import Interpreter
+from mbm_keras.export.litert import to_litert
 from mbm_keras.export.saved_model import array_specs
 
 FORMATS = {"litert": "model.tflite", "onnx": "model.onnx"}
@@ -34,12 +38,10 @@ def save_network(model, features, folder, kind, *, int8=False):
         ValueError: If the format cannot express the network; the message says why.
     """
     folder, specs = pathlib.Path(folder), array_specs(model, features)
-    if kind == "litert":
-        data = _to_litert(model, specs, int8)
-    else:
-        data = _to_onnx(model, specs)
-    files.write(folder / FORMATS[kind], data)
-    _save_preprocessing(features, folder / PREPROCESSING)
+    with _quiet():
+        data = _convert(model, specs, kind, int8)
+        files.write(folder / FORMATS[kind], data)
+        _save_preprocessing(features, folder / PREPROCESSING)
     description = {
         "inputs": {
             spec.name: {"shape": _shape(spec), "dtype": spec.dtype.name}
@@ -70,7 +72,7 @@ def open_network(folder, kind):
     path = pathlib.Path(folder) / FORMATS[kind]
     if kind == "litert":
         described = json.loads((path.parent / "arrays.json").read_text("utf-8"))
-        return _LiteRT(path, described["outputs"])
+        return Interpreter(path, described["outputs"])
     runtime = _import("onnxruntime")
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
@@ -81,29 +83,6 @@ def open_network(folder, kind):
         return dict(zip(names, session.run(names, arrays), strict=True))
 
     return predict
-
-
-class _LiteRT:
-    """An interpreter as a function of arrays by name; outputs are in order of name."""
-
-    def __init__(self, path, outputs):
-        self.interpreter = tf.lite.Interpreter(model_path=str(path))
-        self.outputs = sorted(outputs)
-
-    def __call__(self, **arrays):
-        run = self.interpreter
-        inputs = {one["name"].split(":")[0]: one for one in run.get_input_details()}
-        for name, one in inputs.items():
-            run.resize_tensor_input(one["index"], arrays[name].shape)
-        run.allocate_tensors()
-        for name, one in inputs.items():
-            run.set_tensor(one["index"], arrays[name])
-        run.invoke()
-        details = run.get_output_details()
-        return {
-            name: run.get_tensor(one["index"])
-            for name, one in zip(self.outputs, details, strict=True)
-        }
 
 
 def answer(predict, inputs) -> dict[str, np.ndarray]:
@@ -117,45 +96,34 @@ def answer(predict, inputs) -> dict[str, np.ndarray]:
     return {name: np.array(values) for name, values in found.items()}
 
 
-def _function(model, specs):
-    """The network as a function of its arrays by name, in a module that tracks it."""
-    names = [tensor.name for tensor in model.inputs]
-
-    @tf.function(autograph=False)
-    def predict(**arrays):
-        return model([arrays[name] for name in names], training=False)
-
-    module = tf.Module()
-    module.model = model
-    module.predict = predict
-    return module, predict.get_concrete_function(**{x.name: x for x in specs})
-
-
-def _to_litert(model, specs, int8):
-    module, concrete = _function(model, specs)
-    # Without the module, weights become constants. With it they are variables, which
-    # the interpreter gives no value. So the file has no signature, and an order.
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
-    if int8:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+@contextlib.contextmanager
+def _quiet():
+    """Without the warnings of converters about themselves."""
+    loggers = [logging.getLogger(name) for name in ("absl", "tensorflow", "tf2onnx")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
-        data = converter.convert()
-    except Exception as error:  # of a type of its own, that is not public
-        raise _cannot("LiteRT", error) from None
-    del module  # it kept the weights until here
-    return data
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
-def _to_onnx(model, specs):
-    converter = _import("tf2onnx")
-    _import("onnx")
+def _convert(model, specs, kind, int8):
+    """The bytes of the file."""
+    if kind == "onnx":
+        converter = _import("tf2onnx")
+        _import("onnx")
     try:
+        if kind == "litert":
+            return to_litert(model, specs, int8)
         proto, _ = converter.convert.from_function(
             _flat(model, specs), input_signature=specs, opset=18
         )
-    except Exception as error:
-        raise _cannot("ONNX", error) from None
-    return proto.SerializeToString()
+        return proto.SerializeToString()
+    except Exception as error:  # those of the converters are not public
+        raise _cannot({"litert": "LiteRT", "onnx": "ONNX"}[kind], error) from None
 
 
 def _flat(model, specs):

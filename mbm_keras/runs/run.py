@@ -200,11 +200,18 @@ class Run:
             allow_outside=allow_outside,
         )
 
-    def export(self, out: str | os.PathLike = "served") -> dict[str, Any]:
-        """Writes and checks a SavedModel, see `runs.export`."""
+    def export(
+        self,
+        out: str | os.PathLike = "served",
+        *,
+        format: str = "saved_model",
+        int8: bool = False,
+        check: Any = None,
+    ) -> dict[str, Any]:
+        """Writes and checks a SavedModel, LiteRT or ONNX, see `runs.export`."""
         from mbm_keras.runs.export import export
 
-        return export(self, out)
+        return export(self, out, format=format, int8=int8, check=check)
 
     def __repr__(self):
         return f"Run({str(self.folder)!r})"
