@@ -15,6 +15,7 @@ from keras import ops
 LARGEST = 4.0  # of a standardized number: a row unlike all others says no more
 SMALLEST = 1e-3  # probability that a forest gives
 STEPS = 1_024  # of a standardized number, within 1
+_MOST_STEPS = 2.0**30  # a threshold of infinity, and above all numbers
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.layers.fitted")
@@ -158,16 +159,20 @@ class FittedTrees(keras.layers.Layer):
         self.columns = shape[-1]
 
     def call(self, x: Any) -> Any:
-        x = self.round(x)
+        numbers = ops.reshape(self.round(x) * STEPS, (-1,))
+        numbers = _to_int(ops.clip(numbers, -_MOST_STEPS / 2, _MOST_STEPS / 2))
+        # Thresholds are compared as whole steps, which changes no comparison: no number
+        # is between two of them. A file with weights of 8 bits keeps integers as they
+        # are.
+        nodes = ops.floor(self.node * np.array([1, STEPS, 1], "float32"))
+        nodes = _to_int(ops.clip(nodes, -_MOST_STEPS, _MOST_STEPS))
         roots = np.arange(self.trees, dtype="int32")[None] * self.nodes
         row = ops.arange(ops.shape(x)[0], dtype="int32")[:, None] * self.columns
-        numbers = ops.reshape(x, (-1,))
 
         def go_down(_, at):  # (batch, trees)
-            node = ops.take(self.node, at, axis=0)  # (batch, trees, 3)
-            number = ops.take(numbers, row + ops.cast(node[..., 0], "int32"))
-            is_right = ops.cast(number > node[..., 1], "int32")
-            return roots + ops.cast(node[..., 2], "int32") + is_right
+            node = ops.take(nodes, at, axis=0)  # (batch, trees, 3)
+            number = ops.take(numbers, row + node[..., 0])
+            return roots + node[..., 2] + _to_int(number > node[..., 1])
 
         at = ops.fori_loop(0, self.depth, go_down, roots + ops.zeros_like(row))
         y = self.start + ops.sum(ops.take(self.value, at, axis=0), axis=1)
@@ -200,3 +205,7 @@ class FittedTrees(keras.layers.Layer):
 
 def _weight(layer, name, shape, initializer="zeros", dtype=None):
     return layer.add_weight(shape, initializer, dtype, trainable=False, name=name)
+
+
+def _to_int(x):
+    return ops.cast(x, "int32")
