@@ -1,6 +1,7 @@
 """`export` to LiteRT and ONNX: what is written, compared and refused."""
 
 import json
+import types
 
 import numpy as np
 import polars as pl
@@ -8,6 +9,7 @@ import pytest
 
 from mbm_keras.cli import lines
 from mbm_keras.export import network
+from mbm_keras.runs.network import check_format
 from mbm_keras.runs.network import export_network
 from tests.cli.run import mbm
 
@@ -99,10 +101,10 @@ def test_options_that_do_not_go_together_are_refused(noted, options, message, tm
     assert not (tmp_path / "out").exists()
 
 
-def test_an_association_has_nothing_to_check_on(squares, tmp_path):
-    table, run = squares
-    with pytest.raises(ValueError, match="a run with a target.*an association"):
-        run.export(tmp_path / "out", format="litert", check=table)
+def test_an_association_has_nothing_to_check_on():
+    run = types.SimpleNamespace(is_association=True, folder="pairs")
+    with pytest.raises(ValueError, match="a run with a target.*`pairs`, an assoc"):
+        check_format(run, "litert", False, "rows.csv")
 
 
 def test_the_arrays_of_a_run_are_described(noted, tmp_path):
