@@ -19,6 +19,7 @@ from data_pipelines.augment.image import crops
 from data_pipelines.augment.image import flips
 from data_pipelines.augment.image import frames
 from data_pipelines.augment.image import pictures
+from data_pipelines.augment.mixing import class_shares
 from data_pipelines.augment.mixing import mixup
 from data_pipelines.augment.sound import noise
 from data_pipelines.augment.sound import spectrograms
@@ -31,6 +32,7 @@ __all__ = [
     "by_key",
     "chain",
     "channels",
+    "class_shares",
     "colors",
     "crops",
     "flips",

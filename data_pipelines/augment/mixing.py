@@ -1,6 +1,7 @@
 """Random changes that mix rows with each other."""
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -53,6 +54,30 @@ def mixup(
 
         values = {key: mix(v) if key in mixed else v for key, v in values.items()}
         return values, {name: mix(target) for name, target in targets.items()}
+
+    return change
+
+
+def class_shares(
+    num_classes: Mapping[str, int],
+    mix: Callable[[dict, dict, tf.Tensor], tuple[dict, dict]] | None = None,
+) -> Callable[[dict, dict, tf.Tensor], tuple[dict, dict]]:
+    """Turns ids of classes into shares of them, which `mixup` can mix.
+
+    Args:
+        num_classes: Number of classes by name of the target.
+        mix: What `mixup` returned; None for rows that are not mixed, as in validation.
+
+    Returns:
+        A function as `mixup` returns it, of targets `(batch,)` int.
+    """
+
+    def change(values, targets, keys):
+        shares = {
+            name: tf.one_hot(ids, num_classes[name]) if name in num_classes else ids
+            for name, ids in targets.items()
+        }
+        return (values, shares) if mix is None else mix(values, shares, keys)
 
     return change
 

@@ -135,7 +135,7 @@ def _count_values(planned):
     """About how many values an image, a sound or a clip of a row has."""
     sizes = planned.sizes
     if planned.modality == "audio":
-        return _FRAMES_PER_SECOND * sizes["seconds"] * sizes["num_mel_bins"]
+        return _FRAMES_PER_SECOND * sizes["seconds"] * sizes.get("num_mel_bins", 64)
     if planned.modality in ("image", "video"):
         return sizes.get("num_frames", 1) * sizes["size"] ** 2
     return 0

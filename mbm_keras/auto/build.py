@@ -1,9 +1,11 @@
 """From a plan to the objects that it names: features, towers, augmentation, model."""
 
+import dataclasses
 import functools
 
 from mbm_keras.auto import published
 
+_MIXUP = 0.3  # alpha of the mixtures of sounds
 # Models that hear a recording to its end, and voices in it.
 _OF_SPEECH = ("speech_recognizer", "language_identifier")
 
@@ -94,6 +96,7 @@ def build_augmentation(plan, specs):
     changes = {
         "image": augment.pictures,
         "audio": (augment.speech if plan.model in _OF_SPEECH else augment.spectrograms),
+        "wave": lambda: augment.waves(shift=0.2, gain=6.0, low=25.0, high=60.0),
         "video": lambda: augment.frames(augment.pictures()),
     }
     return {
@@ -103,6 +106,33 @@ def build_augmentation(plan, specs):
         if spec.modality in changes
         and plan.inputs[spec.name].preprocessor != published.READER
     }
+
+
+def build_mixup(plan, specs, task):
+    """How rows of training are mixed, and what that asks of validation and the task.
+
+    The samples of a sound are mixed with those of another, and so are their classes.
+
+    Args:
+        plan: A `Plan`.
+        specs: A list of `InputSpec`, in the order of the features.
+        task: The task.
+
+    Returns:
+        Functions for `mixup` of batches of training and of validation, and the task of
+        their targets; None twice, and the same task, where rows are not mixed.
+    """
+    from data_pipelines import augment
+    from mbm_keras.tasks import Classification
+
+    waves = [spec.key for spec in specs if spec.modality == "wave"]
+    plain = isinstance(task, Classification) and not task.class_weights
+    if not plan.augment or len(waves) != len(specs) or not plain or task.gamma:
+        return None, None, task
+    classes = {task.name: task.num_classes}
+    mixed = augment.class_shares(classes, augment.mixup(_MIXUP, waves))
+    shares = dataclasses.replace(task, shares=True)
+    return mixed, augment.class_shares(classes), shares
 
 
 def build_model(plan, specs, task):

@@ -41,7 +41,7 @@ def plan_clips(inputs: Mapping[str, Any], model: str) -> dict[str, Any]:
 
 
 def sizes_of_crops(inputs: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """Arguments of the model for clips and sounds that are learned from in crops.
+    """Arguments of the model for clips and sounds: crops, and the rate of samples.
 
     Args:
         inputs: `InputPlan` by name.
@@ -51,10 +51,13 @@ def sizes_of_crops(inputs: Mapping[str, Any], model: str) -> dict[str, Any]:
         numbers = [_num_crops(x) for x in inputs.values() if x.modality == "video"]
         number = max(numbers, default=1)
         return {"num_crops": number, "share": 1 / number} if number > 1 else {}
-    sounds = [x.sizes["seconds"] for x in inputs.values() if x.modality == "audio"]
-    if model == SOUND and max(sounds, default=0.0) >= _LONG:
-        return {"num_crops": _CROPS, "share": _SHARE}
-    return {}
+    sizes: dict[str, Any] = {}
+    for planned in inputs.values() if model == SOUND else ():
+        if planned.preprocessor == "Waveform":
+            sizes["sample_rate"] = planned.sizes["sample_rate"]
+            if planned.sizes["seconds"] >= _LONG:
+                sizes |= {"num_crops": _CROPS, "share": _SHARE}
+    return sizes
 
 
 def _num_crops(planned):
@@ -75,7 +78,12 @@ def _keep_time(planned):
 
 
 def _attend(planned):
-    return _with_tower(planned, "audio_attention", {}, "attention over time")
+    """Samples, which training may mix; the model makes spectrograms of them."""
+    tower = _with_tower(planned, "audio_attention", {}, "attention over time")
+    if planned.preprocessor != "LogMel":
+        return tower
+    sizes = {name: planned.sizes[name] for name in ("sample_rate", "seconds")}
+    return dataclasses.replace(tower, preprocessor="Waveform", sizes=sizes)
 
 
 def _to_its_end(planned):

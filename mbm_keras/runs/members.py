@@ -272,21 +272,25 @@ def _fit_one(
     model = build.build_model(plan, specs, task)
     # An encoder in the model takes as long as its input is, padding included.
     bucket_by = build.length_key(plan, specs)
+    mixed, encoded, learned = build.build_mixup(plan, specs, task)
     train_batches = functools.partial(
         train.batches,
         plan.batch_size,
         shuffle=True,
         seed=seed,
         augment=build.build_augmentation(plan, specs),
+        mixup=mixed,
         bucket_by=bucket_by,
     )
-    valid_batches = functools.partial(valid.batches, _BATCH, bucket_by=bucket_by)
+    valid_batches = functools.partial(
+        valid.batches, _BATCH, mixup=encoded, bucket_by=bucket_by
+    )
     histories = fit_stages(
         model,
         stages.stages_of(plan, model, specs, task.chance(valid.targets[task.name])),
         train_batches,
         valid_batches,
-        task=task,
+        task=learned,
         folder=folder,
         callbacks=[*callbacks, *([] if seconds is None else [TimeLimit(seconds)])],
         # A step of small towers takes no longer than the return to Python.

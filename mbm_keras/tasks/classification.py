@@ -27,9 +27,11 @@ class Classification:
             cross-entropy, see `WeightedCrossentropy`.
         activation: None for logits, or `"softmax"` for probabilities, which a loss by
             name takes.
+        shares: True where a target is the shares of the classes, `(batch,
+            num_classes)`, in place of an id, as in mixtures of rows.
 
     Raises:
-        ValueError: If there is another activation.
+        ValueError: If there is another activation, or weights or a focus with shares.
     """
 
     num_classes: int
@@ -37,11 +39,17 @@ class Classification:
     class_weights: tuple[float, ...] = ()
     gamma: float = 0.0
     activation: str | None = None
+    shares: bool = False
 
     per_step: ClassVar[bool] = False
 
     def __post_init__(self):
         check_activation(self, "softmax")
+        if self.shares and (self.class_weights or self.gamma):
+            raise ValueError(
+                "Expected neither class_weights nor gamma for shares of classes. "
+                f"Received: class_weights={self.class_weights}, gamma={self.gamma}."
+            )
 
     @property
     def size(self):
@@ -59,7 +67,11 @@ class Classification:
         return activate(x, self.activation, output_name(name or self.name))
 
     def loss(self):
-        """Cross-entropy; the target is an integer id `(batch,)`."""
+        """Cross-entropy; the target is an integer id `(batch,)`, or shares."""
+        if self.shares:
+            return keras.losses.CategoricalCrossentropy(
+                from_logits=self.activation is None
+            )
         if self.class_weights or self.gamma:
             return WeightedCrossentropy(self.class_weights, self.gamma)
         return keras.losses.SparseCategoricalCrossentropy(
@@ -77,7 +89,9 @@ class Classification:
         return dataclasses.replace(self, class_weights=weights)
 
     def metrics(self):
-        """The share of right answers."""
+        """The share of right answers; of shares, the largest is the right one."""
+        if self.shares:
+            return [keras.metrics.CategoricalAccuracy(name="accuracy")]
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
     def chance(self, truth):

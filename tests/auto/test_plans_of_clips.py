@@ -1,10 +1,13 @@
-"""Plans of the models for clips and sounds, and a run from a table of clips."""
+"""Plans of the models for clips and sounds, and runs from tables of them."""
+
+import dataclasses
 
 import polars as pl
 import pytest
 
 import mbm_keras as mbm
 from data_pipelines.datasets import moving_shapes
+from mbm_keras.auto.build import build_mixup
 from mbm_keras.auto.build import build_model
 from mbm_keras.auto.build import build_towers
 from mbm_keras.auto.build import length_key
@@ -53,10 +56,43 @@ def sounds(folder, seconds):
 def test_a_sound_is_heard_by_attention_over_time(tmp_path, seconds, sizes):
     table = sounds(tmp_path, seconds)
     plan = mbm.plan(table, "answer", model="sound_classifier")
-    assert {**plan.model_sizes} == ({**sizes, "share": 0.5} if sizes else {})
+    crops = {**sizes, "share": 0.5} if sizes else {}
+    assert {**plan.model_sizes} == {"sample_rate": 8_000, **crops}
+    assert plan.inputs["sound"].preprocessor == "Waveform"
     assert list(build_towers(plan)) == ["sound"]
     model = build_model(plan, draft_inputs(plan), draft_task(plan))
     assert model.output["answer"].shape == (None, 2)
+
+
+def test_samples_are_mixed_with_their_classes_in_training(tmp_path):
+    plan = mbm.plan(sounds(tmp_path, 0.5), "answer", model="sound_classifier")
+    specs, task = draft_inputs(plan), draft_task(plan)
+    mixed, encoded, learned = build_mixup(plan, specs, task)
+    assert mixed is not None and encoded is not None
+    assert learned == dataclasses.replace(task, shares=True)
+    weighted = dataclasses.replace(task, class_weights=(0.5, 1.5))
+    for other, change in ((weighted, {}), (task, {"augment": False})):
+        same = build_mixup(dataclasses.replace(plan, **change), specs, other)
+        assert same == (None, None, other)
+    others = mbm.plan(tmp_path / "rows.csv", "answer")
+    assert build_mixup(others, draft_inputs(others), task) == (None, None, task)
+
+
+@pytest.mark.slow
+def test_a_table_of_sounds_is_trained_in_mixtures_and_answered(tmp_path):
+    run = mbm.train(
+        sounds(tmp_path, 0.5),
+        "answer",
+        model="sound_classifier",
+        out=tmp_path / "run",
+        epochs=2,
+        baselines=False,
+        verbose=0,
+    )
+    # Scored on ids of classes, and finite.
+    assert 0 < run.metrics["splits"]["valid"]["loss"] < 10
+    exported = run.export(tmp_path / "served")
+    assert exported["largest_difference"] < 1e-4
 
 
 def test_a_voice_is_heard_to_its_end_next_to_those_of_its_length(tmp_path):

@@ -48,6 +48,20 @@ SYMBOL_SHARES = np.array([4, 2, 2]) / 8
 LITTLE = -20.0  # log of a share of none
 
 
+def test_shares_of_one_class_have_the_loss_of_its_id():
+    outputs = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+    ids, shares = Classification(3), Classification(3, shares=True)
+    one_hot = np.eye(3, dtype="float32")[IDS]
+    assert_same(shares.loss()(one_hot, outputs), ids.loss()(IDS, outputs))
+    for task, truth in ((ids, IDS), (shares, one_hot)):
+        (metric,) = task.metrics()
+        metric.update_state(truth, outputs)
+        assert float(metric.result()) == np.mean(outputs.argmax(axis=1) == IDS)
+        assert metric.name == "accuracy"
+    with pytest.raises(ValueError, match="neither class_weights nor gamma.*gamma=2"):
+        Classification(3, gamma=2.0, shares=True)
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """A task, encoded targets of four rows, and the best constant output."""

@@ -51,6 +51,21 @@ def test_inputs_that_are_not_named_are_not_mixed():
     np.testing.assert_array_equal(values["text"], WORDS)
 
 
+def test_ids_become_shares_of_classes_that_are_mixed_or_not():
+    ids = tf.constant([2, 0, 1, 1])
+    values = {"image": tf.zeros((4, 1)), "present": tf.ones((4, 1), tf.bool)}
+    given = values, {"answer": ids, "other": ids}, make_keys(4)
+    classes = {"answer": 3}
+    _, targets = augment.class_shares(classes)(*given)
+    np.testing.assert_array_equal(targets["answer"], np.eye(3)[ids])
+    np.testing.assert_array_equal(targets["other"], ids)
+    given = values, {"answer": ids}, make_keys(4)
+    _, targets = augment.class_shares(classes, augment.mixup(0.9, ["image"]))(*given)
+    mixed = targets["answer"].numpy()
+    np.testing.assert_allclose(mixed.sum(axis=1), 1, atol=1e-6)
+    assert (mixed.argmax(axis=1) == ids.numpy()).all() and mixed.max(axis=1).min() < 1
+
+
 def test_the_share_is_the_larger_of_a_beta_distribution():
     share = mixing._larger_share(make_keys(100_000), 0.3).numpy()
     beta = np.random.default_rng(0).beta(0.3, 0.3, 100_000)
