@@ -15,6 +15,7 @@ from data_pipelines.sources import memory
 from data_pipelines.sources import shards
 from data_pipelines.sources import table
 from data_pipelines.sources import tar
+from data_pipelines.stores.spellings import is_link
 from data_pipelines.tables.select import select
 from data_pipelines.tables.table import RawTable
 from data_pipelines.tables.table import Table
@@ -48,10 +49,11 @@ def open_table(
     """Opens a table and finds what its columns hold.
 
     Args:
-        rows: A path of a CSV, JSON, Parquet or Excel file, of a folder of shards or tar
-            files, or of one tar file, or a pattern such as `train-{000..011}.tar`; a
-            polars or pandas frame; a list of dicts `{column: value}`; a dict `{column:
-            values}`; a `tf.data.Dataset`, or one by split, see
+        rows: A path of a CSV, JSON, Parquet or Excel file, or its address, such as
+            `s3://bucket/rows.csv`; a path of a folder of shards or tar files, of one
+            tar file, or a pattern such as `train-{000..011}.tar`; a polars or pandas
+            frame; a list of dicts `{column: value}`; a dict `{column: values}`; a
+            `tf.data.Dataset`, or one by split, see
             `data_pipelines.sources.dataset.load`; or an opened table. A cell has a
             value, the path of a file, or the bytes of one.
         target: Name of the column to learn.
@@ -102,7 +104,8 @@ def open_table(
 
 def _open_raw(rows, root, allow_outside, reading):
     if isinstance(rows, (str, os.PathLike)):
-        if not shards.is_shards(rows) and not tar.is_tar(rows):
+        is_remote = is_link(os.fspath(rows))
+        if is_remote or not shards.is_shards(rows) and not tar.is_tar(rows):
             return table.open_raw(
                 rows, root=root, allow_outside=allow_outside, reading=reading
             )

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from data_pipelines.stores import Unreadable
+from data_pipelines.stores.addresses import Addresses
 from data_pipelines.stores.paths import Paths
 from data_pipelines.stores.spellings import identify
 from data_pipelines.tables.fingerprint import hash_file
@@ -54,6 +55,8 @@ def _name_files(table, cells):
         return names.set(cells.is_null(), None)
     if cells.dtype == pl.String and isinstance(table.store, Paths):
         return identify(table.store.root, cells)
+    if cells.dtype == pl.String and isinstance(table.store, Addresses):
+        return cells
     return None
 
 

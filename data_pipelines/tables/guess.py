@@ -237,6 +237,8 @@ def _kind_of_file(cell, root):
     by_suffix = _kind_of_path(cell)
     if root is None or (by_suffix is None and (len(cell) > 255 or "\n" in cell)):
         return by_suffix
+    if spellings.is_link(os.fspath(root)):  # one request for each cell
+        return by_suffix
     return kinds.read_kind(os.path.join(root, cell)) or by_suffix
 
 

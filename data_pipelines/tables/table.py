@@ -29,12 +29,13 @@ class RawTable:
     """What a source finds, before `select` chooses target, inputs and splits.
 
     Args:
-        path: The file or folder; the name of a source in memory.
+        path: The file or folder, an address, or the name of a source in memory.
         frame: The readable rows.
         rows: `(rows,)` int64, their numbers in the file; the first is 1.
         broken: What is wrong with the other rows.
         store: Where the bytes of files are.
-        root: Folder of the files that cells may name; None if cells name no files.
+        root: Folder of the files that cells may name, or its address; None if cells
+            name no files.
         known: Modality by name of the column, where the source knows it.
         split_column: Name of the column of splits, where the source knows it.
         reasons: Why a column has nothing to learn from, by its name.
@@ -43,12 +44,12 @@ class RawTable:
         reading: How the text of the file was read.
     """
 
-    path: pathlib.Path
+    path: pathlib.Path | str
     frame: pl.DataFrame
     rows: np.ndarray
     broken: tuple[Broken, ...]
     store: Store
-    root: pathlib.Path | None = None
+    root: pathlib.Path | str | None = None
     known: Mapping[str, str] = dataclasses.field(default_factory=dict)
     split_column: str | None = None
     reasons: Mapping[str, str] = dataclasses.field(default_factory=dict)
