@@ -14,7 +14,7 @@ from data_pipelines.stores.spellings import is_link
 class Addresses:
     """Each cell is the name of a file in the table's folder, an address, or bytes.
 
-    A file of this machine is never read: anyone who writes the table does not choose from
+    A file of this machine is never read: a table from elsewhere does not choose from
     its disk.
 
     Args:
