@@ -98,11 +98,12 @@ def make_plan(
     one = (1, "one model, whose encoder learns")
     several = budget.members(rows, inputs, chosen_model)
     number = choose("members", members, *(one if is_tuned else several))
-    most = budget.epochs(rows, batch, inputs, number)
     if is_tuned:
         most = budget.tuned_epochs(rows)
     elif kind == "transcript":
         most = budget.speech_epochs(rows, batch)
+    else:
+        most = budget.epochs(rows, batch, inputs, number)
     plan = Plan(
         target=table.target,
         target_kind=kind,

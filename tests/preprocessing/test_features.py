@@ -14,6 +14,7 @@ from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import LogMel
 from mbm_keras.preprocessing import Number
 from mbm_keras.preprocessing import Pixels
+from mbm_keras.preprocessing import Quantities
 from mbm_keras.preprocessing import Sounds
 from mbm_keras.preprocessing import TableRow
 from mbm_keras.preprocessing import Target
@@ -182,7 +183,11 @@ def test_every_preprocessor_follows_the_protocol(kind):
 
 @pytest.mark.parametrize("kind", TARGETS.values())
 def test_every_target_follows_the_protocol(kind):
-    needed = {Sounds: [8_000], Utterance: ["text", "intent"]}
+    needed = {
+        Quantities: [["age", "price"]],
+        Sounds: [8_000],
+        Utterance: ["text", "intent"],
+    }
     target = kind(*needed.get(kind, []))
     assert isinstance(target, Target) and target.task in TASKS
     assert kind.from_config(target.config()).config() == target.config()
