@@ -95,9 +95,10 @@ def make_plan(
     chosen_model = choose("model", model, chosen_model, why_model)
     rows = int((table.split != "test").sum())
     batch = choose("batch_size", batch_size, *budget.batch_size(rows))
-    one = (1, "one model, whose encoder learns")
-    several = budget.members(rows, inputs, chosen_model)
-    number = choose("members", members, *(one if is_tuned else several))
+    several = (1, "one model, whose encoder learns")
+    if not is_tuned:
+        several = budget.members(rows, inputs, chosen_model)
+    number = choose("members", members, *several)
     if is_tuned:
         most = budget.tuned_epochs(rows)
     elif kind == "transcript":

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import mbm_keras as mbm
+from mbm_keras.auto import budget
 from tests.encoders.checkpoints import DATA
 
 
@@ -146,3 +147,11 @@ def test_an_interrupted_run_with_another_encoder_is_refused(folder, tmp_path):
     path.write_bytes(data)
     with pytest.raises(ValueError, match="another content of the encoder of 'review_e"):
         mbm.train(rows, "answer", out=out, baselines=False, **choices)
+
+
+@pytest.mark.parametrize("tune", ["adapters", "full"])
+def test_few_rows_have_one_model_where_an_encoder_learns(folder, monkeypatch, tune):
+    monkeypatch.setattr(budget, "MEMBERS", ((1_500, 5),))
+    towers = {"photo": str(folder / "vit")}
+    plan = mbm.plan(folder / "rows.json", "answer", towers=towers, tune=tune)
+    assert plan.members == 1
