@@ -34,7 +34,7 @@ from mbm_keras.tasks import Classification
 from mbm_keras.tasks import Task
 from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_one_output
-from mbm_keras.towers.encode import list_inputs
+from mbm_keras.towers.encode import check_one_spectrogram
 
 # Frames that a layer reads, and the distance between them: t - 2 ... t + 2; t - 2, t,
 # t + 2; t - 3, t, t + 3; and t twice.
@@ -75,13 +75,7 @@ def check_fit(inputs: Sequence[InputSpec], task: Task) -> None:
     Raises:
         ValueError: If it cannot.
     """
-    fits = [spec.modality for spec in inputs] == ["audio"]
-    if not fits or set(inputs[0].sizes) != {"frames", "num_mel_bins"}:
-        raise ValueError(
-            "Expected one sound and no other input, with the sizes frames and "
-            f"num_mel_bins. Received: inputs={list_inputs(inputs)}, "
-            f"sizes={[dict(spec.sizes) for spec in inputs]}."
-        )
+    check_one_spectrogram(inputs)
     check_one_output(task)
 
 

@@ -32,7 +32,7 @@ from mbm_keras.tasks import MultiLabel
 from mbm_keras.tasks import Task
 from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_one_output
-from mbm_keras.towers.encode import list_inputs
+from mbm_keras.towers.encode import check_one_spectrogram
 
 _TALL = (0.4, 0.7)  # shares of the bands
 _LONG = (128, 64, 32)  # frames
@@ -76,13 +76,7 @@ def check_fit(inputs: Sequence[InputSpec], task: Task) -> None:
     Raises:
         ValueError: If it cannot.
     """
-    fits = [spec.modality for spec in inputs] == ["audio"]
-    if not fits or set(inputs[0].sizes) != {"frames", "num_mel_bins"}:
-        raise ValueError(
-            "Expected one sound and no other input, with the sizes frames and "
-            f"num_mel_bins. Received: inputs={list_inputs(inputs)}, "
-            f"sizes={[dict(spec.sizes) for spec in inputs]}."
-        )
+    check_one_spectrogram(inputs)
     check_one_output(task)
     (spec,) = inputs
     if spec.sizes["frames"] is None or spec.sizes["num_mel_bins"] < _LEAST_BANDS:

@@ -234,6 +234,21 @@ def check_one_length(specs: Sequence[InputSpec]) -> None:
             )
 
 
+def check_one_spectrogram(specs: Sequence[InputSpec]) -> None:
+    """Checks that a model has the spectrogram of a sound, and no other input.
+
+    Raises:
+        ValueError: If it has others, or none.
+    """
+    fits = [spec.modality for spec in specs] == ["audio"]
+    if not fits or set(specs[0].sizes) != {"frames", "num_mel_bins"}:
+        raise ValueError(
+            "Expected one sound and no other input, with the sizes frames and "
+            f"num_mel_bins. Received: inputs={list_inputs(specs)}, "
+            f"sizes={[dict(spec.sizes) for spec in specs]}."
+        )
+
+
 def list_inputs(specs: Sequence[InputSpec]) -> str:
     """Names and modalities of inputs, for messages of errors."""
     return ", ".join(f"{spec.name} ({spec.modality})" for spec in specs) or "none"
