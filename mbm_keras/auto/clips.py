@@ -88,23 +88,14 @@ def _attend(planned):
 
 def _to_its_end(planned):
     """A recording of any length: what comes after its end is not silence."""
-    reason = f"{planned.reason.partition(';')[0]}; to its end"
-    sizes = {**planned.sizes, "variable": True}
-    return dataclasses.replace(
-        planned, sizes=sizes, tower=None, tower_sizes={}, reason=reason
-    )
+    plain = _with_tower(planned, None, {}, "to its end")
+    return dataclasses.replace(plain, sizes={**planned.sizes, "variable": True})
 
 
 def _listen(planned):
     """Longer hops than those of speech, so that long filters hear two bars."""
-    reason = f"{planned.reason.partition(';')[0]}; hops of {_HOP} s"
-    return dataclasses.replace(
-        planned,
-        sizes={**planned.sizes, "hop": _HOP},
-        tower=None,
-        tower_sizes={},
-        reason=reason,
-    )
+    plain = _with_tower(planned, None, {}, f"hops of {_HOP} s")
+    return dataclasses.replace(plain, sizes={**planned.sizes, "hop": _HOP})
 
 
 def _with_tower(planned, tower, sizes, why):
