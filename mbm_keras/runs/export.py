@@ -11,6 +11,7 @@ from mbm_keras.runs.language import write_language
 from mbm_keras.runs.load import load as open_run
 from mbm_keras.runs.network import check_format
 from mbm_keras.runs.network import export_network
+from mbm_keras.runs.rows import sample_arrays
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.runtime import load_tensorflow
@@ -56,9 +57,6 @@ def export(
     if not files.is_unfinished(out):
         run_folder.check_free(out)
     load_tensorflow()
-    import numpy as np
-    import tensorflow as tf
-
     from mbm_keras import export as exporting
 
     if format != "saved_model":
@@ -78,10 +76,7 @@ def export(
         if language is not None:
             write_language(new / "assets.extra", language)
         signature = saved.features.raw_signature()
-        raw = {n: tf.constant(saved.sample[n], s.dtype) for n, s in signature.items()}
-        arrays, _ = saved.features.decode_batch(raw)
-        inputs = {t.name: np.asarray(arrays[t.name]) for t in model.inputs}
-        expected = model.predict_on_batch(inputs)
+        expected = model.predict_on_batch(sample_arrays(saved, model))
         difference = exporting.compare(new, saved.sample, expected, process)
         rows = len(next(iter(saved.sample.values())))
         if run.is_trained:  # what was published has a card of its own

@@ -9,6 +9,7 @@ from data_pipelines import files
 from mbm_keras.runs import card
 from mbm_keras.runs.rows import decode_rows
 from mbm_keras.runs.rows import name_table
+from mbm_keras.runs.rows import sample_arrays
 
 FORMATS = ("litert", "onnx")  # of `mbm_keras.export.network`
 _TOLERANCE = 1e-4  # of the largest output: numbers of float32 are rounded
@@ -81,7 +82,7 @@ def export_network(run, out, kind, int8=False, check=None) -> dict[str, Any]:
     with files.fill(out, last=name) as new:
         network.save_network(model, saved.features, new, kind, int8=int8)
         predict = network.open_network(new, kind)
-        batches = [(_sample_arrays(saved, model), {})]
+        batches = [(sample_arrays(saved, model), {})]
         rows, difference, _ = _compare(model, predict, batches, int8)
         figures = {}
         if check is not None:
@@ -99,17 +100,6 @@ def export_network(run, out, kind, int8=False, check=None) -> dict[str, Any]:
         "largest_difference": difference,
         "figures": figures,
     }
-
-
-def _sample_arrays(saved, model):
-    """Arrays of the rows that the run keeps, by name of the input."""
-    import numpy as np
-    import tensorflow as tf
-
-    signature = saved.features.raw_signature()
-    raw = {n: tf.constant(saved.sample[n], s.dtype) for n, s in signature.items()}
-    arrays, _ = saved.features.decode_batch(raw)
-    return {t.name: np.asarray(arrays[t.name]) for t in model.inputs}
 
 
 def _compare(model, predict, batches, int8):

@@ -91,3 +91,19 @@ def sample_rows(table, features, rows=8, most_bytes=4_000_000):
             cells = [float(cell) for cell in cells]
         taken[name] = cells
     return taken
+
+
+def sample_arrays(saved, model):
+    """Arrays of the rows that a run keeps, by name of the model's input.
+
+    Args:
+        saved: A `mbm_keras.runs.folder.Saved`.
+        model: The model that takes them.
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    signature = saved.features.raw_signature()
+    raw = {n: tf.constant(saved.sample[n], s.dtype) for n, s in signature.items()}
+    arrays, _ = saved.features.decode_batch(raw)
+    return {t.name: np.asarray(arrays[t.name]) for t in model.inputs}
