@@ -1,7 +1,6 @@
 """Files at an address such as `s3://bucket/a.png`, read by fsspec within limits."""
 
 import os
-import pathlib
 import re
 import threading
 from collections.abc import Callable
@@ -61,9 +60,7 @@ def read(
         Unreadable: If it cannot be read within the limits.
         ValueError: If the package for the scheme is not installed.
     """
-    parts: list[bytes] = []
-    _copy(address, parts.append, most_bytes, seconds)
-    return b"".join(parts)
+    return b"".join(_fetch(address, most_bytes, seconds))
 
 
 def download(address: str, path: str | os.PathLike) -> None:
@@ -77,8 +74,9 @@ def download(address: str, path: str | os.PathLike) -> None:
         Unreadable: If it cannot be read within the limits.
         ValueError: If the package for the scheme is not installed.
     """
-    with open(pathlib.Path(path), "wb") as file:
-        _copy(address, file.write, MOST_TABLE_BYTES, TABLE_SECONDS)
+    parts = _fetch(address, MOST_TABLE_BYTES, TABLE_SECONDS)
+    with open(path, "wb") as file:
+        file.writelines(parts)
 
 
 def version(address: str, *, seconds: float = SECONDS) -> str | None:
@@ -103,11 +101,11 @@ def version(address: str, *, seconds: float = SECONDS) -> str | None:
     return f"{info.get('size')} {known[0]}" if known else None
 
 
-def _copy(address, write, most_bytes, seconds):
-    """Gives a file to `write`, part by part."""
+def _fetch(address, most_bytes, seconds):
+    """The parts of a file."""
     stop = threading.Event()
 
-    def copy():
+    def fetch():
         parts, size = [], 0
         system, path = _open_system(address)
         with system.open(path, "rb") as file:
@@ -121,13 +119,12 @@ def _copy(address, write, most_bytes, seconds):
         return parts
 
     try:
-        parts = _within(seconds, copy, address)
+        parts = _within(seconds, fetch, address)
     finally:
         stop.set()  # a thread that is too late does not read on
     if not parts:
         raise Unreadable(f"the file is empty: {address}")
-    for part in parts:
-        write(part)
+    return parts
 
 
 def _open_system(address):
