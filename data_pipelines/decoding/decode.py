@@ -66,7 +66,7 @@ def decode(
         cut[key] = value_cut[index[key]] & (status[key] == OK)
         for row in np.flatnonzero(np.isin(status[key], (CORRUPT, PARTIAL))):
             reason = reasons[index[key][row]]
-            is_kept = status[key][row] == PARTIAL
+            is_kept = bool(status[key][row] == PARTIAL)
             broken.append(Broken(int(table.rows[row]), source.column, reason, is_kept))
 
     good = np.ones(len(table.rows), bool)

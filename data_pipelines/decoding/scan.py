@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
@@ -28,6 +29,7 @@ def scan(
     *,
     deep: bool = True,
     cache: str | os.PathLike[str] | None = None,
+    save: str | os.PathLike[str] | None = None,
 ) -> list[Broken]:
     """Finds every file that cannot be read or decoded.
 
@@ -38,6 +40,8 @@ def scan(
             empty.
         cache: Path of a file that keeps the results: a file with the same path, size
             and time of modification is not decoded again. None for no cache.
+        save: Path of a file for the new results alone, which `join_results` adds to the
+            cache; None to add them at once.
 
     Returns:
         A list of `Broken`.
@@ -56,9 +60,24 @@ def scan(
         corrupt = np.array([reason is not None for reason in reasons], bool)
         for row in np.flatnonzero(corrupt[index]):
             broken.append(Broken(int(table.rows[row]), column, reasons[index[row]]))
-    if deep and cache is not None:
+    if deep and save is not None:
+        _save_results(save, found)
+    elif deep and cache is not None:
         _save_results(cache, {**known, **found})
     return broken
+
+
+def join_results(cache: str | os.PathLike, saved: Iterable[str | os.PathLike]) -> None:
+    """Adds to a cache what several scans found, which had the argument `save`.
+
+    Args:
+        cache: The cache.
+        saved: Their files.
+    """
+    found = _load_results(cache)
+    for path in saved:
+        found |= _load_results(path)
+    _save_results(cache, found)
 
 
 def _check_files(table, features, source, cells, deep, known, found):

@@ -26,6 +26,10 @@ class Records:
         default_factory=threading.Lock, compare=False, repr=False
     )
 
+    def __reduce__(self):
+        """In another process it opens the shards itself."""
+        return Records, (self.files,)
+
     def get(self, column: str, cell: Mapping[str, Any]) -> bytes:
         """One feature of one record."""
         path = self.files[cell["shard"]]

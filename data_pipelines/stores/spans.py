@@ -53,6 +53,10 @@ class Spans:
         default_factory=threading.Lock, compare=False, repr=False
     )
 
+    def __reduce__(self):
+        """In another process it opens the shards itself."""
+        return Spans, (self.files,)
+
     def get(self, column: str, cell: Mapping[str, Any]) -> bytes:
         """The bytes of one part of a shard."""
         path = self.files[cell["shard"]]

@@ -20,7 +20,6 @@ import os
 import pathlib
 import zlib
 from collections.abc import Callable
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +41,7 @@ from data_pipelines.tables.pack_folder import SCHEMA
 from data_pipelines.tables.shard_writers import WRITERS
 from data_pipelines.tables.shard_writers import disk_errors
 from data_pipelines.tables.table import Table
+from data_pipelines.workers import share
 
 KINDS = tuple(WRITERS)
 VERSION = 1
@@ -54,6 +54,7 @@ def pack(
     *,
     kind: str = "tfrecord",
     shard_bytes: int = 256_000_000,
+    workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> list[Broken]:
     """Writes the shards of a table.
@@ -66,6 +67,7 @@ def pack(
         out: Folder to write to: a new one, or one where this table was packed before.
         kind: `"tfrecord"`, `"array_record"` or `"tar"`.
         shard_bytes: Approximate size of a shard.
+        workers: Processes that write shards at once; 1 for this one.
         progress: Called with the number of rows that are finished.
 
     Returns:
@@ -73,8 +75,8 @@ def pack(
 
     Raises:
         OSError: If the folder cannot be written, or the disk is full.
-        ValueError: If the kind is unknown, `out` holds something else, or another
-            process is writing to it.
+        ValueError: If the kind is unknown, `out` holds something else, another
+            process is writing to it, or a worker is ended again and again.
     """
     if kind not in KINDS:
         raise ValueError(f"Expected kind {', '.join(KINDS)}. Received: {kind!r}.")
@@ -89,30 +91,51 @@ def pack(
             folder.remove_notes(out)
             broken = folder.read_quarantine(out, table)
         else:
-            broken = _write_shards(table, out, folder.read_plan(out, plan), progress)
+            plan = folder.read_plan(out, plan)
+            broken = _write_shards(table, out, plan, workers, progress)
     return broken
 
 
-def _write_shards(table, out, plan, progress):
+def _write_shards(table, out, plan, workers, progress):
     """Writes the shards that are not finished, and what makes them complete."""
-    broken, indices, finished = [], [], 0
-    for shard in range(plan["shards"]):
-        name = f"{shard:05d}-of-{plan['shards']:05d}.{plan['kind']}"
-        note = out / f"{name}.done"
-        row_index = range(shard, len(table.rows), plan["shards"])
-        stamps = hash_stamps(table, row_index)
-        index = folder.read_json(note)
-        if index.get("stamps") != stamps or not (out / name).is_file():
-            index = _write_shard(table, row_index, out / name, shard, plan)
-            index["stamps"] = stamps
-            files.write(note, json.dumps(index))
-        broken += [Broken(*item) for item in index.pop("broken")]
-        indices.append(index)
-        finished += len(row_index)
+    number, finished = plan["shards"], 0
+    row_indices = [range(i, len(table.rows), number) for i in range(number)]
+    indices: list[dict[str, Any]] = [{}] * number
+
+    def take(shard):
+        keep = np.zeros(len(table.rows), bool)
+        keep[shard::number] = True
+        return table.take(keep)
+
+    def note(shard, index):
+        nonlocal finished
+        rows = [row_indices[shard][i] for i in index["rows"]]
+        indices[shard] = {**index, "rows": rows}
+        finished += len(row_indices[shard])
         if progress is not None:
             progress(finished)
+
+    share(range(number), take, _begin, (out, plan), workers=workers, done=note)
+    broken = [Broken(*item) for index in indices for item in index.pop("broken")]
     _finish(table, out, plan, indices, broken)
     return broken
+
+
+def _begin(out, plan):
+    """What writes a shard with the rows of a table, unless it is there."""
+
+    def write(shard, table):
+        name = f"{shard:05d}-of-{plan['shards']:05d}.{plan['kind']}"
+        note = out / f"{name}.done"
+        stamps = hash_stamps(table, range(len(table.rows)))
+        index = folder.read_json(note)
+        if index.get("stamps") != stamps or not (out / name).is_file():
+            index = _write_shard(table, out / name, shard, plan)
+            index["stamps"] = stamps
+            files.write(note, json.dumps(index))
+        return index
+
+    return write
 
 
 def _plan(table, kind, shard_bytes):
@@ -141,8 +164,8 @@ def _size_of_files(table, row):
     return size
 
 
-def _write_shard(table, row_index: Sequence[int], path, shard, plan) -> dict[str, Any]:
-    """Writes one shard; returns its part of the index."""
+def _write_shard(table, path, shard, plan) -> dict[str, Any]:
+    """Writes a shard of all rows; returns its part of the index."""
     names = table.files()
     others = pl.DataFrame(
         [_cells(table, n) for n in table.frame.columns if n not in names]
@@ -154,8 +177,7 @@ def _write_shard(table, row_index: Sequence[int], path, shard, plan) -> dict[str
         stack.enter_context(disk_errors(unfinished))
         writer = WRITERS[plan["kind"]](unfinished, plan["row"])
         stack.enter_context(contextlib.closing(writer))
-        for index in row_index:
-            row = int(table.rows[index])
+        for index, row in enumerate(table.rows.tolist()):
             data, reasons = _read_files(table, names, index)
             if reasons:
                 broken += [(row, name, reason) for name, reason in reasons.items()]

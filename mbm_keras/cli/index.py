@@ -27,6 +27,8 @@ def index(
             help="Input that the items are values of. Default: the one that fits.",
         ),
     ] = None,
+    workers: options.Workers = 1,
+    part_rows: options.PartRows = None,
     allow_outside: options.AllowOutside = False,
     json: options.Json = False,
 ):
@@ -34,5 +36,13 @@ def index(
     from mbm_keras import runs
 
     with reporting(json) as result:
-        summary = runs.index(run, items, out, name=name, allow_outside=allow_outside)
+        summary = runs.index(
+            run,
+            items,
+            out,
+            name=name,
+            workers=workers,
+            part_rows=part_rows,
+            allow_outside=allow_outside,
+        )
         result(summary, lines.index_lines(summary))

@@ -22,6 +22,7 @@ def inspect(
             help="Decode every file, or only check that it exists. Default: by number.",
         ),
     ] = None,
+    workers: options.Workers = 1,
     duplicates: Annotated[
         bool,
         typer.Option(
@@ -45,6 +46,7 @@ def inspect(
             target,
             columns=options.modalities(column),
             deep=deep,
+            workers=workers,
             duplicates=duplicates,
             allow_outside=allow_outside,
             separator=separator,

@@ -83,6 +83,15 @@ Stream = Annotated[
         help="Keep decoded rows on disk, or in memory. Default: by their size.",
     ),
 ]
+Workers = Annotated[int, typer.Option(help="Processes that work at once.", min=1)]
+PartRows = Annotated[
+    int | None,
+    typer.Option(
+        help="Rows of a part, which is kept if the command is interrupted. "
+        "Default: 20,000.",
+        min=1,
+    ),
+]
 Separator = Annotated[
     str | None,
     typer.Option(

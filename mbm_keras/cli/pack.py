@@ -18,6 +18,7 @@ def pack(
     shard_megabytes: Annotated[
         int, typer.Option(help="About how large a shard is to be.", min=1)
     ] = 256,
+    workers: options.Workers = 1,
     column: options.Columns = None,
     max_broken: options.MaxBroken = 0.05,
     allow_outside: options.AllowOutside = False,
@@ -36,6 +37,7 @@ def pack(
             out,
             kind=kind,
             shard_megabytes=shard_megabytes,
+            workers=workers,
             columns=options.modalities(column),
             max_broken=max_broken,
             allow_outside=allow_outside,

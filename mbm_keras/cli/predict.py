@@ -28,17 +28,8 @@ def predict(
         ),
     ] = None,
     stream: options.Stream = None,
-    workers: Annotated[
-        int, typer.Option(help="Processes that answer at once.", min=1)
-    ] = 1,
-    part_rows: Annotated[
-        int | None,
-        typer.Option(
-            help="Rows of a part, which is kept if the command is interrupted. "
-            "Default: 20,000.",
-            min=1,
-        ),
-    ] = None,
+    workers: options.Workers = 1,
+    part_rows: options.PartRows = None,
     allow_outside: options.AllowOutside = False,
     separator: options.Separator = None,
     encoding: options.Encoding = None,

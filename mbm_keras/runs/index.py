@@ -12,13 +12,14 @@ import dataclasses
 import json
 import os
 import pathlib
-import tempfile
 from typing import Any
 
 import numpy as np
 
 from data_pipelines import files
 from mbm_keras.runs import folder as run_folder
+from mbm_keras.runs.embed_parts import embed_parts
+from mbm_keras.runs.embed_parts import join_parts
 from mbm_keras.runs.load import load as open_run
 from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.run import Run
@@ -26,7 +27,7 @@ from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.runtime import load_tensorflow
 
 LAST = "index.json"
-_BATCH = 256
+_PART_ROWS = 20_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,9 +61,15 @@ def index(
     out: str | os.PathLike = "index",
     *,
     name: str | None = None,
+    workers: int = 1,
+    part_rows: int | None = None,
     allow_outside: bool = False,
 ) -> dict[str, Any]:
     """Embeds files, or a column of a table, and writes them as an index.
+
+    This is done in parts, which are in a folder next to the index, `<out>.parts`, until
+    all are there. A call that was interrupted continues after the last finished part
+    when it is repeated.
 
     Args:
         run: A `Run` of an association, or its folder.
@@ -70,6 +77,8 @@ def index(
             a table with a column called like an input, as `train` takes it.
         out: Folder of the index, new or empty.
         name: Name of the input that the items are values of; None where only one fits.
+        workers: Processes that embed at once; 1 for this one.
+        part_rows: Items of a part; None for 20,000.
         allow_outside: True to follow paths that leave the folder of the items.
 
     Returns:
@@ -78,11 +87,10 @@ def index(
 
     Raises:
         OSError: If the folder cannot be written, or the disk is full.
-        ValueError: If the run has a target, no item fits or can be read, or the folder
-            is not empty.
+        ValueError: If the run has a target, no item fits or can be read, the folder is
+            not empty, or the parts of an interrupted call are of other items, of
+            another run or other options.
     """
-    import polars as pl
-
     clock = Clock()
     run = open_run(run)
     check_associates(run)
@@ -93,38 +101,44 @@ def index(
 
     table, root = open_items(run, items, name, allow_outside)
     (column,) = table.columns
-    with tempfile.TemporaryDirectory(prefix="mbm-index-") as cache:
-        samples, broken = decode(run, table, pathlib.Path(cache))
-        if not len(samples):
-            why = f", the first one: {broken[0].reason}" if broken else ""
-            raise ValueError(
-                f"Expected an item that can be read in `{name_table(items)}`. "
-                f"Received: {len(broken)} that cannot{why}."
-            )
-        with files.fill(out, last=LAST) as new:
-            width = write_vectors(run, column, samples, new / "vectors.npy")
-            shown = table.frame[column].gather(table.positions(samples.ids))
-            shown = pl.Series("item", [show(x) for x in shown.to_list()])
-            shown.to_frame().write_parquet(new / "items.parquet")
-            if broken:
-                quarantine.write(new / "quarantine.csv", broken)
-            about = {
-                "run": os.path.abspath(run.folder),
-                "model": run.checksum,
-                "input": column,
-                "modality": table.columns[column],
-                "root": root,
-                "items": len(samples),
-                "width": width,
-            }
-            files.write(new / LAST, json.dumps(about, indent=1, ensure_ascii=False))
+    out = pathlib.Path(out)
+    about = {
+        "run": os.path.abspath(run.folder),
+        "model": run.checksum,
+        "input": column,
+        "modality": table.columns[column],
+        "root": root,
+    }
+    done = embed_parts(
+        run,
+        table,
+        out.with_name(f"{out.name}.parts"),
+        part_rows=part_rows or _PART_ROWS,
+        workers=workers,
+    )
+    with done as embedded:
+        number = sum(part.items for part in embedded)
+        broken = [item for part in embedded for item in part.broken]
+        if number:
+            with files.fill(out, last=LAST) as new:
+                about |= {"items": number, "width": join_parts(embedded, new)}
+                if broken:
+                    quarantine.write(new / "quarantine.csv", broken)
+                text = json.dumps(about, indent=1, ensure_ascii=False)
+                files.write(new / LAST, text)
+    if not number:
+        why = f", the first one: {broken[0].reason}" if broken else ""
+        raise ValueError(
+            f"Expected an item that can be read in `{name_table(items)}`. Received: "
+            f"{len(broken)} that cannot{why}."
+        )
     return {
         "out": str(out),
         "input": column,
         "modality": table.columns[column],
-        "items": len(samples),
+        "items": number,
         "skipped": quarantine.count(broken),
-        "width": width,
+        "width": about["width"],
         **clock.seconds(),
     }
 
@@ -243,37 +257,3 @@ def _find_files(columns, folder, name):
             + (" Choose one with `--input`." if len(some) > 1 else "")
         )
     return next(iter(some.items()))
-
-
-def decode(run, table, cache):
-    """Good rows of the items, and the list of `Broken`."""
-    from mbm_keras.preprocessing import Features
-    from mbm_keras.runs.rows import decode_rows
-
-    (name,) = table.columns
-    features = Features(**{name: run.features.by_name[name]})
-    samples, _, broken = decode_rows(table, features, None, cache)
-    return samples, [*table.broken, *broken]
-
-
-def write_vectors(run, name, samples, path):
-    """Writes the embeddings of all rows; returns their width."""
-    encoder = run.encoders[run.features.keys[name]]
-    width = encoder.output_shape[-1]
-    vectors = np.lib.format.open_memmap(
-        path, mode="w+", dtype="float32", shape=(len(samples), width)
-    )
-    start, (key,) = 0, samples.inputs
-    for inputs, _ in samples.batches(_BATCH):
-        part = encoder.predict_on_batch(np.asarray(inputs[key]))
-        vectors[start : start + len(part)] = part
-        start += len(part)
-    vectors.flush()
-    return width
-
-
-def show(cell):
-    """A cell as text: bytes have no name."""
-    if isinstance(cell, bytes):
-        return f"{len(cell)} bytes"
-    return str(cell)

@@ -9,6 +9,7 @@ from typing import Any
 
 from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.runtime import load_tensorflow
+from mbm_keras.runs.scan_parts import scan_parts
 
 _FEW_FILES = 20_000  # decoded without being asked for: a minute
 
@@ -19,6 +20,7 @@ def inspect(
     *,
     columns: Mapping[str, str] | None = None,
     deep: bool | None = None,
+    workers: int = 1,
     duplicates: bool = False,
     allow_outside: bool = False,
     separator: str | None = None,
@@ -36,6 +38,8 @@ def inspect(
         columns: Modality by column name, where the inferred one is wrong.
         deep: True to decode every file, False to check that it exists, None by their
             number.
+        workers: Processes that decode files at once; 1 for this one. Many rows are
+            decoded in parts, which are kept if the call is interrupted.
         duplicates: True to look for texts, images and sounds that are nearly the same,
             see `mbm_keras.runs.duplicates`.
         allow_outside: True to follow paths that leave the table's folder.
@@ -71,14 +75,12 @@ def inspect(
         missing=missing,
     )
     load_tensorflow()
-    from data_pipelines.decoding.scan import scan
-
     name = name_table(table)
     files = sum(pl.Series(rows.raw(n)).n_unique() for n in rows.files())
     deep = files <= _FEW_FILES if deep is None else deep
     broken = list(rows.broken)
     if rows.columns:
-        broken += scan(rows, _features(rows), deep=deep, cache=_cache(name))
+        broken += scan_parts(rows, _features(rows), deep, _cache(name), workers)
     summary = {
         "table": name,
         "rows": rows.rows_read,

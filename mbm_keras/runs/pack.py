@@ -17,6 +17,7 @@ def pack(
     *,
     kind: str = "tfrecord",
     shard_megabytes: int = 256,
+    workers: int = 1,
     columns: Mapping[str, str] | None = None,
     max_broken: float = 0.05,
     allow_outside: bool = False,
@@ -35,6 +36,7 @@ def pack(
         out: Folder for the shards: new, empty, or of the same call.
         kind: `"tfrecord"`, `"array_record"` or `"tar"` (WebDataset).
         shard_megabytes: About how large a shard is to be.
+        workers: Processes that write shards at once; 1 for this one.
         columns: Modality by column name, where the inferred one is wrong.
         max_broken: Largest share of broken rows that is accepted, in [0, 1].
         allow_outside: True to follow paths that leave the table's folder.
@@ -51,7 +53,8 @@ def pack(
     Raises:
         OSError: If the folder cannot be written, or the disk is full.
         ValueError: If the table or the folder is not usable, too many rows are
-            broken, or another process is writing to the folder.
+            broken, another process is writing to the folder, or a worker is ended again
+            and again.
     """
     from data_pipelines import quarantine
     from data_pipelines import sources
@@ -75,7 +78,12 @@ def pack(
         sys.stderr.write(f"{done} of {len(rows.rows)} rows{end}")
 
     found = pack_table(
-        rows, out, kind=kind, shard_bytes=shard_megabytes * 1_000_000, progress=show
+        rows,
+        out,
+        kind=kind,
+        shard_bytes=shard_megabytes * 1_000_000,
+        workers=workers,
+        progress=show,
     )
     broken = [*rows.broken, *found]
     set_aside = quarantine.count(broken)

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from mbm_keras.runs.parts import predict_parts
+from mbm_keras.runs.answer_parts import predict_parts
 from mbm_keras.runs.predict import open_rows
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.runtime import Clock
@@ -43,7 +43,7 @@ def write_predictions(
         keep: Columns of the table to repeat.
         probabilities: Whether each label has its probability.
         stream: Where decoded rows are kept.
-        workers: Processes that answer at once, for a table that is a path.
+        workers: Processes that answer at once; 1 for this one.
         part_rows: Rows of a part; None for 20,000.
         allow_outside: True to follow paths that leave the table's folder.
         separator: How text is read, as for `predict`, and so are the next three.
@@ -80,7 +80,6 @@ def write_predictions(
     table = open_rows(run.saved, rows, allow_outside, **given)
     result = predict_parts(
         run,
-        rows,
         table,
         out,
         part_rows=part_rows or _PART_ROWS,

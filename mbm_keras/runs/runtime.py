@@ -44,6 +44,20 @@ def load_tensorflow():
     warnings.filterwarnings("ignore", message=".*shuffle=True. was passed.*")
 
 
+def limit_threads(workers):
+    """Gives one of several processes its share of the processors.
+
+    It has an effect in a process that has not loaded TensorFlow.
+
+    Args:
+        workers: Number of processes; 1 changes nothing.
+    """
+    if workers > 1:
+        threads = str(max(1, (os.cpu_count() or 1) // workers))
+        os.environ["TF_NUM_INTRAOP_THREADS"] = threads
+        os.environ["TF_NUM_INTEROP_THREADS"] = threads
+
+
 def versions():
     """Versions of what a run depends on, by name."""
     import importlib.metadata

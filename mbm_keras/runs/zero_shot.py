@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from mbm_keras.runs.embed_parts import decode
+from mbm_keras.runs.embed_parts import show
+from mbm_keras.runs.embed_parts import write_vectors
 from mbm_keras.runs.index import check_associates
-from mbm_keras.runs.index import decode
 from mbm_keras.runs.index import open_items
-from mbm_keras.runs.index import show
-from mbm_keras.runs.index import write_vectors
 from mbm_keras.runs.runtime import load_tensorflow
 
 

@@ -3,13 +3,14 @@
 import signal
 import threading
 import time
+from multiprocessing.context import SpawnProcess
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from mbm_keras import runs
-from mbm_keras.runs import parts
+from mbm_keras.runs import answer_parts
 from mbm_keras.runs.answers import Names
 from mbm_keras.runs.answers import choose_kept
 from mbm_keras.runs.answers import to_csv
@@ -165,7 +166,7 @@ def test_an_interrupted_call_continues_with_its_parts(written, monkeypatch):
             raise OSError("No space left on device")
         return answer_rows(run, table, **options)
 
-    monkeypatch.setattr(parts, "answer_rows", fail_at_the_third)
+    monkeypatch.setattr(answer_parts, "answer_rows", fail_at_the_third)
     with pytest.raises(OSError, match="No space"):
         write("out.csv", part_rows=20)
     assert not (folder / "out.csv").exists()
@@ -179,7 +180,7 @@ def test_an_interrupted_call_continues_with_its_parts(written, monkeypatch):
 
 def test_parts_of_a_table_that_changed_are_refused(written, monkeypatch):
     folder, _, write = written
-    monkeypatch.setattr(parts, "_join", lambda *_: 1 / 0)
+    monkeypatch.setattr(answer_parts, "_join", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write("out.csv", part_rows=40)
     text = (folder / "rows.csv").read_text()
@@ -198,7 +199,7 @@ def test_a_part_without_any_answer_has_all_columns(written, monkeypatch):
             frame = frame.drop("answer", "probability_2", "probability_no")
         return frame, values
 
-    monkeypatch.setattr(parts, "answer_rows", lose_answers)
+    monkeypatch.setattr(answer_parts, "answer_rows", lose_answers)
     result = write("out.csv", part_rows=10)
     assert result["answered"] == whole["answered"] - 10 == 70
     read, expected = (pl.read_csv(folder / n) for n in ("out.csv", "whole.csv"))
@@ -211,7 +212,7 @@ def test_a_part_without_any_answer_has_all_columns(written, monkeypatch):
 def test_workers_lose_nothing_when_one_is_killed(written, monkeypatch):
     folder, _, write = written
     write("whole.csv")
-    begin = parts.multiprocessing.context.SpawnProcess.start
+    begin = SpawnProcess.start
     started = []
 
     def kill_the_first(process):
@@ -221,9 +222,7 @@ def test_workers_lose_nothing_when_one_is_killed(written, monkeypatch):
             done = folder / "out.csv.parts" / "000000.json"
             threading.Thread(target=_kill_after, args=(process, done)).start()
 
-    monkeypatch.setattr(
-        parts.multiprocessing.context.SpawnProcess, "start", kill_the_first
-    )
+    monkeypatch.setattr(SpawnProcess, "start", kill_the_first)
     result = write("out.csv", part_rows=4, workers=2)
     assert started[0].exitcode == -signal.SIGKILL and len(started) == 3
     assert result["parts"] == 20
@@ -236,7 +235,9 @@ def _kill_after(process, path):
     process.kill()
 
 
-def test_workers_open_the_table_by_its_path(noted, tmp_path):
+@pytest.mark.slow
+def test_workers_share_rows_in_memory(noted, tmp_path):
     rows, run = noted
-    with pytest.raises(ValueError, match="a path of a table.*workers=2.*list"):
-        runs.write_predictions(run, rows, tmp_path / "out.csv", workers=2)
+    for out, options in (("a.csv", {}), ("b.csv", {"workers": 2, "part_rows": 40})):
+        runs.write_predictions(run, rows, tmp_path / out, **options)
+    assert_same_answers(tmp_path / "a.csv", tmp_path / "b.csv")

@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 
 import mbm_keras as mbm
+from mbm_keras.runs import embed_parts
+from mbm_keras.runs.index import open_index
 from tests.cli.run import mbm as command
 
 
@@ -192,3 +194,28 @@ def test_a_label_of_unknown_words_is_an_error(squares):
         squares[1].zero_shot(squares[0].parent, ["qwertz", "red"], templates=["{}"])
     with pytest.raises(ValueError, match="one of .'caption'.*by='photo'"):
         squares[1].zero_shot(squares[0].parent, ["blue", "red"], by="photo")
+
+
+def test_an_index_in_parts_is_that_of_all_items_at_once(squares, tmp_path, monkeypatch):
+    table, run = squares
+    mbm.index(run, table.parent, tmp_path / "whole")
+    write, written = embed_parts.write_vectors, []
+
+    def fail_at_the_third(*arguments):
+        written.append(arguments)
+        if len(written) == 3:
+            raise OSError("No space left on device")
+        write(*arguments)
+
+    monkeypatch.setattr(embed_parts, "write_vectors", fail_at_the_third)
+    with pytest.raises(OSError, match="No space"):
+        mbm.index(run, table.parent, tmp_path / "parts", part_rows=20)
+    assert not (tmp_path / "parts").exists()
+    with pytest.raises(ValueError, match="an interrupted index, and the options"):
+        mbm.index(run, table.parent, tmp_path / "parts", part_rows=30)
+    mbm.index(run, table.parent, tmp_path / "parts", part_rows=20)
+    assert len(written) == 3 + 2  # parts 3 and 4 of 4
+    assert not (tmp_path / "parts.parts").exists()
+    one, two = (open_index(tmp_path / name) for name in ("whole", "parts"))
+    assert one.items == two.items
+    np.testing.assert_allclose(one.vectors, two.vectors, atol=1e-5)

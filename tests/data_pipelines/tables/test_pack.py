@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from multiprocessing.context import SpawnProcess
 
 import numpy as np
 import polars as pl
@@ -308,3 +309,30 @@ def test_packed_rows_are_independent_where_they_share_no_file(one_missing, tmp_p
     pack(one_missing, tmp_path / "out")
     packed = sources.open_table(tmp_path / "out", target="y", fractions={"valid": 0.25})
     assert sum(packed.split == "valid") == 10
+
+
+@pytest.mark.slow
+def test_workers_write_the_same_shards_though_one_is_killed(
+    one_missing, tmp_path, monkeypatch
+):
+    started, start = [], SpawnProcess.start
+
+    def kill_the_first(process):
+        start(process)
+        started.append(process)
+        if len(started) == 1:
+            process.kill()
+
+    monkeypatch.setattr(SpawnProcess, "start", kill_the_first)
+    pack(one_missing, tmp_path / "one", shard_bytes=SHARD)
+    pack(one_missing, tmp_path / "two", shard_bytes=SHARD, workers=2)
+    one, two = (
+        {path.name: path.read_bytes() for path in folder.iterdir()}
+        for folder in (tmp_path / "one", tmp_path / "two")
+    )
+    assert one == two and len(started) == 3
+    # The rows of shards go to other processes too.
+    packed = sources.open_table(tmp_path / "two", target="y")
+    pack(packed, tmp_path / "again", shard_bytes=SHARD, workers=2)
+    again = sources.open_table(tmp_path / "again", target="y")
+    assert read(again, "photo") == read(packed, "photo")
