@@ -55,6 +55,7 @@ def pack(
     kind: str = "tfrecord",
     shard_bytes: int = 256_000_000,
     workers: int = 1,
+    prepare: Callable[[], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Broken]:
     """Writes the shards of a table.
@@ -68,6 +69,8 @@ def pack(
         kind: `"tfrecord"`, `"array_record"` or `"tar"`.
         shard_bytes: Approximate size of a shard.
         workers: Processes that write shards at once; 1 for this one.
+        prepare: A function of a module, called in each of several processes before it
+            begins. None for nothing.
         progress: Called with the number of rows that are finished.
 
     Returns:
@@ -92,11 +95,11 @@ def pack(
             broken = folder.read_quarantine(out, table)
         else:
             plan = folder.read_plan(out, plan)
-            broken = _write_shards(table, out, plan, workers, progress)
+            broken = _write_shards(table, out, plan, workers, prepare, progress)
     return broken
 
 
-def _write_shards(table, out, plan, workers, progress):
+def _write_shards(table, out, plan, workers, prepare, progress):
     """Writes the shards that are not finished, and what makes them complete."""
     number, finished = plan["shards"], 0
     row_indices = [range(i, len(table.rows), number) for i in range(number)]
@@ -115,14 +118,18 @@ def _write_shards(table, out, plan, workers, progress):
         if progress is not None:
             progress(finished)
 
-    share(range(number), take, _begin, (out, plan), workers=workers, done=note)
+    prepare = prepare if workers > 1 else None
+    arguments = out, plan, prepare
+    share(range(number), take, _begin, arguments, workers=workers, done=note)
     broken = [Broken(*item) for index in indices for item in index.pop("broken")]
     _finish(table, out, plan, indices, broken)
     return broken
 
 
-def _begin(out, plan):
+def _begin(out, plan, prepare):
     """What writes a shard with the rows of a table, unless it is there."""
+    if prepare is not None:
+        prepare()
 
     def write(shard, table):
         name = f"{shard:05d}-of-{plan['shards']:05d}.{plan['kind']}"

@@ -11,7 +11,7 @@ from mbm_keras.runs.load import load as open_run
 from mbm_keras.runs.parts import part_path
 from mbm_keras.runs.predict import answer_rows
 from mbm_keras.runs.run import Run
-from mbm_keras.runs.runtime import limit_threads
+from mbm_keras.runs.runtime import start_worker
 
 
 def predict_parts(
@@ -103,7 +103,7 @@ def _begin(folder, run, answering, workers):
     """What answers a part."""
     from data_pipelines import files
 
-    limit_threads(workers)
+    start_worker(workers)
     run = open_run(run)
 
     def answer(part, table):

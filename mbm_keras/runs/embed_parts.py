@@ -16,7 +16,7 @@ from mbm_keras.runs import parts
 from mbm_keras.runs.load import load as open_run
 from mbm_keras.runs.parts import part_path
 from mbm_keras.runs.rows import decode_rows
-from mbm_keras.runs.runtime import limit_threads
+from mbm_keras.runs.runtime import start_worker
 
 _BATCH = 256
 
@@ -113,7 +113,7 @@ def _begin(folder, run, workers):
     """What embeds a part."""
     import polars as pl
 
-    limit_threads(workers)
+    start_worker(workers)
     run = open_run(run)
 
     def embed(part, table):

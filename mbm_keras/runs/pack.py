@@ -83,6 +83,7 @@ def pack(
         kind=kind,
         shard_bytes=shard_megabytes * 1_000_000,
         workers=workers,
+        prepare=load_tensorflow if kind == "tfrecord" else None,
         progress=show,
     )
     broken = [*rows.broken, *found]

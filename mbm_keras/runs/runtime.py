@@ -44,18 +44,17 @@ def load_tensorflow():
     warnings.filterwarnings("ignore", message=".*shuffle=True. was passed.*")
 
 
-def limit_threads(workers):
-    """Gives one of several processes its share of the processors.
-
-    It has an effect in a process that has not loaded TensorFlow.
+def start_worker(workers):
+    """Starts TensorFlow in one of several processes, with its share of the processors.
 
     Args:
-        workers: Number of processes; 1 changes nothing.
+        workers: Number of processes; 1 leaves the threads as they are.
     """
     if workers > 1:
         threads = str(max(1, (os.cpu_count() or 1) // workers))
         os.environ["TF_NUM_INTRAOP_THREADS"] = threads
         os.environ["TF_NUM_INTEROP_THREADS"] = threads
+    load_tensorflow()
 
 
 def versions():

@@ -8,7 +8,7 @@ from typing import Any
 from data_pipelines.quarantine import Broken
 from mbm_keras.runs import parts
 from mbm_keras.runs.parts import part_path
-from mbm_keras.runs.runtime import limit_threads
+from mbm_keras.runs.runtime import start_worker
 
 _PART_ROWS = 5_000
 
@@ -67,7 +67,7 @@ def scan_parts(
 
 def _begin(folder, features, cache, workers):
     """What scans a part."""
-    limit_threads(workers)
+    start_worker(workers)
     from data_pipelines.decoding.scan import scan
     from mbm_keras.preprocessing import Features
 

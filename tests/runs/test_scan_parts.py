@@ -45,6 +45,7 @@ def test_parts_of_a_table_that_changed_are_done_anew(table, monkeypatch):
 
 
 @pytest.mark.slow
-def test_workers_find_what_one_process_finds(table, monkeypatch):
+def test_workers_find_what_one_process_finds_without_a_word(table, capfd):
     found = runs.inspect(table, deep=True, workers=2)
     assert [item["row"] for item in found["broken"]] == [4, 8]
+    assert "" == capfd.readouterr().err
