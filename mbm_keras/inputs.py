@@ -9,6 +9,7 @@ joins or splits names:
     tower_name(key)   the layer that encodes an input
     index_name(key)   the input with the position of each row's value, see `unique=True`
     PRESENT           the input that says which inputs each row has
+    VALID             in batches of equal size, which rows are rows of the data
 
 `keys` chooses keys so that none of these names meets another. A key equals the column's
 name wherever that is a plain identifier and no other name needs it.
@@ -24,6 +25,7 @@ from collections.abc import Mapping
 from typing import Any
 
 PRESENT = "present"  # the input `(batch, n)` bool: which inputs each row has
+VALID = "valid:row"  # `(batch,)` bool, False for padding; no key has a colon
 RESERVED = frozenset({
     PRESENT, "answered", "embed_image", "embed_text", "labels", "prompt",
     # Layers of models.

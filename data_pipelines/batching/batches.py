@@ -11,6 +11,7 @@ import tensorflow as tf
 from data_pipelines.batching.buckets import Buckets
 from data_pipelines.batching.order import Order
 from data_pipelines.batching.resumable import Resumable
+from data_pipelines.batching.shard import Shard
 
 # By key of the input, a random change or several, see `data_pipelines.augment`.
 Augment = Mapping[str, Callable | Sequence[Callable]]
@@ -40,7 +41,10 @@ class Batches(abc.ABC):
 
     @abc.abstractmethod
     def _load_batches(self, order, seed, *, augment, mixup, inputs, unique, bucket_by):
-        """Maps epochs and row numbers, as `Order.passes` gives them, to batches."""
+        """Maps epochs and row numbers, as `Order.passes` gives them, to batches.
+
+        The order may also be what `Shard.divide` returns: then padding is set to zeros.
+        """
 
     def batches(
         self,
@@ -57,6 +61,7 @@ class Batches(abc.ABC):
         max_steps: int | None = None,
         epoch: int = 0,
         worker: tuple[int, int] = (0, 1),
+        shard: tuple[int, int, int] | None = None,
     ) -> tf.data.Dataset:
         """Batches for `fit`, `evaluate` and `predict`.
 
@@ -87,6 +92,11 @@ class Batches(abc.ABC):
                 gets the batches it would have had.
             worker: `(index, count)` of this worker: together the workers see each row
                 of an epoch once, see `data_pipelines.batching.order.Order`.
+            shard: `(index, count, devices)` of a process that trains together with
+                others, see `data_pipelines.batching.shard.Shard`: of every batch it
+                gets a block that is as large as those of the others, padded with zeros.
+                `"valid:row"` `(block,)` bool among the inputs is False for padding.
+                None for whole batches.
 
         Returns:
             A `tf.data.Dataset` of `(inputs, targets)`: arrays `(batch, ...)` by key of
@@ -109,8 +119,20 @@ class Batches(abc.ABC):
         order = self._make_order(
             batch_size, shuffle, seed, worker, group_by, bucket_by, max_steps
         )
+        rows = order.passes(epoch)
+        if shard is not None:
+            if unique or mixup is not None or worker != (0, 1):
+                raise ValueError(
+                    "Expected unique=False, mixup=None and worker=(0, 1) with `shard`. "
+                    f"Received: unique={unique}, mixup={mixup}, worker={worker}."
+                )
+            rows = Shard(*shard).divide(
+                rows,
+                batch_size if bucket_by is None else None,
+                None if bucket_by is None else self.lengths(bucket_by),
+            )
         return self._load_batches(
-            order.passes(epoch),
+            rows,
             seed,
             augment=augment,
             mixup=mixup,
@@ -207,11 +229,17 @@ class Batches(abc.ABC):
         )
 
 
-def trim_padding(value: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+def trim_padding(
+    value: tf.Tensor, lengths: tf.Tensor, longest: tf.Tensor | None = None
+) -> tf.Tensor:
     """Cuts a batch after the end of its longest row.
 
     Args:
         value: `(batch, steps, ...)`.
         lengths: `(batch,)` integers, the steps of each row before its padding.
+        longest: The most steps of a row, where a batch is divided between processes;
+            None to find it.
     """
-    return value[:, : tf.maximum(tf.reduce_max(lengths), 1)]
+    if longest is None:
+        longest = tf.cast(tf.reduce_max(lengths), tf.int64)
+    return value[:, : tf.maximum(longest, 1)]

@@ -5,6 +5,7 @@ nothing of `mbm_keras`, so a test compares the two modules.
 """
 
 PRESENT = "present"  # `(batch, n)` bool: which inputs each row has
+VALID = "valid:row"  # `(batch,)` bool: which rows are rows of the data, see `shard`
 
 
 def index_name(key: str) -> str:

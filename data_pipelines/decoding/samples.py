@@ -14,6 +14,7 @@ from data_pipelines.batching.batches import trim_padding
 from data_pipelines.batching.names import PRESENT
 from data_pipelines.batching.names import index_name
 from data_pipelines.batching.order import no_autograph
+from data_pipelines.batching.shard import zero_padding
 from data_pipelines.decoding.status import ABSENT
 from data_pipelines.decoding.status import OK
 from data_pipelines.decoding.status import is_present
@@ -167,7 +168,7 @@ class Samples(Batches):
         lengths = None if bucket_by is None else tf.constant(self.lengths(bucket_by))
 
         @no_autograph
-        def gather(epoch, rows):
+        def gather(epoch, rows, valid=None, longest=None):
             row_keys = row_random.keys(seed, epoch, rows)
             arrays = {}
             for key in keys:
@@ -181,9 +182,12 @@ class Samples(Batches):
                 value = tf.gather(values[key], which)
                 arrays[key] = augment(key, value, value_keys)
                 if key == bucket_by:
-                    arrays[key] = trim_padding(arrays[key], tf.gather(lengths, rows))
+                    steps = tf.gather(lengths, rows)
+                    arrays[key] = trim_padding(arrays[key], steps, longest)
             arrays[PRESENT] = tf.gather(present, rows)
             batch = arrays, {name: tf.gather(y, rows) for name, y in targets.items()}
+            if valid is not None:
+                batch = zero_padding(*batch, valid)
             return batch if mixup is None else mixup(*batch, row_keys)
 
         batches = order.map(gather, tf.data.AUTOTUNE, deterministic=True)

@@ -13,6 +13,7 @@ from data_pipelines.batching.batches import Batches
 from data_pipelines.batching.batches import trim_padding
 from data_pipelines.batching.names import PRESENT
 from data_pipelines.batching.order import no_autograph
+from data_pipelines.batching.shard import zero_padding
 from data_pipelines.decoding.decode import encode_targets
 from data_pipelines.decoding.exit_guard import EXIT_GUARD
 from data_pipelines.decoding.inputs import find_distinct
@@ -198,7 +199,7 @@ class Stream(Batches):
                 return self._decode_good(index.numpy(), keys)
 
         @no_autograph
-        def load(epoch, index):
+        def load(epoch, index, valid=None, longest=None):
             # Python decodes, with one function for each input that is traced once. A
             # function inside the dataset would be set up again in each pass over it,
             # which takes seconds.
@@ -211,9 +212,12 @@ class Stream(Batches):
                 value = tf.ensure_shape(value, (None, *spec.shape))
                 arrays[key] = augment(key, value, row_keys)
                 if key == bucket_by:
-                    arrays[key] = trim_padding(arrays[key], tf.gather(lengths, index))
+                    steps = tf.gather(lengths, index)
+                    arrays[key] = trim_padding(arrays[key], steps, longest)
             arrays[PRESENT] = tf.ensure_shape(present, (None, len(self.inputs)))
             batch = arrays, {name: tf.gather(y, index) for name, y in targets.items()}
+            if valid is not None:
+                batch = zero_padding(*batch, valid)
             return batch if mixup is None else mixup(*batch, row_keys)
 
         # As many batches at once as there are cores: AUTOTUNE finds that too slowly.

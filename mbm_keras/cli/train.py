@@ -102,6 +102,24 @@ def train(
     baselines: Annotated[
         bool, typer.Option(help="Compare with plain pipelines of scikit-learn.")
     ] = True,
+    devices: Annotated[
+        str | None,
+        typer.Option(
+            help="all: train on all devices of this machine. Needs KERAS_BACKEND=jax."
+        ),
+    ] = None,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where process 0 listens, for a training over several processes: the "
+            "same command in each, with its own --process. Needs KERAS_BACKEND=jax.",
+        ),
+    ] = None,
+    processes: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 1,
+    process: Annotated[
+        int, typer.Option(help="Number of this process, from 0.", min=0)
+    ] = 0,
     json: options.Json = False,
 ):
     """Train towers, fusion and head on a table; write a run folder with a report."""
@@ -141,5 +159,9 @@ def train(
             decimal=decimal,
             missing=missing,
             baselines=baselines,
+            devices=devices,
+            coordinator=coordinator,
+            processes=processes,
+            process=process,
         )
         result(run.metrics, lines.train_lines(run.metrics))

@@ -18,6 +18,7 @@ def train(plan, tables, folder, arguments, clock, verbose):
     from mbm_keras.preprocessing import Matches
     from mbm_keras.runs import decoded as rows_of_run
     from mbm_keras.runs import folder as run_folder
+    from mbm_keras.runs import processes
     from mbm_keras.runs import steps
     from mbm_keras.runs.members import fit_members
     from mbm_keras.runs.report import write_report
@@ -31,11 +32,13 @@ def train(plan, tables, folder, arguments, clock, verbose):
     learned = rows.take(rows.split == "train")
     features = build.build_features(plan)
     features.adapt({n: learned.raw(n) for n in build.columns_to_adapt(plan)})
-    decoded = rows_of_run.decode_splits(
-        tables, features, None, folder / "cache", arguments["stream"]
-    )
+    with processes.first_alone():
+        decoded = rows_of_run.decode_splits(
+            tables, features, None, folder / "cache", arguments["stream"]
+        )
     rows_of_run.check_broken(tables, decoded.broken, arguments["max_broken"])
-    counts = rows_of_run.set_aside(tables, decoded.broken, folder)
+    is_first = processes.is_first()
+    counts = rows_of_run.set_aside(tables, decoded.broken, folder) if is_first else {}
     rows_of_run.check_splits(decoded.samples, name, 1)
     matches = Matches(plan.width, plan.loss or "clip")
     task, specs = task_for(plan.target, matches), features.inputs()
@@ -53,6 +56,8 @@ def train(plan, tables, folder, arguments, clock, verbose):
         folder / "stages",
         verbose,
     )
+    if not is_first:
+        return
     trained = steps.Trained(plan, specs, task, (), fitted)
     found = {
         split: score(trained.model, task, specs, part)

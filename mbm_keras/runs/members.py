@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from mbm_keras.runs import processes
+
 _BATCH = 256  # of validation
 _SHARED = 0.5  # of the test rows
 _COUNTS = 0.02  # with a smaller share of the answer an input counts for nothing
@@ -182,7 +184,8 @@ def fit_members(
         callbacks: Callbacks of every stage of every model.
 
     Returns:
-        A `Fitted`. If the minutes of the plan end before, it has fewer models.
+        A `Fitted`. If the minutes of the plan end before, it has fewer models. None in
+        a process other than the first: what follows the stages is not for it.
     """
     from mbm_keras import training
     from mbm_keras.auto import build
@@ -195,22 +198,26 @@ def fit_members(
         left = None
         if end is not None:
             left = (end - time.monotonic()) / (len(parts) - number)
+            left = processes.agree(left)
             if left <= 0 and models:
                 break
-        if len(parts) > 1 and verbose != 0:
+        if len(parts) > 1 and verbose != 0 and processes.is_first():
             sys.stderr.write(f"model {number + 1} of {len(parts)}\n")
         where = folder / str(number) if len(parts) > 1 else folder
         model, found = _fit_one(
             plan, specs, task, train, valid, where, verbose, number, left, callbacks
         )
         models.append(model)
+        prefix = f"{number + 1}, " if len(parts) > 1 else ""
+        histories |= {f"{prefix}{name}": history for name, history in found.items()}
+    if not processes.is_first():
+        return None
+    parts = parts[: len(models)]
+    for model, (train, valid) in zip(models, parts, strict=True):
         # Resumable without a checkpoint: it takes seconds, and gives the same weights.
         batches = train.batches(_BATCH), valid.batches(_BATCH)
         chosen.append(training.fit_heads(model, *batches, task=task, seed=plan.seed))
         training.fit_scope(model, *batches, task=task)
-        prefix = f"{number + 1}, " if len(parts) > 1 else ""
-        histories |= {f"{prefix}{name}": history for name, history in found.items()}
-    parts = parts[: len(models)]
     weights = {}
     mean = training.calibrated_mean(models[0])
     if mean is not None:
@@ -263,16 +270,55 @@ def _fit_one(
     import keras
 
     from mbm_keras.auto import build
+    from mbm_keras.training import distribution
+
+    seed = plan.seed + 1_000 * number
+    run = functools.partial(
+        _run_stages, plan, specs, task, train, valid, folder, verbose, seed
+    )
+    together = distribution.current()
+    if together is None:
+        keras.utils.set_random_seed(seed)
+        model = build.build_model(plan, specs, task)
+        return model, run(model, seconds, callbacks, None)
+    with together.scope():
+        keras.utils.set_random_seed(seed)
+        model = build.build_model(plan, specs, task)
+        histories = run(model, seconds, callbacks, together.shard)
+    if not together.is_first:
+        return None, histories
+    keras.utils.set_random_seed(seed)  # its state was on all devices
+    return together.localize(model, build.build_model(plan, specs, task)), histories
+
+
+def _run_stages(
+    plan,
+    specs,
+    task,
+    train,
+    valid,
+    folder,
+    verbose,
+    seed,
+    model,
+    seconds,
+    callbacks,
+    shard,
+):
+    """The histories of the stages of a model."""
+    from mbm_keras.auto import build
     from mbm_keras.auto import stages
     from mbm_keras.training import TimeLimit
     from mbm_keras.training import fit_stages
 
-    seed = plan.seed + 1_000 * number
-    keras.utils.set_random_seed(seed)
-    model = build.build_model(plan, specs, task)
     # An encoder in the model takes as long as its input is, padding included.
     bucket_by = build.length_key(plan, specs)
     mixed, encoded, learned = build.build_mixup(plan, specs, task)
+    if mixed is not None and shard is not None:
+        raise ValueError(
+            "Expected no mixing of sounds on several devices: `--no-augment`. "
+            f"Received: augment={plan.augment}, devices of {shard[1]} processes."
+        )
     train_batches = functools.partial(
         train.batches,
         plan.batch_size,
@@ -281,11 +327,12 @@ def _fit_one(
         augment=build.build_augmentation(plan, specs),
         mixup=mixed,
         bucket_by=bucket_by,
+        shard=shard,
     )
     valid_batches = functools.partial(
-        valid.batches, _BATCH, mixup=encoded, bucket_by=bucket_by
+        valid.batches, _BATCH, mixup=encoded, bucket_by=bucket_by, shard=shard
     )
-    histories = fit_stages(
+    return fit_stages(
         model,
         stages.stages_of(plan, model, specs, task.chance(valid.targets[task.name])),
         train_batches,
@@ -298,4 +345,3 @@ def _fit_one(
         expected=stages.expected_stages(plan, model, specs),
         verbose=verbose,
     )
-    return model, histories

@@ -274,7 +274,7 @@ def fit(plan, features, encoder, rows, samples, folder, verbose, callbacks=()):
         callbacks: Callbacks of every stage.
 
     Returns:
-        A `Trained`.
+        A `Trained`; None in a process that has trained and only waits from now on.
     """
     from mbm_keras.tasks import task_for
     from mbm_keras.tasks import weighted_task
@@ -288,6 +288,8 @@ def fit(plan, features, encoder, rows, samples, folder, verbose, callbacks=()):
     )
     parts = member_rows(plan, rows, samples)
     fitted = fit_members(plan, specs, task, parts, folder, verbose, callbacks)
+    if fitted is None:
+        return None
     return Trained(plan, specs, plain, encoder.labels, fitted)
 
 

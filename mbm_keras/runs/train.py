@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from data_pipelines import files
 from mbm_keras.auto.plan import Plan
 from mbm_keras.runs import folder as run_folder
+from mbm_keras.runs import processes as in_processes
 from mbm_keras.runs import steps
 from mbm_keras.runs.associate import train as train_association
 from mbm_keras.runs.baselines import score_baselines
@@ -189,6 +189,10 @@ def train(
     allow_outside: bool = False,
     baselines: bool = True,
     verbose: str | int = "auto",
+    devices: str | None = None,
+    coordinator: str | None = None,
+    processes: int = 1,
+    process: int = 0,
     separator: str | None = None,
     encoding: str | None = None,
     decimal: str | None = None,
@@ -199,6 +203,11 @@ def train(
     A call that was interrupted continues where it was when it is repeated, and ends
     with the same weights, bit for bit. After its end it returns the same run. A table
     whose rows or files have changed since is refused.
+
+    Several devices and processes need the JAX backend: `KERAS_BACKEND=jax`. Each
+    process makes this call with the same arguments, `process` excepted, and returns the
+    run when process 0 has finished it. The weights are those of one process but for the
+    rounding of sums, see `docs/scale.md`.
 
     Args:
         table: As for `plan`.
@@ -232,6 +241,11 @@ def train(
         allow_outside: True to follow paths that leave the table's folder.
         baselines: False to leave out the plain baselines, see `mbm_keras.baselines`.
         verbose: `"auto"`, 0 for silence, 1 for a bar, 2 for a line per epoch.
+        devices: `"all"` to train on all devices of the machine, None for one.
+        coordinator: `HOST:PORT` at which process 0 listens, for several processes; each
+            uses all of its devices.
+        processes: Number of processes.
+        process: Number of this process, from 0.
         separator: How text is read, as for `plan`, and so are the next three. The run
             keeps it for the tables of `evaluate` and `predict`.
         encoding: Of a text file.
@@ -252,103 +266,102 @@ def train(
     from mbm_keras.auto import published
 
     clock = Clock()
-    planner.check_names(model=model, fusion=fusion, task=task)
-    target, more, task = steps.split_target(target, tags, task)
-    run_folder.check_free(out, runs=True)
-    choices: dict[str, Any] = dict(
-        columns=columns,
-        group=group,
-        task=task,
-        model=model,
-        fusion=fusion,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        augment=augment,
-        class_weight=class_weight,
-        loss=loss,
-        folds=folds,
-        stages=stages,
-        members=members,
-        minutes=minutes,
-        towers=towers,
-        tune=tune,
-    )
-    if plan is not None:
-        _check_choices(plan, (target, *more), choices)
-        opened: dict[str, Any] = dict(
-            columns=plan.columns, group=plan.group, seed=plan.seed
+    with in_processes.session(devices, coordinator, processes, process) as together:
+        planner.check_names(model=model, fusion=fusion, task=task)
+        target, more, task = steps.split_target(target, tags, task)
+        if in_processes.is_first():
+            run_folder.check_free(out, runs=True)
+        choices: dict[str, Any] = dict(
+            columns=columns,
+            group=group,
+            task=task,
+            model=model,
+            fusion=fusion,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            augment=augment,
+            class_weight=class_weight,
+            loss=loss,
+            folds=folds,
+            stages=stages,
+            members=members,
+            minutes=minutes,
+            towers=towers,
+            tune=tune,
         )
-        target, more = plan.target_column, plan.further_targets
-        share = plan.valid_share
-    else:
-        opened = dict(columns=columns, group=group, seed=seed)
-        share = Plan.valid_share
-    share = 0.0 if valid is not None else share
-    inputs = steps.inputs_of(None if plan is not None else target, associate, plan)
-    given: dict[str, Any] = dict(
-        separator=separator, encoding=encoding, decimal=decimal, missing=missing
-    )
-    rows = steps.open_rows(
-        table,
-        target,
-        more_targets=more,
-        inputs=inputs,
-        **opened,
-        **given,
-        allow_outside=allow_outside,
-        valid_share=share,
-    )
-    load_tensorflow()
-    if plan is None:
-        plan = steps.make_plan(rows, choices, seed)
-    else:
-        fit.check_model(plan)
-    if valid is None:
-        rows = merge_validation(plan, rows)
-    tables = {"rows": dataclasses.replace(rows, columns=plan.columns)}
-    reading = tables["rows"].reading_to_keep(**given)
-    if valid is not None:
-        if plan.folds:
-            raise ValueError(
-                "Expected either folds or a second table for validation. Received: "
-                f"folds={plan.folds}, valid=`{name_table(valid)}`."
+        if plan is not None:
+            _check_choices(plan, (target, *more), choices)
+            opened: dict[str, Any] = dict(
+                columns=plan.columns, group=plan.group, seed=plan.seed
             )
-        tables["valid"] = steps.open_rows(
-            valid,
-            plan.target_column,
-            more_targets=plan.further_targets,
-            columns=plan.columns,
-            inputs=list(plan.columns),
-            allow_outside=allow_outside,
-            reading=reading,
-        )
-    name = name_table(table)
-    arguments = {
-        "table": name,
-        "valid": None if valid is None else name_table(valid),
-        "read": _fingerprints(tables),
-        "encoders": published.digests(plan),
-        "plan": plan.to_json(),
-        "reading": reading.to_json(),
-        "stream": stream,
-        "max_broken": max_broken,
-        "allow_outside": allow_outside,
-        "baselines": baselines,
-    }
-    check_broken(tables, {}, max_broken)
-    if plan.folds:
-        fold_splits(plan, rows)  # an error comes before the folder is made
-    folder = pathlib.Path(out)
-    run_folder.check_free(folder, arguments)
-    folder.mkdir(parents=True, exist_ok=True)
-    with files.lock(folder):
-        if run_folder.prepare(folder, arguments):
-            sys.stderr.write(f"The run in `{folder}` is finished already.\n")
+            target, more = plan.target_column, plan.further_targets
+            share = plan.valid_share
         else:
-            run = _train if plan.target_column is not None else train_association
-            run(plan, tables, folder, arguments, clock, verbose)
-    return Run(folder)
+            opened = dict(columns=columns, group=group, seed=seed)
+            share = Plan.valid_share
+        share = 0.0 if valid is not None else share
+        inputs = steps.inputs_of(None if plan is not None else target, associate, plan)
+        given: dict[str, Any] = dict(
+            separator=separator, encoding=encoding, decimal=decimal, missing=missing
+        )
+        rows = steps.open_rows(
+            table,
+            target,
+            more_targets=more,
+            inputs=inputs,
+            **opened,
+            **given,
+            allow_outside=allow_outside,
+            valid_share=share,
+        )
+        load_tensorflow()
+        if plan is None:
+            plan = steps.make_plan(rows, choices, seed)
+        else:
+            fit.check_model(plan)
+        if valid is None:
+            rows = merge_validation(plan, rows)
+        tables = {"rows": dataclasses.replace(rows, columns=plan.columns)}
+        reading = tables["rows"].reading_to_keep(**given)
+        if valid is not None:
+            if plan.folds:
+                raise ValueError(
+                    "Expected either folds or a second table for validation. Received: "
+                    f"folds={plan.folds}, valid=`{name_table(valid)}`."
+                )
+            tables["valid"] = steps.open_rows(
+                valid,
+                plan.target_column,
+                more_targets=plan.further_targets,
+                columns=plan.columns,
+                inputs=list(plan.columns),
+                allow_outside=allow_outside,
+                reading=reading,
+            )
+        name = name_table(table)
+        arguments = {
+            "table": name,
+            "valid": None if valid is None else name_table(valid),
+            "read": _fingerprints(tables),
+            "encoders": published.digests(plan),
+            "plan": plan.to_json(),
+            "reading": reading.to_json(),
+            "stream": stream,
+            "max_broken": max_broken,
+            "allow_outside": allow_outside,
+            "baselines": baselines,
+        }
+        in_processes.check_plan(plan, together)
+        check_broken(tables, {}, max_broken)
+        if plan.folds:
+            fold_splits(plan, rows)  # an error comes before the folder is made
+        folder = pathlib.Path(out)
+        with in_processes.prepared(folder, arguments, together) as is_finished:
+            if not is_finished:
+                run = _train if plan.target_column is not None else train_association
+                run(plan, tables, folder, arguments, clock, verbose)
+    return Run(pathlib.Path(out))
 
 
 def _train(plan, tables, folder, arguments, clock, verbose):
@@ -356,18 +369,20 @@ def _train(plan, tables, folder, arguments, clock, verbose):
     name, max_broken = arguments["table"], arguments["max_broken"]
     folds = _train_folds(plan, tables, folder, arguments, verbose)
     features, encoder = steps.learn(plan, tables["rows"])
-    decoded = decode_splits(
-        tables,
-        features,
-        {plan.target: encoder},
-        folder / "cache",
-        arguments["stream"],
-    )
+    with in_processes.first_alone():
+        decoded = decode_splits(
+            tables,
+            features,
+            {plan.target: encoder},
+            folder / "cache",
+            arguments["stream"],
+        )
     check_broken(tables, decoded.broken, max_broken)
-    counts = set_aside(tables, decoded.broken, folder)
+    is_first = in_processes.is_first()
+    counts = set_aside(tables, decoded.broken, folder) if is_first else {}
     check_splits(decoded.samples, name, plan.members)
     notes = notes_of(plan, tables, decoded, encoder)
-    if verbose != 0:
+    if verbose != 0 and is_first:
         sys.stderr.writelines(f"{note}\n" for note in notes)
     trained = steps.fit(
         plan,
@@ -378,6 +393,8 @@ def _train(plan, tables, folder, arguments, clock, verbose):
         folder / "stages",
         verbose,
     )
+    if not is_first:
+        return
 
     some = tables["rows"]
     # Rows that no model learned from; several models leave none without a test split.

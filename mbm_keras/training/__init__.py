@@ -1,5 +1,6 @@
 """Training: stages, each one plain compile and fit; and the balance of modalities."""
 
+from mbm_keras.training import distribution
 from mbm_keras.training.adapters import adapt
 from mbm_keras.training.adapters import freeze
 from mbm_keras.training.adapters import merge
@@ -45,6 +46,7 @@ __all__ = [
     "blending_weights",
     "calibrate",
     "calibrated_mean",
+    "distribution",
     "fit_blended",
     "fit_heads",
     "fit_scope",

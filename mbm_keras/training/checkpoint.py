@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from data_pipelines import files
+from mbm_keras.training import distribution
 
 _STATE = {
     "epoch": int,
@@ -31,7 +32,8 @@ class Checkpoint(keras.callbacks.Callback):
     after every epoch, each in a single step, `state.json` last. If the process is
     killed at any moment, the next one continues after the latest epoch in `state.json`,
     and ends with the same weights, bit for bit, as a run that was not killed. At the
-    end of training the model has the best weights.
+    end of training the model has the best weights. Where several processes train
+    together, process 0 alone reads and writes files, and gives the others what it read.
 
         checkpoint = Checkpoint(folder)
         model.compile(...)
@@ -62,9 +64,13 @@ class Checkpoint(keras.callbacks.Callback):
         self.patience = patience
         self.epoch, self.best, self.best_epoch = 0, float("inf"), 0
         self.done, self.history, self.seeds = False, {}, []
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if self._path.exists():
-            self._load_state()
+        if distribution.is_first():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if self._path.exists():
+                self._load_state()
+        together = distribution.current()
+        if together is not None:
+            self._set_state(together.agree(self._get_state()))
 
     def restore(self, model: keras.Model) -> None:
         """Gives a model the weights that an earlier process left, if there are any.
@@ -94,14 +100,16 @@ class Checkpoint(keras.callbacks.Callback):
         if self.patience is not None and waited >= self.patience:
             self.model.stop_training = True
         self.done = self.model.stop_training or self.epoch == self.params["epochs"]
-        self._save_weights()
-        self._save_state()
+        if distribution.is_first():
+            self._save_weights()
+            self._save_state()
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         if self.best_epoch:
             self._load_best(self.model)
         self.done = True
-        self._save_state()
+        if distribution.is_first():
+            self._save_state()
 
     def _load_best(self, model):
         best = self.best_epoch or self.epoch  # 0 if the value was never a number
@@ -128,6 +136,17 @@ class Checkpoint(keras.callbacks.Callback):
         files.write(self._weights(self.epoch), file.getbuffer())
 
     def _load_weights(self, model, epoch):
+        variables, together = _variables(model), distribution.current()
+        if distribution.is_first():
+            arrays = self._read_weights(model, epoch)
+        else:  # of the same shapes and types
+            arrays = [keras.ops.convert_to_numpy(variable) for variable in variables]
+        if together is not None:
+            arrays = together.share(arrays)
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+
+    def _read_weights(self, model, epoch):
         path, variables = self._weights(epoch), _variables(model)
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -145,30 +164,37 @@ class Checkpoint(keras.callbacks.Callback):
                 f"{len(found)} arrays, with shapes of another model. Delete the folder "
                 f"`{self.folder}` to train this stage again."
             )
-        for variable, array in zip(variables, arrays, strict=True):
-            if array.dtype.kind == "V":  # NumPy does not know the type bfloat16
-                array = array.view(keras.ops.convert_to_numpy(variable).dtype)
-            variable.assign(array)
+        return [
+            # NumPy does not know the type bfloat16.
+            array.view(keras.ops.convert_to_numpy(variable).dtype)
+            if array.dtype.kind == "V"
+            else array
+            for variable, array in zip(variables, arrays, strict=True)
+        ]
 
     def _save_state(self):
         self.seeds = [
             keras.ops.convert_to_numpy(v).tolist() for v in _seeds(self.model)
         ]
-        state = {name: getattr(self, name) for name in _STATE}
-        files.write(self._path, json.dumps(state))
+        files.write(self._path, json.dumps(self._get_state()))
         # Only now: until the new state is in place, the old one names its files.
         kept = {self._weights(self.epoch), self._weights(self.best_epoch)}
         for path in self.folder.glob("epoch-*.weights.npz"):
             if path not in kept:
                 path.unlink()
 
+    def _get_state(self):
+        return {name: getattr(self, name) for name in _STATE}
+
+    def _set_state(self, state):
+        for name, kind in _STATE.items():
+            if not isinstance(state[name], kind):
+                raise TypeError(f"{name}={state[name]!r}")
+            setattr(self, name, state[name])
+
     def _load_state(self):
         try:
-            state = json.loads(self._path.read_text(encoding="utf-8"))
-            for name, kind in _STATE.items():
-                if not isinstance(state[name], kind):
-                    raise TypeError(f"{name}={state[name]!r}")
-                setattr(self, name, state[name])
+            self._set_state(json.loads(self._path.read_text(encoding="utf-8")))
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"`{self._path}` is damaged ({error}). Delete the folder "

@@ -17,9 +17,11 @@ import numpy as np
 from data_pipelines import files
 from mbm_keras.inputs import towers_of
 from mbm_keras.tasks import Task
+from mbm_keras.training import distribution
 from mbm_keras.training.adapters import with_adapters
 from mbm_keras.training.at_rest import at_rest
 from mbm_keras.training.checkpoint import Checkpoint
+from mbm_keras.training.equal_batches import equal_batches
 from mbm_keras.training.frozen_outputs import FrozenTowerOutputs
 from mbm_keras.training.frozen_outputs import can_precompute
 from mbm_keras.training.frozen_outputs import without_towers
@@ -105,18 +107,22 @@ def fit_stages(
     histories, stage = {}, None
     with contextlib.ExitStack() as stack:
         metric = next((metric.name for metric in task.metrics()), None)
-        progress = Progress(display_for(verbose), expected or (), metric)
+        writes = distribution.is_first()
+        progress = Progress(
+            display_for(verbose if writes else 0), expected or (), metric
+        )
         stack.enter_context(progress)
         if folder is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
         folder = pathlib.Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(files.lock(folder))
+        if writes:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(files.lock(folder))
         sequence = stages(histories) if callable(stages) else stages
         for number, stage in enumerate(sequence):
             if callable(stages):
                 _check_stages(model, [stage], histories)
-            if not folder.is_dir():
+            if writes and not folder.is_dir():
                 raise FileNotFoundError(errno.ENOENT, "It was removed", str(folder))
             histories[stage.name] = _fit_stage(
                 model,
@@ -162,6 +168,9 @@ def _fit_stage(
         callbacks = [*callbacks, keras.callbacks.SwapEMAWeights()]
     frozen = [model.get_layer(name) for name in stage.frozen]
     with at_rest(frozen), with_adapters(part, stage.adapt, stage.rank) as part:
+        if keras.distribution.distribution() is not None:
+            _check_together()
+            part = equal_batches(part, batches)
         _compile(part, stage, task, batches, options)
         checkpoint.restore(part)
         if not checkpoint.done:
@@ -181,6 +190,15 @@ def _fit_stage(
             )
     progress.end_stage(stage, checkpoint.history, checkpoint.best_epoch)
     return checkpoint.history
+
+
+def _check_together():
+    if distribution.current() is None:
+        raise ValueError(
+            "Expected training over several devices within "
+            "`mbm_keras.training.distribution.start`, which keeps batches equal. "
+            "Received: a distribution of `keras.distribution` alone."
+        )
 
 
 def _compile(part, stage, task, batches, options):

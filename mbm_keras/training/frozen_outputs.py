@@ -8,9 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from mbm_keras.inputs import VALID
 from mbm_keras.inputs import has_index
 from mbm_keras.inputs import tower_name
 from mbm_keras.inputs import towers_of
+from mbm_keras.training import distribution
+from mbm_keras.training.equal_batches import take_block
 
 
 def can_precompute(model: keras.Model, frozen: Collection[str]) -> bool:
@@ -73,7 +76,9 @@ class FrozenTowerOutputs(keras.utils.PyDataset):
 
     The order of the rows depends on the epoch alone. The outputs are in a temporary
     file, which the system keeps in memory while there is room. Rows of several lengths,
-    such as captions, are padded with zeros to the longest.
+    such as captions, are padded with zeros to the longest. Where several processes
+    train together, each runs the towers over its own rows and keeps the outputs of all:
+    the batches are those of one process.
 
     Args:
         model: A functional `keras.Model` whose inputs have towers.
@@ -98,15 +103,23 @@ class FrozenTowerOutputs(keras.utils.PyDataset):
     ):
         super().__init__()
         towers = towers_of(model)
-        towers = {key: tower for key, tower in towers.items() if tower.name in frozen}
+        towers = {
+            key: _on_one_process(tower)
+            for key, tower in towers.items()
+            if tower.name in frozen
+        }
         outputs = {key: _Rows() for key in towers}
         inputs, targets = [], []  # of batches
-        for x, *y in dataset:
-            x = {tensor.name: np.asarray(x[tensor.name]) for tensor in model.inputs}
-            for key, tower in towers.items():
-                outputs[key].append(tower.predict_on_batch(x.pop(key)))
+        for given, *y in dataset:
+            x = {tensor.name: np.asarray(given[tensor.name]) for tensor in model.inputs}
+            encoded = {
+                key: tower.predict_on_batch(x.pop(key)) for key, tower in towers.items()
+            }
+            x, y, encoded = _of_all((x, y, encoded), given.get(VALID))
+            for key, embeddings in encoded.items():
+                outputs[key].append(embeddings)
             inputs.append(x)
-            targets.append(keras.tree.map_structure(np.asarray, y))
+            targets.append(y)
         self.inputs, (self.targets, *self.weights) = (
             keras.tree.map_structure(lambda *parts: _join(parts), *batches)
             for batches in (inputs, targets)
@@ -124,7 +137,12 @@ class FrozenTowerOutputs(keras.utils.PyDataset):
         """Inputs, targets and weights of a batch, as `without_towers` takes them."""
         rows = self.order[step * self.batch_size : (step + 1) * self.batch_size]
         batch = (self.inputs, self.targets, *self.weights)
-        return keras.tree.map_structure(lambda column: column[rows], batch)
+        batch = keras.tree.map_structure(lambda column: column[rows], batch)
+        together = distribution.current()
+        if together is None:
+            return batch
+        (x, *y), valid = take_block(batch, together.shard, self.batch_size)
+        return {**x, VALID: valid}, *y
 
     def on_epoch_end(self):
         self.epoch += 1
@@ -134,6 +152,26 @@ class FrozenTowerOutputs(keras.utils.PyDataset):
         self.order = np.arange(self.size)
         if self.shuffle:
             np.random.default_rng(self.epoch).shuffle(self.order)
+
+
+def _on_one_process(tower):
+    """A tower that each process can run on rows of its own."""
+    together = distribution.current()
+    if together is None:
+        return tower
+    with together.alone():
+        return together.localize(tower, keras.models.clone_model(tower))
+
+
+def _of_all(block, valid):
+    """A block of arrays of this process as the rows that all processes have."""
+    together = distribution.current()
+    if together is None:
+        return keras.tree.map_structure(np.asarray, block)
+    valid = together.gather(np.asarray(valid))
+    return keras.tree.map_structure(
+        lambda column: together.gather(np.asarray(column))[valid], block
+    )
 
 
 class _Rows:

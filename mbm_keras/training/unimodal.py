@@ -8,6 +8,7 @@ from keras import layers
 from keras import ops
 
 from mbm_keras.inputs import PRESENT
+from mbm_keras.inputs import VALID
 from mbm_keras.inputs import has_index
 from mbm_keras.inputs import index_name
 from mbm_keras.inputs import input_keys
@@ -82,6 +83,8 @@ def select_unimodal(model: keras.Model, key: str, task: Task) -> Callable[..., A
 
     def select(inputs, targets, *weights):
         selected = {name: inputs[name] for name in wanted}
+        if VALID in inputs:
+            selected[VALID] = inputs[VALID]
         if PRESENT not in inputs:
             return selected, targets, *weights
         # No `keras.ops` in this function: tf.data calls it on every backend.

@@ -6,6 +6,7 @@ from mbm_keras import inputs
 
 def test_presence_has_the_name_of_the_input():
     assert names.PRESENT == inputs.PRESENT
+    assert names.VALID == inputs.VALID
 
 
 def test_an_index_has_the_name_of_the_input():

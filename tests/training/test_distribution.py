@@ -1,0 +1,130 @@
+"""Several processes and devices train the weights of one, or end with a message."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from mbm_keras.training import distribution
+from mbm_keras.training import peers
+from mbm_keras.training.equal_batches import take_block
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def begin(folder, coordinator, processes, process, *options, flags=""):
+    """Starts `tests.training.together` in one process."""
+    folder.mkdir(exist_ok=True)
+    words = [folder, coordinator, processes, process, *options]
+    environment = os.environ | {
+        "KERAS_BACKEND": "jax",
+        "PYTHONPATH": str(ROOT),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "XLA_FLAGS": flags,
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.training.together", *map(str, words)],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process, code=0):
+    """Its errors, when it has ended as expected."""
+    try:
+        _, errors = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    assert process.returncode == code, errors[-2_000:]
+    return errors
+
+
+def both(folder, *options):
+    """Starts two processes."""
+    coordinator = f"127.0.0.1:{free_port()}"
+    return [begin(folder, coordinator, 2, i, *options) for i in range(2)]
+
+
+def result(folder, processes=1):
+    found = np.load(folder / f"end-{processes}.npz")
+    weights = {name: found[name] for name in found.files if name != "histories"}
+    return weights, json.loads(str(found["histories"]))
+
+
+def assert_close(one, two, atol):
+    (weights, histories), (other, other_histories) = one, two
+    assert len(weights) > 10
+    for name in weights:
+        np.testing.assert_allclose(weights[name], other[name], rtol=0, atol=atol)
+    for stage, history in histories.items():
+        for name, values in history.items():
+            np.testing.assert_allclose(
+                values, other_histories[stage][name], rtol=0, atol=max(atol, 1e-6)
+            )
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    """What one process ends with, in stages of each kind and with dropout."""
+    folder = tmp_path_factory.mktemp("one")
+    end(begin(folder, "alone", 1, 0, "stages", "dropout"))
+    return result(folder)
+
+
+@pytest.mark.slow
+def test_two_devices_of_a_process_train_the_weights_of_one(one, tmp_path):
+    flags = "--xla_force_host_platform_device_count=2"
+    end(begin(tmp_path, "devices", 1, 0, "stages", "dropout", flags=flags))
+    assert_close(one, result(tmp_path), 1e-4)
+
+
+@pytest.mark.slow
+def test_two_processes_train_the_weights_of_one_and_go_on_after_a_kill(one, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for process in both(whole, "stages", "dropout"):
+        end(process)
+    assert_close(one, result(whole, 2), 1e-4)
+
+    first, second = both(killed, "stages", "dropout", "kill=14")
+    end(second, -signal.SIGKILL)
+    start = time.monotonic()
+    errors = end(first, peers.ENDED)
+    assert time.monotonic() - start < 15
+    assert "Process 1 of 2 has ended" in errors
+    for process in both(killed, "stages", "dropout"):
+        end(process)
+    assert_close(result(whole, 2), result(killed, 2), 0.0)
+
+
+def test_the_tensorflow_backend_is_refused_and_jax_is_named():
+    if keras.backend.backend() == "jax":
+        pytest.skip("JAX is the backend")
+    with (
+        pytest.raises(ValueError, match="KERAS_BACKEND=jax"),
+        distribution.start("localhost:7000", 2, 0),
+    ):
+        pass
+
+
+def test_a_block_of_arrays_is_padded_with_zeros():
+    rows = np.arange(1, 6)
+    parts = [take_block([rows], (i, 2, 2), 6) for i in range(2)]
+    joined = np.concatenate([block for (block,), _ in parts])
+    assert joined.tolist() == [1, 2, 3, 4, 5, 0, 0, 0]
+    valid = np.concatenate([valid for _, valid in parts])
+    assert valid.tolist() == (joined > 0).tolist()
