@@ -4,6 +4,7 @@
 1    an error that was not expected; the traceback is in a file, see `--debug`
 2    wrong use, input that cannot be read, a folder that cannot be written, a full
 disk
+3    another process of the same training ended, see `mbm_keras.training.peers`
 130  interrupted by Ctrl-C
 143  ended by SIGTERM
 """

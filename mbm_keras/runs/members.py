@@ -171,7 +171,7 @@ def fit_members(
     folder: Any,
     verbose: str | int,
     callbacks: Sequence[Any] = (),
-) -> Fitted:
+) -> Fitted | None:
     """Trains every model, weighs their heads, and joins them.
 
     Args:

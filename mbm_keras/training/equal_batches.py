@@ -10,6 +10,8 @@ from keras import ops
 from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import VALID
 from mbm_keras.layers import MaskedBatchNormalization
+from mbm_keras.tasks import Association
+from mbm_keras.tasks import Task
 
 # Layers that add a loss over the rows of a batch that have their inputs, and no other.
 _ADD_LOSSES = ("mbm_keras.losses.",)
@@ -75,22 +77,29 @@ class EqualBatches(keras.Model):
         return {**results, "loss": loss}
 
 
-def equal_batches(model: keras.Model, batches: Any) -> keras.Model:
+def equal_batches(model: keras.Model, batches: Any, task: Task) -> keras.Model:
     """The model that trains on batches of equal size.
 
     Args:
         model: A functional model.
         batches: A `tf.data.Dataset` of `(inputs, targets, ...)`.
+        task: The task.
 
     Raises:
         ValueError: If the batches are not of equal size, or the model has a batch
-            normalization that would count padding.
+            normalization or compares rows in a way that would count padding.
     """
     if VALID not in batches.element_spec[0]:
         raise ValueError(
             "Expected batches of equal size for several devices: "
             "`samples.batches(64, shard=together.shard)`, see "
             "`mbm_keras.training.distribution`. Received: batches without padding."
+        )
+    if isinstance(task, Association) and not _has_presence(model):
+        raise ValueError(
+            "Expected a model with the input of presence, which padding is absent in, "
+            "to compare rows on several devices: build it with `presence=True`. "
+            f"Received: model={model.name!r}."
         )
     normalizations = [
         layer.path
@@ -149,13 +158,16 @@ def _times(valid, weights, name):
     return valid * ops.cast(weights[name], "float32")
 
 
+def _has_presence(model):
+    return PRESENT in [tensor.name for tensor in model.inputs]
+
+
 def _check_added(model):
     """Raises if a layer adds a loss that would count padding."""
     layers = list(model._flatten_layers())
-    has_presence = PRESENT in [tensor.name for tensor in model.inputs]
     known = [x for x in layers if type(x).__module__.startswith(_ADD_LOSSES)]
     regularized = [w for w in model.weights if getattr(w, "regularizer", None)]
-    expected = (len(known) if has_presence else 0) + len(regularized)
+    expected = (len(known) if _has_presence(model) else 0) + len(regularized)
     if len(model.losses) > expected:
         raise ValueError(
             "Expected no loss over all rows of a batch, padding included, on several "

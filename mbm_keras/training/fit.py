@@ -101,6 +101,7 @@ def fit_stages(
             weights or the outputs of frozen towers.
     """
     _check_output(model, task)
+    _check_devices(model)
     if not callable(stages):
         _check_stages(model, stages)
         expected = stages if expected is None else expected
@@ -170,7 +171,7 @@ def _fit_stage(
     with at_rest(frozen), with_adapters(part, stage.adapt, stage.rank) as part:
         if keras.distribution.distribution() is not None:
             _check_together()
-            part = equal_batches(part, batches)
+            part = equal_batches(part, batches, task)
         _compile(part, stage, task, batches, options)
         checkpoint.restore(part)
         if not checkpoint.done:
@@ -190,6 +191,19 @@ def _fit_stage(
             )
     progress.end_stage(stage, checkpoint.history, checkpoint.best_epoch)
     return checkpoint.history
+
+
+def _check_devices(model):
+    """Refuses a model of `tf.distribute`, which would train something else or fail."""
+    strategy = getattr(model, "distribute_strategy", None)
+    if strategy is not None and strategy.num_replicas_in_sync > 1:
+        raise ValueError(
+            "Expected a model of one device on TensorFlow, where `tf.distribute` fails "
+            "with inputs of type bool and has other batch statistics. Train over "
+            "several devices on JAX: `KERAS_BACKEND=jax`, and `mbm train --devices "
+            "all` or `mbm_keras.training.distribution`. Received: "
+            f"{type(strategy).__name__} with {strategy.num_replicas_in_sync} replicas."
+        )
 
 
 def _check_together():

@@ -8,13 +8,19 @@ import socket
 import subprocess
 import sys
 import time
+import types
 
 import keras
 import numpy as np
 import pytest
 
+from mbm_keras.inputs import VALID
+from mbm_keras.tasks import Association
+from mbm_keras.tasks import Classification
 from mbm_keras.training import distribution
+from mbm_keras.training import fit_stages
 from mbm_keras.training import peers
+from mbm_keras.training.equal_batches import equal_batches
 from mbm_keras.training.equal_batches import take_block
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -60,8 +66,8 @@ def both(folder, *options):
     return [begin(folder, coordinator, 2, i, *options) for i in range(2)]
 
 
-def result(folder, processes=1):
-    found = np.load(folder / f"end-{processes}.npz")
+def result(folder, processes=1, name="end"):
+    found = np.load(folder / f"{name}-{processes}.npz")
     weights = {name: found[name] for name in found.files if name != "histories"}
     return weights, json.loads(str(found["histories"]))
 
@@ -82,23 +88,24 @@ def assert_close(one, two, atol):
 def one(tmp_path_factory):
     """What one process ends with, in stages of each kind and with dropout."""
     folder = tmp_path_factory.mktemp("one")
-    end(begin(folder, "alone", 1, 0, "stages", "dropout"))
-    return result(folder)
+    end(begin(folder, "alone", 1, 0, "stages", "dropout", "pairs"))
+    return result(folder), result(folder, name="pairs")
 
 
 @pytest.mark.slow
 def test_two_devices_of_a_process_train_the_weights_of_one(one, tmp_path):
     flags = "--xla_force_host_platform_device_count=2"
     end(begin(tmp_path, "devices", 1, 0, "stages", "dropout", flags=flags))
-    assert_close(one, result(tmp_path), 1e-4)
+    assert_close(one[0], result(tmp_path), 1e-4)
 
 
 @pytest.mark.slow
 def test_two_processes_train_the_weights_of_one_and_go_on_after_a_kill(one, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    for process in both(whole, "stages", "dropout"):
+    for process in both(whole, "stages", "dropout", "pairs"):
         end(process)
-    assert_close(one, result(whole, 2), 1e-4)
+    assert_close(one[0], result(whole, 2), 1e-4)
+    assert_close(one[1], result(whole, 2, "pairs"), 1e-4)
 
     first, second = both(killed, "stages", "dropout", "kill=14")
     end(second, -signal.SIGKILL)
@@ -109,6 +116,16 @@ def test_two_processes_train_the_weights_of_one_and_go_on_after_a_kill(one, tmp_
     for process in both(killed, "stages", "dropout"):
         end(process)
     assert_close(result(whole, 2), result(killed, 2), 0.0)
+
+
+def test_a_model_of_several_replicas_on_tensorflow_is_refused(monkeypatch):
+    task = Classification(2, "y")
+    x = keras.Input((3,), name="x")
+    model = keras.Model([x], {"y": task.head(x, name="y")})
+    strategy = types.SimpleNamespace(num_replicas_in_sync=2)
+    monkeypatch.setattr(type(model), "distribute_strategy", strategy, raising=False)
+    with pytest.raises(ValueError, match="KERAS_BACKEND=jax"):
+        fit_stages(model, [], None, task=task)
 
 
 def test_the_tensorflow_backend_is_refused_and_jax_is_named():
@@ -128,3 +145,30 @@ def test_a_block_of_arrays_is_padded_with_zeros():
     assert joined.tolist() == [1, 2, 3, 4, 5, 0, 0, 0]
     valid = np.concatenate([valid for _, valid in parts])
     assert valid.tolist() == (joined > 0).tolist()
+
+
+PADDED = types.SimpleNamespace(element_spec=({VALID: None}, {}))
+
+
+def test_batches_without_padding_are_refused_on_several_devices():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    batches = types.SimpleNamespace(element_spec=({"x": None}, {}))
+    with pytest.raises(ValueError, match="shard=together.shard"):
+        equal_batches(model, batches, Classification(2))
+
+
+def test_a_normalization_that_would_count_padding_is_refused_unless_it_is_frozen():
+    x = keras.Input((3,))
+    norm = keras.layers.BatchNormalization(name="norm")
+    model = keras.Model(x, {"y": norm(x)})
+    with pytest.raises(ValueError, match="norm"):
+        equal_batches(model, PADDED, Classification(2))
+    norm.trainable = False
+    equal_batches(model, PADDED, Classification(2))
+
+
+def test_pairs_without_presence_would_count_padding_and_are_refused():
+    x = keras.Input((3,))
+    model = keras.Model(x, {"y": x})
+    with pytest.raises(ValueError, match="presence=True"):
+        equal_batches(model, PADDED, Association(2))

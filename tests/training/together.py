@@ -2,8 +2,9 @@
 
     python -m tests.training.together FOLDER COORDINATOR PROCESSES PROCESS [option ...]
 
-Options: `dropout`, `stages`, `kill=STEP` (this process, with SIGKILL), `epochs=N`.
-Process 0 writes the weights and the history to `FOLDER/end-PROCESSES.npz`.
+Options: `dropout`; `stages`, one of each kind; `pairs`, a contrastive loss too;
+`kill=STEP`, process 1 with SIGKILL. Process 0 writes weights and histories to
+`FOLDER/end-PROCESSES.npz`, and those of the contrastive loss to `pairs-PROCESSES.npz`.
 """
 
 import functools
@@ -18,7 +19,9 @@ import numpy as np
 
 from data_pipelines.decoding.samples import Samples
 from mbm_keras.inputs import InputSpec
+from mbm_keras.models import dual_encoder
 from mbm_keras.models import late_fusion
+from mbm_keras.tasks import Association
 from mbm_keras.tasks import Classification
 from mbm_keras.towers import image_cnn
 from mbm_keras.towers import vector_mlp
@@ -58,55 +61,70 @@ def rows(number, seed):
     )
 
 
-def build(dropout):
-    """The model; its batch normalization leaves absent rows out."""
-    inputs = [
-        InputSpec("photo", "image", {"size": 8}),
-        InputSpec("numbers", "vector", {"size": 4}),
-    ]
-    return late_fusion.build(
-        inputs=inputs,
-        task=Classification(3, "answer"),
-        towers={
-            "photo": functools.partial(image_cnn.build, filters=(4,)),
-            "numbers": vector_mlp.build,
-        },
-        width=4,
-        dropout=dropout,
-        pool=True,
-    )
+INPUTS = [
+    InputSpec("photo", "image", {"size": 8}),
+    InputSpec("numbers", "vector", {"size": 4}),
+]
+TOWERS = {
+    "photo": functools.partial(image_cnn.build, filters=(4,)),
+    "numbers": vector_mlp.build,
+}
 
 
 def stages_of(options):
     """One stage, or one of each kind."""
-    epochs = int(options.get("epochs", 3))
     if "stages" not in options:
-        return [Stage("training", epochs, 0.01, average=True)]
+        return [Stage("training", 3, 0.01, average=True)]
     return [
-        Stage("photo unimodal", epochs, 0.01, unimodal="photo"),
-        Stage("fusion", epochs, 0.01, frozen=("photo_tower",), patience=2),
-        Stage("finetune", epochs, 0.01),
+        Stage("photo unimodal", 3, 0.01, unimodal="photo"),
+        Stage("fusion", 3, 0.01, frozen=("photo_tower",), patience=2),
+        Stage("finetune", 3, 0.01, average=True),
     ]
 
 
 def fit(folder, options, together):
-    """Trains in one process or in several; returns the model."""
+    """Trains in one process or in several; returns the model and its histories."""
+    task = Classification(3, "answer")
     keras.utils.set_random_seed(0)
+    model = late_fusion.build(
+        inputs=INPUTS,
+        task=task,
+        towers=TOWERS,
+        width=4,
+        dropout=0.3 if "dropout" in options else 0.0,
+        pool=True,
+    )
     shard = None if together is None else together.shard
-    model = build(0.3 if "dropout" in options else 0.0)
-    kill = [Kill(int(options["kill"]))] if "kill" in options else []
+    is_killed = "kill" in options and together is not None and together.index == 1
     batches = functools.partial(rows(ROWS, 0).batches, shard=shard)
     histories = fit_stages(
         model,
         stages_of(options),
         functools.partial(batches, 8, shuffle=True, seed=1),
         functools.partial(rows(VALID_ROWS, 1).batches, 8, shard=shard),
-        task=Classification(3, "answer"),
-        callbacks=kill,
+        task=task,
+        callbacks=[Kill(int(options["kill"]))] if is_killed else [],
         folder=folder / "stages",
         verbose=0,
     )
     return model, histories
+
+
+def fit_pairs(together):
+    """Trains embeddings, whose negatives are the other rows of the batch."""
+    task = Association(4, "pair")
+    keras.utils.set_random_seed(0)
+    model = dual_encoder.build(inputs=INPUTS, task=task, towers=TOWERS, width=4)
+    data = rows(ROWS, 2)
+    numbers = np.stack([np.arange(ROWS), np.arange(ROWS) // 2], axis=1)
+    batches = functools.partial(
+        data.with_targets({"pair": numbers}).batches,
+        8,
+        shuffle=True,
+        shard=None if together is None else together.shard,
+    )
+    stage = Stage("pairs", 2, 0.01)
+    return model, fit_stages(model, [stage], batches, task=task, verbose=0)
 
 
 def save(path, model, histories):
@@ -120,16 +138,21 @@ def main(folder, coordinator, processes, process, *words):
     folder = pathlib.Path(folder)
     options = dict(word.partition("=")[::2] for word in words)
     processes, process = int(processes), int(process)
-    end = folder / f"end-{processes}.npz"
+    end, pairs = (folder / f"{name}-{processes}.npz" for name in ("end", "pairs"))
     if coordinator == "alone":
         save(end, *fit(folder, options, None))
+        if "pairs" in options:
+            save(pairs, *fit_pairs(None))
         return
     coordinator = None if coordinator == "devices" else coordinator
     with distribution.start(coordinator, processes, process) as together:
         with together.scope():
-            model, histories = fit(folder, options, together)
+            found = {end: fit(folder, options, together)}
+            if "pairs" in options:
+                found[pairs] = fit_pairs(together)
         if together.is_first:
-            save(end, model, histories)
+            for path, model_and_histories in found.items():
+                save(path, *model_and_histories)
 
 
 if __name__ == "__main__":
