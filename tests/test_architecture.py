@@ -72,6 +72,9 @@ MAY_IMPORT_TENSORFLOW = {
     "mbm_keras.serving",
     "data_pipelines",
 }
+# The one file that calls a backend: `keras.distribution` has no way to set how soon an
+# end of a process is noticed, or to give arrays of one process to the others.
+MAY_IMPORT_JAX = ROOT / "mbm_keras/training/distribution.py"
 
 
 def imports(folder):
@@ -98,8 +101,9 @@ def test_imports_only_lower_floors(folder):
 @pytest.mark.parametrize("folder", sorted(MAY_IMPORT.keys() - MAY_IMPORT_TENSORFLOW))
 def test_imports_no_backend(folder):
     for path, module in imports(folder):
-        backend = module.split(".")[0] in {"tensorflow", "jax", "torch"}
-        assert not backend, f"{path} imports {module}"
+        backend = module.split(".")[0]
+        if (path, backend) != (MAY_IMPORT_JAX, "jax"):
+            assert backend not in {"tensorflow", "jax", "torch"}, f"{path}: {module}"
 
 
 def test_nothing_reads_a_pickle_or_runs_a_string():

@@ -51,7 +51,9 @@ def session(
 
 
 @contextlib.contextmanager
-def prepared(folder: pathlib.Path, arguments: dict, together: Any) -> Iterator[bool]:
+def prepare_folder(
+    folder: pathlib.Path, arguments: dict, together: Any
+) -> Iterator[bool]:
     """Around what fills a run folder, which process 0 locks.
 
     Args:

@@ -357,7 +357,7 @@ def train(
         if plan.folds:
             fold_splits(plan, rows)  # an error comes before the folder is made
         folder = pathlib.Path(out)
-        with in_processes.prepared(folder, arguments, together) as is_finished:
+        with in_processes.prepare_folder(folder, arguments, together) as is_finished:
             if not is_finished:
                 run = _train if plan.target_column is not None else train_association
                 run(plan, tables, folder, arguments, clock, verbose)

@@ -17,6 +17,7 @@ from mbm_keras.tasks import Task
 _ADD_LOSSES = ("mbm_keras.losses.",)
 
 
+@keras.saving.register_keras_serializable(package="mbm_keras.training.equal_batches")
 class EqualBatches(keras.Model):
     """A functional model that trains on padded batches as on batches without padding.
 
@@ -30,13 +31,25 @@ class EqualBatches(keras.Model):
     Batches have `VALID` `(batch,)` bool among their inputs; without it they are taken
     as they are.
 
+    Args:
+        inputs: Symbolic inputs of a functional model.
+        outputs: Its outputs, by name.
+        name: Name of the model.
+        trainable: False for a model whose weights do not change.
+
     Raises:
         ValueError: When it traces a step, if a layer adds a loss over all rows of a
             batch, padding included.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        inputs: Any,
+        outputs: Any,
+        name: str | None = None,
+        trainable: bool = True,
+    ):
+        super().__init__(inputs, outputs, name=name, trainable=trainable)
         self.row_loss = keras.metrics.Mean(name="row_loss")
 
     def compute_loss(
