@@ -3,8 +3,9 @@
     python -m tests.training.together FOLDER COORDINATOR PROCESSES PROCESS [option ...]
 
 Options: `dropout`; `stages`, one of each kind; `pairs`, a contrastive loss too;
-`kill=STEP`, process 1 with SIGKILL. Process 0 writes weights and histories to
-`FOLDER/end-PROCESSES.npz`, and those of the contrastive loss to `pairs-PROCESSES.npz`.
+`kill=STEP`, then the same training again in `FOLDER/killed`, in whose step process 1
+ends by SIGKILL. Process 0 writes weights and histories to `FOLDER/end-PROCESSES.npz`,
+and those of the contrastive loss to `pairs-PROCESSES.npz`.
 """
 
 import functools
@@ -82,7 +83,7 @@ def stages_of(options):
     ]
 
 
-def fit(folder, options, together):
+def fit(folder, options, together, callbacks=()):
     """Trains in one process or in several; returns the model and its histories."""
     task = Classification(3, "answer")
     keras.utils.set_random_seed(0)
@@ -95,7 +96,6 @@ def fit(folder, options, together):
         pool=True,
     )
     shard = None if together is None else together.shard
-    is_killed = "kill" in options and together is not None and together.index == 1
     batches = functools.partial(rows(ROWS, 0).batches, shard=shard)
     histories = fit_stages(
         model,
@@ -103,7 +103,7 @@ def fit(folder, options, together):
         functools.partial(batches, 8, shuffle=True, seed=1),
         functools.partial(rows(VALID_ROWS, 1).batches, 8, shard=shard),
         task=task,
-        callbacks=[Kill(int(options["kill"]))] if is_killed else [],
+        callbacks=callbacks,
         folder=folder / "stages",
         verbose=0,
     )
@@ -150,9 +150,12 @@ def main(folder, coordinator, processes, process, *words):
             found = {end: fit(folder, options, together)}
             if "pairs" in options:
                 found[pairs] = fit_pairs(together)
-        if together.is_first:
-            for path, model_and_histories in found.items():
-                save(path, *model_and_histories)
+            if together.is_first:
+                for path, model_and_histories in found.items():
+                    save(path, *model_and_histories)
+            if "kill" in options:
+                kill = [Kill(int(options["kill"]))] if process == 1 else []
+                fit(folder / "killed", options, together, kill)
 
 
 if __name__ == "__main__":
