@@ -1,7 +1,8 @@
-"""What the bytes of a file are: image, audio, video or points, and in which format."""
+"""What the bytes of a file are: image, audio, video, points or page; which format."""
 
 import os
 
+from data_pipelines.formats import page_kinds
 from data_pipelines.formats import picture_kinds
 from data_pipelines.formats import sound_kinds
 
@@ -13,8 +14,9 @@ SUFFIXES: dict[str, frozenset[str]] = {
         {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"}
     ),
     "points": frozenset({".bin", ".pcd"}),
+    "page": frozenset(page_kinds.SUFFIXES),
 }
-HEAD = 256  # bytes from the start of a file that tell its kind; 189 would do
+HEAD = 1_024  # bytes from the start of a file that tell its kind; hOCR has a preamble
 
 # Names that FFmpeg gives to containers, by the first four bytes.
 _CONTAINERS = {
@@ -47,7 +49,9 @@ def kind_of(head: bytes) -> str | None:
     if container is not None:
         is_sound = sound_kinds.container_of(head) or head[8:12] in (b"M4A ", b"M4B ")
         return "audio" if is_sound else "video"
-    return "points" if is_pcd(head) else None
+    if is_pcd(head):
+        return "points"
+    return "page" if page_kinds.is_page(head) else None
 
 
 def container_of(head: bytes) -> str | None:
@@ -89,8 +93,8 @@ def suffix_of(data: bytes) -> str:
     kind, container = kind_of(data[:HEAD]), container_of(data[:HEAD]) or ""
     if kind == "audio":
         return {"mov": "m4a"}.get(container, container)
-    if kind == "points":
-        return "pcd"
+    if kind in ("points", "page"):
+        return {"points": "pcd", "page": "txt"}[kind]
     if kind == "video":
         return _VIDEO_SUFFIXES.get(container, "mpg")
     return "bin"

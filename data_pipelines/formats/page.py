@@ -114,8 +114,9 @@ def make_page(
         A `Page`.
 
     Raises:
-        ValueError: If there is no word, a box with x1 < x0 or y1 < y0, a number that is
-            not finite or too large, a page without an area or written sideways.
+        ValueError: If there is no word, a box with x1 < x0 or y1 < y0 or all of it
+            outside the page, a number that is not finite or too large, a page without
+            an area or written sideways.
     """
     segments = [x for x in segments if x.text.strip()]
     if not segments:
@@ -132,6 +133,7 @@ def make_page(
             "Expected a page with width > 0 and height > 0. Received: "
             f"file={name}, size=({width}, {height})."
         )
+    _check_inside(segments, width, height, name)
     words, boxes, lines, clamped, ids = [], [], [], 0, {}
     for index, segment in enumerate(segments):
         key = ("line", index) if segment.line is None else ("given", segment.line)
@@ -169,6 +171,18 @@ def _check_box(segment, name):
             f"Expected boxes of numbers below {_FAR:.0e} with x0 <= x1 and y0 <= y1. "
             f"Received: file={name}, text={segment.text[:40]!r}, box={segment.box}."
         )
+
+
+def _check_inside(segments, width, height, name):
+    """A box may reach beyond an edge; one that is outside is of another page."""
+    for segment in segments:
+        x0, y0, x1, y1 = segment.box
+        if x0 > width or y0 > height or x1 < 0 or y1 < 0:
+            raise ValueError(
+                "Expected boxes that are on the page at least in part. Received: "
+                f"file={name}, text={segment.text[:40]!r}, box={segment.box}, "
+                f"size=({width:g}, {height:g})."
+            )
 
 
 def _split(segment):

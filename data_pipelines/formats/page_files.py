@@ -14,11 +14,13 @@ from data_pipelines.formats import page_xml
 from data_pipelines.formats.page import MAX_BYTES
 from data_pipelines.formats.page import Page
 from data_pipelines.formats.page import Segment
+from data_pipelines.formats.page import from_text
 from data_pipelines.formats.page import make_page
 
 _CORNERS = 8  # numbers before the text of a line of SROIE
 _END = re.compile(r"\r\n|\r|\n")  # other separators belong to a text
 _COLUMNS = ("word", "x0", "y0", "x1", "y1")
+_TEXT = re.compile(r"\d{1,4} \d{1,4} \d{1,4} \d{1,4} \d{1,6} \S")  # `Page.to_bytes`
 
 
 def read_page(
@@ -50,8 +52,9 @@ def read_page(
         segments, found = _parse(text)
     except (ValueError, OverflowError, RecursionError, csv.Error) as error:
         raise ValueError(
-            "Expected words and boxes as boxes of SROIE, a table, JSON of FUNSD, hOCR "
-            f"or ALTO. Received: file={name}: {error or type(error).__name__}"
+            "Expected words and boxes as boxes of SROIE, a table, JSON of FUNSD, hOCR, "
+            "ALTO or `Page.to_bytes`. Received: "
+            f"file={name}: {error or type(error).__name__}"
         ) from None
     return make_page(segments, size or found, name)
 
@@ -64,9 +67,17 @@ def _parse(text):
     if start in ("{", "["):
         return _parse_json(text), None
     rows = [row for row in _END.split(text) if row.strip()]
+    if rows and _TEXT.match(rows[0]):
+        return _parse_text("\n".join(rows))
     if rows and _corners(rows[0]) is None:
         return _parse_table(rows)
     return [_parse_row(number, row) for number, row in enumerate(rows, 1)], None
+
+
+def _parse_text(text):
+    page = from_text(text.encode())
+    rows = zip(page.words, page.boxes, page.lines, strict=True)
+    return [Segment(word, box, line) for word, box, line in rows], page.size
 
 
 def _corners(row):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from data_pipelines.formats import page_files
 from data_pipelines.formats import pcd
 from data_pipelines.formats import picture
 from data_pipelines.formats import sound
@@ -12,13 +13,15 @@ def transcode(data: bytes, modality: str, preprocessor: Any = None) -> bytes:
     """Transcodes the formats that TensorFlow cannot decode.
 
     Sound and the sound track of a clip become WAV, a clip becomes NPY bytes of its
-    frames, PCD becomes rows of float32, and an image that graphs do not decode becomes
-    PNG. Decoding, training and the served model then know few formats of each.
+    frames, PCD becomes rows of float32, words with boxes become the text of
+    `Page.to_bytes`, and an image that graphs do not decode becomes PNG. Decoding,
+    training and the served model then know few formats of each.
     Everything else remains unchanged.
 
     Args:
         data: The bytes of a file.
-        modality: What the column holds: `"image"`, `"audio"`, `"video"` or `"points"`.
+        modality: What the column holds: `"image"`, `"audio"`, `"video"`,
+            `"points"` or `"page"`.
         preprocessor: The preprocessor that takes the bytes. It has the number and size
             of frames, or the fields of points; and where its `config` has `seconds`, no
             more of a sound is decoded. None leaves clips and points unchanged.
@@ -37,6 +40,8 @@ def transcode(data: bytes, modality: str, preprocessor: Any = None) -> bytes:
         return video.frames(data, preprocessor)
     if wanted == "points":
         return pcd.rows(data, preprocessor)
+    if "page" in (modality, wanted):
+        return page_files.read_page(data).to_bytes()
     if "image" in (modality, wanted):
         limit = getattr(preprocessor, "max_pixels", picture.MAX_PIXELS)
         return picture.to_png(data, limit)

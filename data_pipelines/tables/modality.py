@@ -12,6 +12,7 @@ MODALITIES: dict[str, str] = {
     "audio": "sound files, or their bytes",
     "video": "clips, or their bytes; the sound track becomes an input of its own",
     "points": "point clouds, or their bytes",
+    "page": "words of pages with their boxes: hOCR, ALTO, JSON, tables, or their bytes",
     "vector": "lists of numbers, of one length",
     "number": "numbers",
     "date": "dates or times",

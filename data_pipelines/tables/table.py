@@ -255,6 +255,17 @@ class Table(RawTable):
             return convert.to_vectors(values).to_numpy()
         return convert.to_strings(values).to_numpy()
 
+    def contents(self, name: str) -> Any:
+        """The raw values of an input, the bytes of its files for one of files.
+
+        Returns:
+            `(rows,)`, `b""` for a file that is absent or cannot be read.
+        """
+        values: Any = self.raw(name)
+        if self.columns.get(name) in FILES:
+            return self.read_cells(name, values)[0]
+        return values
+
     def targets(self, *, numbers: bool = False) -> list[Any]:
         """Cells of the target: strings, numbers, booleans, or lists; None if empty.
 
@@ -274,8 +285,9 @@ class Table(RawTable):
         """Cells of a target of several columns, as tuples.
 
         Args:
-            columns: Their names: inputs of text, whose cells are strings, and others,
-                whose cells are as those of `targets`.
+            columns: Their names: inputs of text, whose cells are strings; inputs of
+                pages, of which it has the bytes, `b""` where they cannot be read; and
+                others, whose cells are as those of `targets`.
             numbers: As for `targets`.
 
         Raises:
@@ -287,13 +299,15 @@ class Table(RawTable):
                 f"Expected the columns {list(columns)} in `{self.path}`, to learn or "
                 f"to compare with. Received: {self.frame.columns}, without {missing}."
             )
-        cells = [
-            np.asarray(self.raw(name)).tolist()
-            if self.columns.get(name) == "text"
-            else self._target_cells(name, numbers)
-            for name in columns
-        ]
+        cells = [self._cells_to_learn(name, numbers) for name in columns]
         return list(zip(*cells, strict=True))
+
+    def _cells_to_learn(self, name, numbers):
+        if self.columns.get(name) == "text":
+            return np.asarray(self.raw(name)).tolist()
+        if self.columns.get(name) == "page":
+            return list(self.contents(name))
+        return self._target_cells(name, numbers)
 
     def _target_cells(self, name, numbers):
         values = self.frame[name]

@@ -18,6 +18,8 @@ _FEW_ROWS = 2_000
 _SPEECH_STEPS, _MOST_SPEECH_EPOCHS, _FEWEST_SPEECH_EPOCHS = 1_500, 60, 10
 FROZEN = "encoded once; within a point of tuning on few rows, see RESULTS.md"
 _TUNED, _MOST_TUNED = 150, 20  # epochs times the root of the rows, and the most
+PAGES = (16, "attention between all words of a page")  # rows per step
+_PAGE_STEPS, _MOST_PAGE_EPOCHS, _FEWEST_PAGE_EPOCHS = 1_300, 80, 8
 _WRITERS = ("coca", "git", "text_decoder")  # transformers
 
 
@@ -93,6 +95,19 @@ def speech_epochs(rows: int, batch: int) -> tuple[int, str]:
     return count, f"{round(count * per_epoch):,} steps of {batch} rows at most"
 
 
+def page_epochs(rows: int, batch: int) -> tuple[int, str]:
+    """Most epochs on pages, and why.
+
+    Args:
+        rows: Rows to learn from, validation included.
+        batch: Rows per step.
+    """
+    per_epoch = max(1.0, rows / batch)
+    count = round(_PAGE_STEPS / per_epoch)
+    count = min(_MOST_PAGE_EPOCHS, max(_FEWEST_PAGE_EPOCHS, count))
+    return count, f"{round(count * per_epoch):,} steps of {batch} pages at most"
+
+
 def learning_rate(model: str) -> tuple[float, str]:
     """Peak step size of Adam, and why.
 
@@ -103,6 +118,8 @@ def learning_rate(model: str) -> tuple[float, str]:
         return 1.5e-3, "attention in many blocks"
     if model == "language_identifier":
         return 2e-3, "steps of recordings of several lengths"
+    if model == "document_extractor":
+        return 1e-3, "attention in four blocks"
     if model in _WRITERS:
         return 1e-3, "a transformer that writes"
     return 4e-3, "default"

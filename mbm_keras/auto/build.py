@@ -8,6 +8,7 @@ from mbm_keras.auto import published
 _MIXUP = 0.3  # alpha of the mixtures of sounds
 # Models that hear a recording to its end, and voices in it.
 _OF_SPEECH = ("speech_recognizer", "language_identifier")
+_ROWS_AT_ONCE, _PAGES_AT_ONCE = 256, 16
 
 
 def build_features(plan):
@@ -52,7 +53,7 @@ def build_preprocessors(plan):
 
 def columns_to_adapt(plan):
     """Names of the columns that vocabularies and statistics are learned from."""
-    learned = ("text", "vector", "number", "category", "date")
+    learned = ("text", "vector", "number", "category", "date", "page")
     return [name for name, modality in plan.columns.items() if modality in learned]
 
 
@@ -70,11 +71,16 @@ def build_towers(plan):
     return builders
 
 
+def answer_size(plan):
+    """Rows that a model answers at once: attention over pages takes much memory."""
+    return _PAGES_AT_ONCE if plan.model == "document_extractor" else _ROWS_AT_ONCE
+
+
 def length_key(plan, specs):
     """Key of the input by whose length rows share a batch, or None.
 
     The first text that a published encoder or a recurrent layer in the model reads; the
-    sound that is heard to its end.
+    page; the sound that is heard to its end.
     """
     if plan.model in _OF_SPEECH:
         return specs[0].key
@@ -82,7 +88,11 @@ def length_key(plan, specs):
         spec.key
         for spec in specs
         if (spec.modality, plan.inputs[spec.name].preprocessor)
-        in (("text", published.READER), ("words", "WordCharacters"))
+        in (
+            ("text", published.READER),
+            ("words", "WordCharacters"),
+            ("page", "PageWords"),
+        )
     ]
     return found[0] if found else None
 

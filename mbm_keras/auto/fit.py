@@ -106,6 +106,8 @@ def draft_task(plan: Plan) -> Any:
         "transcript": lambda: tasks.Transcription(4, name=plan.target),
         "intent": lambda: tasks.Understanding(2, name=plan.target),
         "tags": lambda: tasks.Understanding(tags=("O", "B-a"), name=plan.target),
+        "fields": lambda: tasks.Understanding(tags=("O", "B-a"), name=plan.target),
+        "page_tags": lambda: tasks.Understanding(tags=("O", "B-a"), name=plan.target),
         "intent_and_tags": lambda: tasks.Understanding(
             2, ("O", "B-a"), name=plan.target
         ),

@@ -15,6 +15,7 @@ _LONG = 3.0  # seconds of a sound
 _FEW_ROWS = 1_000
 _MANY_ROWS = 4_500  # from which several inputs have towers without statistics
 _SMALL = 64  # pixels
+_PAGE_PIXELS = 128
 _STATISTICS = "statistics next to a CNN, for few rows"
 _PLAIN = "a CNN, for many rows"
 _OF_TABLE = ("number", "date", "category")  # together they are one input
@@ -96,6 +97,42 @@ def keep_one_text(
     others = [name for name in table.columns if name not in texts]
     why = f"the model reads {texts[0]!r} alone"
     return {texts[0]: inputs[texts[0]]}, dict.fromkeys(others, why)
+
+
+def keep_one_page(
+    table: Any, inputs: dict[str, InputPlan]
+) -> tuple[dict[str, InputPlan], dict[str, str]]:
+    """The only page of a table and its picture, and why its other columns are left.
+
+    Args:
+        table: A `data_pipelines.tables.table.Table`.
+        inputs: `InputPlan` by name.
+
+    Raises:
+        ValueError: If there are several pages, or several pictures.
+    """
+    kept = {n: p for n, p in inputs.items() if p.modality in ("page", "image")}
+    held = [planned.modality for planned in kept.values()]
+    if held.count("page") != 1 or held.count("image") > 1:
+        raise ValueError(
+            "Expected one column of pages, and one of their pictures or none; leave "
+            f"others out with `columns`. Received: {list(kept)} in `{table.path}`."
+        )
+    scan = InputPlan(
+        "image",
+        {},
+        "Pixels",
+        {"size": _PAGE_PIXELS},
+        reason=f"the page stretched to {_PAGE_PIXELS} pixels a side",
+    )
+    kept = {
+        name: planned
+        if planned.modality == "page"
+        else dataclasses.replace(scan, columns=planned.columns)
+        for name, planned in kept.items()
+    }
+    others = [name for name in table.columns if name not in kept]
+    return kept, dict.fromkeys(others, "the model reads pages and their pictures alone")
 
 
 def _is_many(table):
@@ -241,11 +278,16 @@ def _row(columns):
     )
 
 
+def _page(_, name):
+    return InputPlan("page", {name: "page"}, "PageWords", reason="words and boxes")
+
+
 _PLANS = {
     "text": _text,
     "image": _image,
     "audio": _audio,
     "video": _video,
     "points": _points,
+    "page": _page,
     "vector": _vector,
 }

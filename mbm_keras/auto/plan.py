@@ -41,6 +41,7 @@ ASSOCIATION = "association"  # a kind of target without a column
 ASSOCIATION_LOSSES = ("clip", "siglip")
 NUMBERS = "numbers"  # a kind of target of several columns
 CLASS_WEIGHTS, LOSSES = ("balanced",), ("focal",)
+OF_PAGES = ("fields", "page_tags")  # kinds of target of a page
 OF_SENTENCES = ("intent", "tags", "intent_and_tags")  # kinds of target of a sentence
 STAGES = ("joint", "standard")
 TUNE = ("frozen", "adapters", "full")
@@ -86,9 +87,9 @@ class Plan:
     Args:
         target: Name of the column to learn.
         target_kind: `"label"`, `"labels"`, `"number"`, `"numbers"`, `"caption"`,
-            `"transcript"`, `"intent"`, `"tags"` or `"intent_and_tags"`;
-            `"association"` where there is no target, and the inputs of a row belong
-            together.
+            `"transcript"`, `"intent"`, `"tags"`, `"intent_and_tags"`, `"fields"` of a
+            page, or `"page_tags"` of its words; `"association"` where there is no
+            target, and the inputs of a row belong together.
         inputs: What happens to each input, by name.
         left_out: Why a column is not an input, by its name.
         model: Name of the model, see `mbm_keras.models`.
@@ -124,7 +125,7 @@ class Plan:
         seed: Seed of everything random.
         reasons: Why, by name of the field.
         tags: Name of the column with a tag for each word; None without.
-        more_targets: Names of the other columns of several numbers.
+        more_targets: Names of the other columns of several numbers or fields.
     """
 
     target: str
@@ -180,9 +181,9 @@ class Plan:
             )
         if self.minutes is not None and not self.minutes > 0:
             raise ValueError(f"Expected minutes > 0. Received: minutes={self.minutes}.")
-        if self.target_kind in OF_SENTENCES and self.members != 1:
+        if self.target_kind in (*OF_SENTENCES, *OF_PAGES) and self.members != 1:
             raise ValueError(
-                "Expected members=1 for a target of intents or tags. Received: "
+                "Expected members=1 for a target of intents, tags or fields. Received: "
                 f"target_kind={self.target_kind!r}, members={self.members}."
             )
         if self.folds < 0 or self.folds == 1:
@@ -222,6 +223,12 @@ class Plan:
         """Columns of a target of several by their role; empty for other targets."""
         if self.target_kind == NUMBERS:
             return {"columns": (self.target, *self.more_targets)}
+        if self.target_kind in OF_PAGES:
+            columns = self.columns.items()
+            page = next((name for name, held in columns if held == "page"), "")
+            if self.target_kind == "page_tags":
+                return {"page": page, "tags": self.target}
+            return {"page": page, "fields": (self.target, *self.more_targets)}
         if self.target_kind not in OF_SENTENCES:
             return {}
         roles = {"text": next(iter(self.columns), "")}

@@ -14,6 +14,7 @@ from mbm_keras.auto import input_plans
 from mbm_keras.auto import published
 from mbm_keras.auto import targets
 from mbm_keras.auto.plan import NUMBERS
+from mbm_keras.auto.plan import OF_PAGES
 from mbm_keras.auto.plan import OF_SENTENCES
 from mbm_keras.auto.plan import Plan
 from mbm_keras.registry import names
@@ -79,7 +80,7 @@ def make_plan(
         )
     check_names(model=model, fusion=fusion, task=task)
     kind, why = targets.choose_kind(table, task, model)
-    is_numbers = kind == NUMBERS
+    several = kind in (NUMBERS, *OF_PAGES)
     chosen_model, why_model = _model_for(kind, table)
     learned = table.take(table.split == "train")
     inputs, not_read = _inputs_of(table, learned, model or chosen_model, kind)
@@ -94,15 +95,18 @@ def make_plan(
 
     chosen_model = choose("model", model, chosen_model, why_model)
     rows = int((table.split != "test").sum())
-    batch = choose("batch_size", batch_size, *budget.batch_size(rows))
-    several = (1, "one model, whose encoder learns")
+    size = budget.PAGES if kind in OF_PAGES else budget.batch_size(rows)
+    batch = choose("batch_size", batch_size, *size)
+    averaged = (1, "one model, whose encoder learns")
     if not is_tuned:
-        several = budget.members(rows, inputs, chosen_model)
-    number = choose("members", members, *several)
+        averaged = budget.members(rows, inputs, chosen_model)
+    number = choose("members", members, *averaged)
     if is_tuned:
         most = budget.tuned_epochs(rows)
     elif kind == "transcript":
         most = budget.speech_epochs(rows, batch)
+    elif kind in OF_PAGES:
+        most = budget.page_epochs(rows, batch)
     else:
         most = budget.epochs(rows, batch, inputs, number)
     plan = Plan(
@@ -130,8 +134,8 @@ def make_plan(
         group=group,
         seed=seed,
         reasons=reasons,
-        tags=None if is_numbers else next(iter(table.more_targets), None),
-        more_targets=table.more_targets if is_numbers else (),
+        tags=None if several else next(iter(table.more_targets), None),
+        more_targets=table.more_targets if several else (),
     )
     others = [name for name in fit.check_model(plan) if name != plan.model]
     if not others:
@@ -163,6 +167,8 @@ def _inputs_of(table, learned, model, kind):
         inputs = {name: heard(learned, name, one) for name, one in inputs.items()}
     if kind in OF_SENTENCES:
         return input_plans.keep_one_text(table, inputs)
+    if kind in OF_PAGES:
+        return input_plans.keep_one_page(table, inputs)
     return inputs, {}
 
 
@@ -185,6 +191,8 @@ def left_out(table, columns, group):
 def _model_for(kind, table):
     if kind in OF_SENTENCES:
         return "intent_and_slots", "it reads words and their characters"
+    if kind in OF_PAGES:
+        return "document_extractor", "it reads words, where they are, and the picture"
     if kind == "caption" and list(table.columns.values()) == ["image"]:
         return "show_attend_tell", "it writes text about an image"
     if kind == "caption":

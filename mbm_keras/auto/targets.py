@@ -1,6 +1,7 @@
 """What a target column means: a label, a number, a caption, a transcript ..."""
 
 from mbm_keras.auto.plan import NUMBERS
+from mbm_keras.auto.plan import OF_PAGES
 
 # Kind of answer -> class in `mbm_keras.preprocessing` that encodes and decodes it.
 KINDS = {
@@ -13,6 +14,8 @@ KINDS = {
     "intent": "Utterance",
     "tags": "Utterance",
     "intent_and_tags": "Utterance",
+    "fields": "PageFields",
+    "page_tags": "PageFields",
 }
 _SOME = 200  # cells that are looked at for tags
 _MOST_DATES = 20  # different dates that may be names of classes
@@ -33,6 +36,12 @@ def choose_kind(table, task=None, model=None):
         ValueError: If a column of tags is given with another task.
     """
     both = "intent_and_tags"
+    if "page" in table.columns.values() and task in (None, NUMBERS, *OF_PAGES):
+        return _of_page(table, task)
+    if task in OF_PAGES:
+        raise ValueError(
+            f"Expected a column of pages for task={task!r}. Received: {table.columns}."
+        )
     if task == NUMBERS and table.more_targets:
         columns = (table.target, *table.more_targets)
         return NUMBERS, f"{len(columns)} columns of numbers"
@@ -55,6 +64,15 @@ def choose_kind(table, task=None, model=None):
     if kind == "label" and model == "intent_and_slots":
         return "intent", f"{why}, of a sentence"
     return kind, why
+
+
+def _of_page(table, task):
+    """Fields or tags of a page: `NUMBERS` are several columns of any kind here."""
+    values = table.frame[table.target].drop_nulls()
+    if task == "page_tags" or (task is None and _are_tags(values)):
+        return "page_tags", "its cells are tags of the words of a page"
+    columns = (table.target, *table.more_targets)
+    return "fields", f"{len(columns)} columns whose values are on a page"
 
 
 def infer_kind(table):

@@ -1,4 +1,4 @@
-"""Texts as long as the longest of a request, where a model takes any length."""
+"""Texts and pages as long as the longest of a request, for models of any length."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,17 +21,19 @@ def cut_padding(
             are.
 
     Returns:
-        The arrays by key, those of subwords `(batch, steps)` with fewer steps, but one.
+        The arrays by key, those of subwords `(batch, steps)` and pages `(batch, words,
+        n)` with fewer steps, but one.
     """
     any_length = {
-        x.name for x in model.inputs if len(x.shape) == 2 and x.shape[1] is None
+        x.name for x in model.inputs if len(x.shape) > 1 and x.shape[1] is None
     }
     found = dict(arrays)
     for key, preprocessor in features.by_key.items():
         pads_end = getattr(preprocessor, "pads_end", False)
         if key in any_length and pads_end and key in found:
             ids = found[key]
-            used = tf.reduce_any(ids != 0, axis=0)
+            others = [0, *range(2, ids.shape.rank)]
+            used = tf.reduce_any(ids != 0, axis=others)  # (steps,)
             steps = tf.range(1, tf.shape(ids)[1] + 1)
             longest = tf.reduce_max(tf.where(used, steps, 1))
             found[key] = ids[:, :longest]

@@ -17,6 +17,7 @@ _VALUES = {
     "audio": "bytes of a WAV file",
     "video": "NPY bytes of frames",
     "points": "bytes of rows of float32",
+    "page": "lines `x0 y0 x1 y1 line word`, boxes in thousandths of the page",
     "vector": "text of a list of numbers, such as `[0.5, 1]`",
 }
 _CELLS = {

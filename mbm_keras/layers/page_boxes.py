@@ -70,8 +70,8 @@ class SampleGrid(layers.Layer):
         grid, page = inputs
         box = ops.cast(page[:, :, BOX], "float32") / _UNITS
         center = (box[:, :, :2] + box[:, :, 2:]) / 2.0  # (batch, words, 2)
-        columns = _tents(center[:, :, 0], grid.shape[2], grid.dtype)
-        rows = _tents(center[:, :, 1], grid.shape[1], grid.dtype)
+        columns = _tents(center[:, :, 0], ops.shape(grid)[2], grid.dtype)
+        rows = _tents(center[:, :, 1], ops.shape(grid)[1], grid.dtype)
         x = ops.einsum("bnr,brcd->bncd", rows, grid)
         return ops.einsum("bnc,bncd->bnd", columns, x)
 
@@ -82,6 +82,8 @@ class SampleGrid(layers.Layer):
 
 def _tents(position, cells, dtype):
     """Weights of cells for positions in [0, 1], `(batch, words, cells)`."""
-    x = ops.clip(position * cells - 0.5, 0.0, cells - 1.0)
-    distance = ops.abs(x[:, :, None] - np.arange(cells, dtype="float32"))
+    # A graph may not know the size of the grid.
+    index = ops.arange(cells, dtype="float32")
+    x = ops.clip(position * ops.cast(cells, "float32") - 0.5, 0.0, index[-1])
+    distance = ops.abs(x[:, :, None] - index)
     return ops.cast(ops.maximum(1.0 - distance, 0.0), dtype)

@@ -21,6 +21,8 @@ from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.labels import Labels
 from mbm_keras.preprocessing.matches import Matches
 from mbm_keras.preprocessing.normalized_wave import NormalizedWaveform
+from mbm_keras.preprocessing.page_target import PageFields
+from mbm_keras.preprocessing.page_words import PageWords
 from mbm_keras.preprocessing.point_frames import PointFrames
 from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.protocols import KeepsFiles
@@ -70,6 +72,8 @@ __all__ = [
     "Matches",
     "NormalizedWaveform",
     "Number",
+    "PageFields",
+    "PageWords",
     "Pixels",
     "PointFrames",
     "Points",

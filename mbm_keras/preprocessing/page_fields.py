@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from mbm_keras.preprocessing.tags import entities_of
 from mbm_keras.tag_scheme import OUTSIDE
 
+KINDS = ("whole", "inside", "part", "none")  # of `Match`
 _LEAST = 0.6  # share of a value that words must have to be its part
 # Letters and digits, and what separates digits of a number: 1,234.50
 _COUNTS = re.compile(r"[^\W_]|(?<=\d)[.,](?=\d)")

@@ -10,6 +10,33 @@ from mbm_keras.preprocessing.word_characters import WordCharacters
 _LINE = r"[0-9]{1,4} [0-9]{1,4} [0-9]{1,4} [0-9]{1,4} [0-9]{1,6} [^\s\p{Z}\x{85}]+"
 _CELLS = 6  # of a line: a box, the line of text, a word
 _BOX = 4
+_ROOM = 512  # words
+
+
+def room_for(longest: int) -> int:
+    """Words of a page that a model takes, from the longest page of training."""
+    return max(_ROOM, 2 * longest)
+
+
+def parse(pages: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.Tensor]:
+    """Words and boxes of pages, in a graph.
+
+    Args:
+        pages: `(batch,)` strings, as for `PageWords`.
+
+    Returns:
+        words: `(batch, words)` strings, ragged; none of a page that is not valid.
+        boxes: `(batch, words, 4)` int32, x0, y0, x1, y1 in thousandths of the page.
+        good: `(batch,)` bool, which pages are valid and have a word.
+    """
+    lines = _lines(pages)
+    right = tf.ragged.map_flat_values(tf.strings.regex_full_match, lines, _LINE)
+    good = tf.reduce_all(right, axis=1) & (lines.row_lengths() > 0)
+    lines = tf.ragged.boolean_mask(lines, right & good[:, None])
+    cells = tf.strings.split(lines.flat_values, " ", maxsplit=_CELLS - 1)
+    cells = cells.to_tensor(shape=(None, _CELLS))
+    boxes = tf.strings.to_number(cells[:, :_BOX], tf.int32)
+    return lines.with_flat_values(cells[:, -1]), lines.with_flat_values(boxes), good
 
 
 class PageWords(tf.Module):
@@ -20,8 +47,9 @@ class PageWords(tf.Module):
     Words are looked up as `WordCharacters` does.
 
     Args:
-        sequence_length: Most words; `adapt` sets it to the longest page of the training
-            split if it is None. A longer page is not cut: it cannot be decoded.
+        sequence_length: Most words; `adapt` sets it to twice the longest page of the
+            training split, and 512 at least, if it is None. A longer page is not cut:
+            it cannot be decoded.
         words: Arguments of `WordCharacters`; None until `adapt`.
 
     Returns:
@@ -32,6 +60,7 @@ class PageWords(tf.Module):
     """
 
     modality = "page"
+    pads_end = True
     raw = tf.TensorSpec((), tf.string)
 
     def __init__(self, sequence_length=None, words=None):
@@ -48,12 +77,11 @@ class PageWords(tf.Module):
         Raises:
             ValueError: If they hold no word.
         """
-        pages = tf.constant([v for v in values if v], tf.string)
-        lines = _lines(pages)
-        longest = int(tf.reduce_max(tf.concat([lines.row_lengths(), [1]], 0)))
-        self.sequence_length = self.sequence_length or longest
+        words, _, _ = parse(tf.constant([v for v in values if v], tf.string))
+        longest = int(tf.reduce_max(tf.concat([words.row_lengths(), [1]], 0)))
+        self.sequence_length = self.sequence_length or room_for(longest)
         self.words.sequence_length = self.sequence_length
-        self.words.adapt(_sentences(lines).numpy().tolist())
+        self.words.adapt(_join(words).numpy().tolist())
         self._set()
 
     def _set(self):
@@ -62,20 +90,13 @@ class PageWords(tf.Module):
 
     def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """Pages to `(batch, sequence_length, 5 + word_length)`; which are decoded."""
-        lines = _lines(batch)
-        good = tf.ragged.map_flat_values(tf.strings.regex_full_match, lines, _LINE)
-        number = lines.row_lengths()
-        known = tf.reduce_all(good, axis=1) & (number > 0)
-        known &= number <= self.sequence_length
-        lines = tf.ragged.boolean_mask(lines, good & known[:, None])
-        cells = _cells(lines.flat_values)
-        boxes = tf.strings.to_number(cells[:, :_BOX], tf.int32)
-        boxes = lines.with_flat_values(boxes).to_tensor(
-            shape=(None, self.sequence_length, _BOX)
-        )
-        words, _ = self.words.decode(_sentences(lines))
-        page = tf.concat([words[:, :, :1], boxes, words[:, :, 1:]], axis=2)
-        return page, known
+        words, boxes, good = parse(batch)
+        good &= words.row_lengths() <= self.sequence_length
+        words, boxes = (tf.ragged.boolean_mask(x, good) for x in (words, boxes))
+        arrays, _ = self.words.decode(_join(words))
+        shape = (None, self.sequence_length, _BOX)
+        arrays = [arrays[:, :, :1], boxes.to_tensor(shape=shape), arrays[:, :, 1:]]
+        return _spread(tf.concat(arrays, axis=2), good), good
 
     def explain(self, value: bytes) -> str:
         """Why a page cannot be decoded."""
@@ -112,13 +133,14 @@ def _lines(pages):
     return tf.ragged.boolean_mask(lines, lines != "")
 
 
-def _cells(lines):
-    """`(lines, 6)`."""
-    cells = tf.strings.split(lines, " ", maxsplit=_CELLS - 1)
-    return cells.to_tensor(shape=(None, _CELLS))
-
-
-def _sentences(lines):
+def _join(words):
     """The words of pages with spaces between them, `(batch,)`."""
-    words = lines.with_flat_values(_cells(lines.flat_values)[:, -1])
     return tf.strings.reduce_join(words, axis=1, separator=" ")
+
+
+def _spread(arrays, good):
+    """Arrays of the good rows at their rows, zeros for the others."""
+    index = tf.cast(tf.where(good), tf.int32)
+    shape = tf.concat([[tf.size(good)], tf.shape(arrays)[1:]], axis=0)
+    spread = tf.scatter_nd(index, arrays, shape)
+    return tf.ensure_shape(spread, (None, *arrays.shape[1:]))

@@ -13,6 +13,8 @@ from mbm_keras.preprocessing.image import Pixels
 from mbm_keras.preprocessing.labels import Labels
 from mbm_keras.preprocessing.matches import Matches
 from mbm_keras.preprocessing.normalized_wave import NormalizedWaveform
+from mbm_keras.preprocessing.page_target import PageFields
+from mbm_keras.preprocessing.page_words import PageWords
 from mbm_keras.preprocessing.point_frames import PointFrames
 from mbm_keras.preprocessing.points import Points
 from mbm_keras.preprocessing.published_pixels import PublishedPixels
@@ -41,6 +43,7 @@ _PREPROCESSORS = (
     Frames,
     LogMel,
     NormalizedWaveform,
+    PageWords,
     Pixels,
     PointFrames,
     Points,
@@ -61,6 +64,7 @@ _TARGETS = (
     Label,
     Labels,
     Matches,
+    PageFields,
     Quantities,
     Quantity,
     Sounds,

@@ -13,6 +13,7 @@ from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.rows import write_quarantine
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.runtime import Clock
+from mbm_keras.runs.scores import batches_of
 from mbm_keras.runs.scores import score_subsets
 from mbm_keras.runs.transcripts import leave_out_unfit
 from mbm_keras.runs.values import describe_values
@@ -102,7 +103,8 @@ def evaluate(
     if associates:
         figures, subsets = associate.evaluate(run, rows, samples), []
     else:
-        batches = samples.batches(256)
+        specs = saved.features.inputs()
+        batches = batches_of(saved.plan, specs, samples)
         figures = evaluation.figures(
             *evaluation.predict(saved.model, batches, task=run.task),
             task=run.task,

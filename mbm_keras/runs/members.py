@@ -329,8 +329,9 @@ def _run_stages(
         bucket_by=bucket_by,
         shard=shard,
     )
+    size = build.answer_size(plan)
     valid_batches = functools.partial(
-        valid.batches, _BATCH, mixup=encoded, bucket_by=bucket_by, shard=shard
+        valid.batches, size, mixup=encoded, bucket_by=bucket_by, shard=shard
     )
     return fit_stages(
         model,

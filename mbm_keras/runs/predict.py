@@ -14,6 +14,7 @@ from mbm_keras.runs.answers import probability_columns
 from mbm_keras.runs.load import load as open_run
 from mbm_keras.runs.rows import decode_rows
 from mbm_keras.runs.run import Run
+from mbm_keras.runs.scores import batches_of
 from mbm_keras.runs.values import describe_values
 from mbm_keras.runs.values import find_unknown
 from mbm_keras.runs.values import limit_of
@@ -153,7 +154,8 @@ def _answer(run, table, samples, names, probabilities):
     ((name, target),) = run.targets.items()
     columns = {}
     if len(samples):
-        outputs, _ = evaluation.predict(run.answering_model, samples.batches(256))
+        batches = batches_of(run.plan, run.features.inputs(), samples)
+        outputs, _ = evaluation.predict(run.answering_model, batches)
         answers, more = _decode(target, outputs[name], name, table, samples)
         columns[name] = target.restore(answers[name])
         columns |= {names(own): cells for own, cells in more.items()}
@@ -178,10 +180,9 @@ def _decode(target, outputs, name, table, samples):
         own = getattr(target, "answers", ())
         return answers, {key: np.asarray(answers[key]).tolist() for key in own}
     rows = table.positions(samples.ids)
-    raw = {
-        column: tf.constant(list(table.raw(column)[rows]), tf.string)
-        for column in table.columns_of("text")
-    }
+    names = [*table.columns_of("text"), *table.columns_of("page")]
+    cells = {column: np.asarray(table.contents(column), object) for column in names}
+    raw = {n: tf.constant(list(values[rows]), tf.string) for n, values in cells.items()}
     answers = target.decode_rows(outputs, name, raw)
     answers = {key: np.asarray(value) for key, value in answers.items()}
     return answers, target.columns_of(answers, name)

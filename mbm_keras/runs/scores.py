@@ -8,8 +8,6 @@ import numpy as np
 
 from mbm_keras.runs.steps import task_kind
 
-_BATCH = 256
-
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
@@ -226,28 +224,34 @@ def pairs_of(trained, samples):
     Returns:
         A dict of the splits `train`, `valid` and, where there is one, `test`.
     """
-    from mbm_keras.auto import build
-
-    fitted, key = trained.fitted, build.length_key(trained.plan, trained.specs)
+    fitted, plan, specs = trained.fitted, trained.plan, trained.specs
     pairs = {
-        split: [(fitted.model, _batches(part, key))] for split, part in samples.items()
+        split: [(fitted.model, batches_of(plan, specs, part))]
+        for split, part in samples.items()
     }
     if "valid" not in pairs:
         pairs["valid"] = [
-            (member, _batches(valid, key))
+            (member, batches_of(plan, specs, valid))
             for member, (_, valid) in zip(fitted.members, fitted.parts, strict=True)
         ]
     return {name: pairs[name] for name in ("train", "valid", "test") if name in pairs}
 
 
-def _batches(part, key):
-    """Batches in order; an input of texts or speech without common padding.
+def batches_of(plan, specs, part):
+    """Batches in order; an input of texts, pages or speech without common padding.
 
     An encoder of it that is in the model takes as long as it is.
+
+    Args:
+        plan: The plan.
+        specs: A list of `InputSpec`.
+        part: `Samples` or a `Stream`.
     """
     import tensorflow as tf
 
-    batches = part.batches(_BATCH)
+    from mbm_keras.auto import build
+
+    key, batches = build.length_key(plan, specs), part.batches(build.answer_size(plan))
     if key is None:
         return batches
 

@@ -177,7 +177,7 @@ def split_target(
     """The first column of a target, the others, and the kind of answer.
 
     Args:
-        target: A column, or several columns of numbers.
+        target: A column, or several columns of numbers or of fields of a page.
         tags: A column of tags to learn too, None without.
         task: Kind of answer as the user gave it, None to infer it.
 
@@ -191,15 +191,15 @@ def split_target(
         return names[0], (), task
     if len(set(names)) < 2 or len(set(names)) < len(names) or tags is not None:
         raise ValueError(
-            "Expected a column to learn, or several different columns of numbers "
+            "Expected a column to learn, or several of numbers or fields of a page, "
             f"without tags. Received: target={names}, tags={tags!r}."
         )
-    if task not in (None, NUMBERS):
+    if task not in (None, NUMBERS, "fields"):
         raise ValueError(
-            f"Expected task={NUMBERS!r} for several targets. Received: "
+            f"Expected task={NUMBERS!r} or 'fields' for several targets. Received: "
             f"target={names}, task={task!r}."
         )
-    return names[0], tuple(names[1:]), NUMBERS
+    return names[0], tuple(names[1:]), task or NUMBERS
 
 
 def inputs_of(
@@ -256,7 +256,8 @@ def learn(plan: Plan, rows: Any) -> tuple[Any, Any]:
     cells, empty = target_cells(learned, encoder)
     encoder.adapt([cell for cell, no in zip(cells, empty, strict=True) if not no])
     features = build.build_features(plan)
-    features.adapt({name: learned.raw(name) for name in build.columns_to_adapt(plan)})
+    columns = build.columns_to_adapt(plan)
+    features.adapt({name: learned.contents(name) for name in columns})
     return features, encoder
 
 

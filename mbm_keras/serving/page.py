@@ -2,7 +2,13 @@
 
 import pathlib
 
-_ACCEPT = {"image": "image/*", "audio": "audio/*", "video": ".npy", "points": ""}
+_ACCEPT = {
+    "image": "image/*",
+    "audio": "audio/*",
+    "video": ".npy",
+    "points": "",
+    "page": ".txt",
+}
 FILES = {"page.css": "text/css", "page.js": "text/javascript"}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; "

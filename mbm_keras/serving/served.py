@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-BYTES = ("image", "audio", "video", "points")  # modalities of files
+BYTES = ("image", "audio", "video", "points", "page")  # modalities of files
 
 
 @dataclasses.dataclass(frozen=True)

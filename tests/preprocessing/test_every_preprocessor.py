@@ -32,6 +32,10 @@ ARGUMENTS = {
     "Frames": ([3, 16], dict(seconds=0.5, max_pixels=99, max_seconds=7.0)),
     "LogMel": ([8_000, 0.3, 8], dict(hop=0.02)),
     "NormalizedWaveform": ([8_000, 0.3], dict(normalize=False)),
+    "PageWords": (
+        [3, {"sequence_length": 3, "vocabulary": ["a"], "characters": ["a"]}],
+        {},
+    ),
     "Pixels": ([16], dict(max_pixels=99)),
     "Subwords": ([SPEC, 4], dict(longest=7)),
     "PointFrames": ([6, 5], dict(fields=("x", "y", "z"))),

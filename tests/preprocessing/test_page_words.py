@@ -10,7 +10,7 @@ PAGE = "10 20 30 40 0 Total\n50 20 90 40 0 9.00"
 
 @pytest.fixture(scope="module")
 def reader():
-    reader = PageWords()
+    reader = PageWords(sequence_length=2)
     reader.adapt([PAGE.encode(), b"", b"0 0 1 1 0 Total"])
     return reader
 
