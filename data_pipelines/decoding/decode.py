@@ -74,11 +74,11 @@ def decode(
         for column in status.values():
             good &= column != CORRUPT
     empty = ~np.any([is_present(column) for column in status.values()], axis=0)
-    for row in np.flatnonzero(empty & good):
+    encoded, known, refused = encode_targets(table, targets)
+    for row in np.flatnonzero(empty & good & known):
         broken.append(Broken(int(table.rows[row]), "", "every input is empty"))
     good &= ~empty
 
-    encoded, known, refused = encode_targets(table, targets)
     samples = Samples(values, index, status, encoded, table.rows, cut)
     good &= known
     return samples.take(good), good, [*broken, *refused]

@@ -286,7 +286,7 @@ class Table(RawTable):
 
         Args:
             columns: Their names: inputs of text, whose cells are strings; inputs of
-                pages, of which it has the bytes, `b""` where they cannot be read; and
+                pages, of which it has the bytes, None where they cannot be read; and
                 others, whose cells are as those of `targets`.
             numbers: As for `targets`.
 
@@ -306,7 +306,8 @@ class Table(RawTable):
         if self.columns.get(name) == "text":
             return np.asarray(self.raw(name)).tolist()
         if self.columns.get(name) == "page":
-            return list(self.contents(name))
+            data, unreadable = self.read_cells(name, self.raw(name))
+            return [None if i in unreadable else one for i, one in enumerate(data)]
         return self._target_cells(name, numbers)
 
     def _target_cells(self, name, numbers):

@@ -17,10 +17,10 @@ class PageFields:
     """Key fields of a page, such as the total of a receipt, or a tag for each word.
 
     It comes from several columns: a value is a tuple of the cells of `columns`, the
-    first of which is the page, as `PageWords` takes it. The words of a field are found
-    on the page, see `page_fields.tags_of`; a row none of whose values is on its page
-    cannot be learned from, and neither can one with another number of tags than words.
-    An empty field is not on the page.
+    first of which is the page, as `PageWords` takes it, or None if it is unreadable.
+    The words of a field are found on the page, see `page_fields.tags_of`; a row none of
+    whose values is on its page cannot be learned from, and neither can one with another
+    number of tags than words. An empty field is not on the page.
 
     Args:
         page: Column of the page.
@@ -104,13 +104,15 @@ class PageFields:
     def encode(self, values) -> np.ndarray:
         """`(rows, 1 + sequence_length)` int32: 0 and the tags.
 
-        The first number is -1 where a row cannot be learned from.
+        The first number is -1 where a row cannot be learned from. It is 0 where a page
+        is None: the input sets that row aside and says why.
         """
         rows = self._tag(values)
         tags = [row for row, _ in rows]
         encoded = np.zeros((len(rows), 1 + self.sequence_length), "int32")
         encoded[:, 1:] = tagging.to_ids(tags, self.vocabulary, self.sequence_length)
-        encoded[[bool(why) for _, why in rows], 0] = -1
+        is_read = [value[0] is not None for value in values]
+        encoded[[bool(why) for _, why in rows] & np.array(is_read, bool), 0] = -1
         return encoded
 
     def known(self, encoded) -> np.ndarray:
@@ -235,7 +237,8 @@ class PageFields:
         rows = []
         for (words, boxes), value in zip(_read(values), values, strict=True):
             if not words:
-                rows.append(([], "its page cannot be read"))
+                what = "is empty" if value[0] == b"" else "cannot be read"
+                rows.append(([], f"its page {what}"))
             elif self.fields:
                 tags, found = page_fields.tags_of(words, boxes, self._cells(value))
                 lost = all(match.kind == "none" for match in found.values())

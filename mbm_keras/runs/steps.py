@@ -191,8 +191,8 @@ def split_target(
         return names[0], (), task
     if len(set(names)) < 2 or len(set(names)) < len(names) or tags is not None:
         raise ValueError(
-            "Expected a column to learn, or several of numbers or fields of a page, "
-            f"without tags. Received: target={names}, tags={tags!r}."
+            "Expected a column to learn, or several different columns of numbers or of "
+            f"fields of a page, without tags. Received: target={names}, tags={tags!r}."
         )
     if task not in (None, NUMBERS, "fields"):
         raise ValueError(

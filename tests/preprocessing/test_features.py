@@ -13,6 +13,7 @@ from mbm_keras.preprocessing import Category
 from mbm_keras.preprocessing import Features
 from mbm_keras.preprocessing import LogMel
 from mbm_keras.preprocessing import Number
+from mbm_keras.preprocessing import PageFields
 from mbm_keras.preprocessing import Pixels
 from mbm_keras.preprocessing import Quantities
 from mbm_keras.preprocessing import Sounds
@@ -184,6 +185,7 @@ def test_every_preprocessor_follows_the_protocol(kind):
 @pytest.mark.parametrize("kind", TARGETS.values())
 def test_every_target_follows_the_protocol(kind):
     needed = {
+        PageFields: ["page", ["total"]],
         Quantities: [["age", "price"]],
         Sounds: [8_000],
         Utterance: ["text", "intent"],
