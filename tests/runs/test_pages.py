@@ -85,8 +85,8 @@ def write_table(folder, number, picture=True):
     return folder / "rows.csv"
 
 
-def train(table, target, folder):
-    plan = mbm.plan(table, target, epochs=25, batch_size=8)
+def train(table, target, folder, epochs=25):
+    plan = mbm.plan(table, target, epochs=epochs, batch_size=8)
     plan = dataclasses.replace(plan, model_sizes=SIZES, learning_rate=0.01)
     return mbm.train(table, plan=plan, out=folder, verbose=0, max_broken=0.3)
 
@@ -189,7 +189,7 @@ def test_tags_of_words_are_found_by_their_cells(tmp_path):
         tags += ["O"] * (len(words) - len(tags) - 1) + ["B-total"]
         rows.append({"page": as_table(lines), "tags": " ".join(tags)})
     rows.append({**rows[0], "tags": "O"})
-    run = train(rows, "tags", tmp_path / "run")
+    run = train(rows, "tags", tmp_path / "run", epochs=12)
     assert run.plan.target_kind == "page_tags"
     assert "1 tags in 'tags'" in (run.folder / "quarantine.csv").read_text()
     found = run.predict(rows[:1])["tags_entities"][0].to_list()
