@@ -96,7 +96,7 @@ class Batches(abc.ABC):
                 others, see `data_pipelines.batching.shard.Shard`: of every batch it
                 gets a block that is as large as those of the others, padded with zeros.
                 `"valid:row"` `(block,)` bool among the inputs is False for padding.
-                None for whole batches.
+                With mixup every process loads whole batches. None for whole batches.
 
         Returns:
             A `tf.data.Dataset` of `(inputs, targets)`: arrays `(batch, ...)` by key of
@@ -119,19 +119,19 @@ class Batches(abc.ABC):
         order = self._make_order(
             batch_size, shuffle, seed, worker, group_by, bucket_by, max_steps
         )
-        rows = order.passes(epoch)
+        rows, block = order.passes(epoch), None
         if shard is not None:
-            if unique or mixup is not None or worker != (0, 1):
+            if unique or worker != (0, 1):
                 raise ValueError(
-                    "Expected unique=False, mixup=None and worker=(0, 1) with `shard`. "
-                    f"Received: unique={unique}, mixup={mixup}, worker={worker}."
+                    "Expected unique=False and worker=(0, 1) with `shard`. "
+                    f"Received: unique={unique}, worker={worker}."
                 )
-            rows = Shard(*shard).divide(
-                rows,
-                batch_size if bucket_by is None else None,
-                None if bucket_by is None else self.lengths(bucket_by),
-            )
-        return self._load_batches(
+            block = Shard(*shard)
+        size = batch_size if bucket_by is None else None
+        if block is not None and mixup is None:
+            lengths = None if bucket_by is None else self.lengths(bucket_by)
+            rows = block.divide(rows, size, lengths)
+        batches = self._load_batches(
             rows,
             seed,
             augment=augment,
@@ -140,6 +140,9 @@ class Batches(abc.ABC):
             unique=unique,
             bucket_by=bucket_by,
         )
+        if block is None or mixup is None:
+            return batches
+        return block.cut(batches, size)  # a row is mixed with any of the whole batch
 
     def resumable(
         self,

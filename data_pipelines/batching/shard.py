@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from data_pipelines.batching.names import PRESENT
 from data_pipelines.batching.names import VALID
 from data_pipelines.batching.order import no_autograph
 
@@ -67,11 +68,8 @@ class Shard:
 
         @no_autograph
         def take_block(epoch, rows):
-            number = tf.shape(rows)[0]
-            size = self.size(number if batch_size is None else batch_size)
-            positions = self.index * size + tf.range(size)
-            valid = positions < number
-            block = tf.gather(rows, tf.where(valid, positions, 0))
+            positions, valid = self._positions(tf.shape(rows)[0], batch_size)
+            block = tf.gather(rows, positions)
             longest = 1 if lengths is None else tf.reduce_max(tf.gather(lengths, rows))
             return epoch, block, valid, tf.cast(longest, tf.int64)
 
@@ -79,6 +77,40 @@ class Shard:
         return blocks.apply(
             tf.data.experimental.assert_cardinality(int(order.cardinality()))
         )
+
+    def cut(self, batches: tf.data.Dataset, batch_size: int | None) -> tf.data.Dataset:
+        """The blocks of this process, of batches that every process has loaded whole.
+
+        It costs what loading all rows costs, and is for rows that depend on the others
+        of their batch.
+
+        Args:
+            batches: A `tf.data.Dataset` of inputs, with `PRESENT`, and targets.
+            batch_size: As for `divide`.
+
+        Returns:
+            A `tf.data.Dataset` of what `zero_padding` returns.
+        """
+
+        @no_autograph
+        def take_block(inputs, targets):
+            number = tf.shape(inputs[PRESENT])[0]
+            positions, valid = self._positions(number, batch_size)
+
+            def take(x):
+                return tf.ensure_shape(tf.gather(x, positions), (None, *x.shape[1:]))
+
+            inputs, targets = tf.nest.map_structure(take, (inputs, targets))
+            return zero_padding(inputs, targets, valid)
+
+        return batches.map(take_block, tf.data.AUTOTUNE, deterministic=True)
+
+    def _positions(self, num_rows, batch_size):
+        """Positions of the rows of the block in its batch, and False for padding."""
+        size = self.size(num_rows if batch_size is None else batch_size)
+        positions = self.index * size + tf.range(size)
+        valid = positions < num_rows
+        return tf.where(valid, positions, 0), valid
 
 
 def zero_padding(

@@ -314,11 +314,6 @@ def _run_stages(
     # An encoder in the model takes as long as its input is, padding included.
     bucket_by = build.length_key(plan, specs)
     mixed, encoded, learned = build.build_mixup(plan, specs, task)
-    if mixed is not None and shard is not None:
-        raise ValueError(
-            "Expected no mixing of sounds on several devices: `--no-augment`. "
-            f"Received: augment={plan.augment}, devices of {shard[1]} processes."
-        )
     train_batches = functools.partial(
         train.batches,
         plan.batch_size,

@@ -151,6 +151,15 @@ def test_one_process_continues_what_two_began(two, tmp_path):
     assert_close(result(two.folder, 2), result(folder), 1e-4)
 
 
+@pytest.mark.slow
+def test_a_published_encoder_divided_between_devices_trains_the_same_weights(tmp_path):
+    whole, divided = tmp_path / "whole", tmp_path / "divided"
+    end(begin(whole, "alone", 1, 0, "published"))
+    flags = "--xla_force_host_platform_device_count=4"
+    end(begin(divided, "layout", 1, 0, "published", flags=flags))
+    assert_close(result(whole), result(divided), 1e-4)
+
+
 def test_a_model_of_several_replicas_on_tensorflow_is_refused(monkeypatch):
     task = Classification(2, "y")
     x = keras.Input((3,), name="x")

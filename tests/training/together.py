@@ -6,12 +6,18 @@ Options: `dropout`; `stages`, one of each kind; `pairs`, a contrastive loss too;
 `kill=STEP`, then the same training again in `FOLDER/killed`, in whose step process 1
 ends by SIGKILL. Process 0 writes weights and histories to `FOLDER/end-PROCESSES.npz`,
 and those of the contrastive loss to `pairs-PROCESSES.npz`.
+
+    python -m tests.training.together FOLDER layout|alone 1 0 published
+
+trains a published encoder: with `layout` two copies of it, each divided between two
+devices.
 """
 
 import functools
 import json
 import os
 import pathlib
+import re
 import signal
 import sys
 
@@ -25,10 +31,12 @@ from mbm_keras.models import late_fusion
 from mbm_keras.tasks import Association
 from mbm_keras.tasks import Classification
 from mbm_keras.towers import image_cnn
+from mbm_keras.towers import pretrained
 from mbm_keras.towers import vector_mlp
 from mbm_keras.training import Stage
 from mbm_keras.training import distribution
 from mbm_keras.training import fit_stages
+from tests.encoders.checkpoints import DATA
 
 ROWS, VALID_ROWS = 29, 11  # neither is a multiple of the batch or of the processes
 
@@ -46,12 +54,12 @@ class Kill(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def rows(number, seed):
+def rows(number, seed, size=8):
     """Rows of a picture and numbers; each is absent in some."""
     rng = np.random.default_rng(seed)
     present = rng.random(number) < 0.7
     answers = rng.integers(0, 3, number)
-    pictures = rng.random((number, 8, 8, 3)) + answers[:, None, None, None] / 3
+    pictures = rng.random((number, size, size, 3)) + answers[:, None, None, None] / 3
     return Samples.from_arrays(
         {
             "photo": pictures.astype("float32") * present[:, None, None, None],
@@ -127,6 +135,50 @@ def fit_pairs(together):
     return model, fit_stages(model, [stage], batches, task=task, verbose=0)
 
 
+# Columns of what reads the residual stream are on different devices, and rows of what
+# writes to it.
+LAYOUT = {
+    r"attention\.(query|key|value)/kernel": (None, "model"),
+    r"intermediate\.dense/kernel": (None, "model"),
+    r"output\.dense/kernel": ("model", None),
+}
+
+
+def fit_published(together):
+    """Trains all of a published encoder of images, next to numbers."""
+    task = Classification(3, "answer")
+    keras.utils.set_random_seed(0)
+    model = late_fusion.build(
+        inputs=[InputSpec("photo", "image", {"size": 16}), INPUTS[1]],
+        task=task,
+        towers={
+            "photo": pretrained.builder(DATA / "vit"),
+            "numbers": vector_mlp.build,
+        },
+        width=4,
+        pool=True,
+    )
+    batches = functools.partial(
+        rows(ROWS, 0, size=16).batches,
+        8,
+        shuffle=True,
+        shard=None if together is None else together.shard,
+    )
+    histories = fit_stages(
+        model, [Stage("training", 2, 0.01)], batches, task=task, verbose=0
+    )
+    return model, histories
+
+
+def check_layout(model):
+    """Raises if a kernel that has a layout is whole on some device."""
+    for weight in model.weights:
+        if any(re.search(pattern, weight.path) for pattern in LAYOUT):
+            part = weight.value.addressable_shards[0].data.shape
+            if np.prod(part) != np.prod(weight.shape) / 2:
+                raise ValueError(f"{weight.path}: {part} of {weight.shape}")
+
+
 def save(path, model, histories):
     """Weights and histories."""
     arrays = {str(i): distribution.to_numpy(w) for i, w in enumerate(model.weights)}
@@ -139,6 +191,16 @@ def main(folder, coordinator, processes, process, *words):
     options = dict(word.partition("=")[::2] for word in words)
     processes, process = int(processes), int(process)
     end, pairs = (folder / f"{name}-{processes}.npz" for name in ("end", "pairs"))
+    if "published" in options:
+        if coordinator == "alone":
+            save(end, *fit_published(None))
+            return
+        with distribution.start(layout=LAYOUT, copies=2) as together:
+            with together.scope():
+                model, histories = fit_published(together)
+                check_layout(model)
+                save(end, model, histories)
+        return
     if coordinator == "alone":
         save(end, *fit(folder, options, None))
         if "pairs" in options:

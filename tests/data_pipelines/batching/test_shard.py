@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data_pipelines import augment
 from data_pipelines.batching.names import PRESENT
 from data_pipelines.batching.names import VALID
 from data_pipelines.decoding.samples import Samples
@@ -71,9 +72,22 @@ def test_a_block_that_lost_a_row_is_an_error():
         zero_padding({"x": tf.zeros((2, 3))}, {}, tf.ones(3, tf.bool))
 
 
-@pytest.mark.parametrize(
-    "options", [{"unique": True}, {"worker": (0, 2)}, {"mixup": lambda *x: x}]
-)
+def test_a_row_is_mixed_with_rows_of_other_blocks():
+    column = np.arange(9.0, dtype="float32")
+    data = Samples.from_arrays({"x": column}, {"y": column})
+    options = dict(shuffle=True, seed=3, mixup=augment.mixup(0.5, ["x"]))
+    whole = data.batches(4, **options)
+    parts = [data.batches(4, shard=(i, 2, 1), **options) for i in range(2)]
+    for (x, y), *blocks in zip(whole, *parts, strict=True):
+        assert [len(block["x"]) for block, _ in blocks] == [2, 2]
+        np.testing.assert_array_equal(join(blocks), y["y"])
+        valid = np.concatenate([block[VALID] for block, _ in blocks])
+        mixed = np.concatenate([block["x"] for block, _ in blocks])
+        np.testing.assert_array_equal(mixed[valid], x["x"])
+        assert not mixed[~valid].any()
+
+
+@pytest.mark.parametrize("options", [{"unique": True}, {"worker": (0, 2)}])
 def test_what_cannot_be_divided_is_refused(options):
     with pytest.raises(ValueError, match="with `shard`"):
         samples(4).batches(2, shard=(0, 2, 1), **options)
