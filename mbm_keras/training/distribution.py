@@ -26,6 +26,7 @@ process that ends ends all others, see `mbm_keras.training.peers`.
 import contextlib
 import dataclasses
 import os
+import re
 import signal
 import sys
 import traceback
@@ -112,6 +113,29 @@ class Together:
         """
         fresh.set_weights([to_numpy(weight) for weight in model.weights])
         return fresh
+
+    def check_layout(self, model: keras.Model) -> None:
+        """Checks that the layout is that of a model.
+
+        Args:
+            model: A model.
+
+        Raises:
+            ValueError: If a pattern is not the path of any variable, which then would
+                be whole on every device.
+        """
+        paths = [weight.path for weight in model.weights]
+        unused = [
+            pattern
+            for pattern in self.layout
+            if not any(re.fullmatch(pattern, path) for path in paths)
+        ]
+        if unused:
+            raise ValueError(
+                "Expected patterns of the layout that match the whole path of a "
+                f"variable, such as `.*query/kernel`. Received: {unused}; paths are "
+                f"{paths[:3]} ..."
+            )
 
     def agree(self, value: Any) -> Any:
         """What process 0 passes, in all processes, which wait for it.
@@ -203,8 +227,8 @@ def start(
         processes: Number of processes.
         process: Number of this process, from 0.
         layout: For models that are too large for a device: the axes of the mesh by a
-            pattern of the path of variables, such as
-            `{".*dense/kernel": (None, "model")}`, see `keras.distribution.LayoutMap`.
+            pattern of the whole path of variables, such as
+            `{".*query/kernel": (None, "model")}`, see `keras.distribution.LayoutMap`.
             The axes are `"batch"` and `"model"`. For one process.
         copies: How often the model is on the devices: the length of the axis
             `"batch"`. The others share its variables.

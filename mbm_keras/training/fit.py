@@ -204,6 +204,9 @@ def _check_devices(model):
             "all` or `mbm_keras.training.distribution`. Received: "
             f"{type(strategy).__name__} with {strategy.num_replicas_in_sync} replicas."
         )
+    together = distribution.current()
+    if together is not None:
+        together.check_layout(model)
 
 
 def _check_together():

@@ -24,8 +24,8 @@ from typing import NoReturn
 
 ENDED = 3  # exit code of a process that ended since another one did
 _ADVICE = (
-    "All processes of the training stop. Start all of them again with the same "
-    "command: they continue at the last checkpoint."
+    "All processes of the training stop. Once the cause is gone, start all of them "
+    "again with the same command: they continue at the last checkpoint."
 )
 # A machine that is gone closes no connection: the kernel asks after 4 seconds of
 # silence, every 2 seconds, and gives up after 3 questions.

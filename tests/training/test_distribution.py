@@ -180,6 +180,14 @@ def test_the_tensorflow_backend_is_refused_and_jax_is_named():
         pass
 
 
+def test_a_layout_that_is_of_no_variable_is_refused():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, name="query")])
+    layout = {".*query/kernel": (None, "model"), "kernel": (None, "model")}
+    together = distribution.Together(0, 1, ("cpu:0",), layout=layout)
+    with pytest.raises(ValueError, match=r"Received: \['kernel'\]"):
+        together.check_layout(model)
+
+
 def test_a_block_of_arrays_is_padded_with_zeros():
     rows = np.arange(1, 6)
     parts = [take_block([rows], (i, 2, 2), 6) for i in range(2)]

@@ -138,9 +138,9 @@ def fit_pairs(together):
 # Columns of what reads the residual stream are on different devices, and rows of what
 # writes to it.
 LAYOUT = {
-    r"attention\.(query|key|value)/kernel": (None, "model"),
-    r"intermediate\.dense/kernel": (None, "model"),
-    r"output\.dense/kernel": ("model", None),
+    r".*attention\.(query|key|value)/kernel": (None, "model"),
+    r".*intermediate\.dense/kernel": (None, "model"),
+    r".*output\.dense/kernel": ("model", None),
 }
 
 
@@ -173,7 +173,7 @@ def fit_published(together):
 def check_layout(model):
     """Raises if a kernel that has a layout is whole on some device."""
     for weight in model.weights:
-        if any(re.search(pattern, weight.path) for pattern in LAYOUT):
+        if any(re.fullmatch(pattern, weight.path) for pattern in LAYOUT):
             part = weight.value.addressable_shards[0].data.shape
             if np.prod(part) != np.prod(weight.shape) / 2:
                 raise ValueError(f"{weight.path}: {part} of {weight.shape}")
