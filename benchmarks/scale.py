@@ -64,7 +64,6 @@ def plan(given, measured):
         ),
         "requests_of_an_epoch_by_row_millions": rows / 1e6,
         "requests_of_an_epoch_by_shard_thousands": epoch_bytes / 2**28 / 1e3,
-        # Each process computes the whole batch, and takes its block.
         # Each process computes the rows of the whole batch, and takes its block.
         "order_share_of_a_core": (
             rows / epoch_seconds / measured["order_rows_per_second"]
