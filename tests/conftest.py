@@ -1,5 +1,6 @@
 """Fixtures of all tests."""
 
+import gc
 import os
 import pathlib
 
@@ -12,6 +13,12 @@ def pytest_collection_modifyitems(items):
     """Files with slow tests come first: in the end no worker waits for another."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish():
+    """What is imported by now stays: collections of garbage need not visit it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

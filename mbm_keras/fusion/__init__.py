@@ -17,6 +17,7 @@ from mbm_keras.fusion.cross_attention import CrossAttentionFusion
 from mbm_keras.fusion.cross_modal import CrossModalFusion
 from mbm_keras.fusion.film import FiLMFusion
 from mbm_keras.fusion.gated import GatedFusion
+from mbm_keras.fusion.in_step import InStepFusion
 from mbm_keras.fusion.low_rank import LowRankFusion
 from mbm_keras.fusion.matrix_interaction import MatrixInteraction
 from mbm_keras.fusion.maximum import MaximumFusion

@@ -198,6 +198,9 @@ PARAMETERS = {
     ),
     "film": lambda a, n, u: sum(a) * u + n * (u * 2 * u + 2 * u),
     "gated": lambda a, n, u: sum(a) * u + sum(a) * n * u,
+    "in_step": lambda a, n, u: (
+        count_dense(a, u) + 5 * (n + 1) * u * u + 2 * u + 2 * u * u + u
+    ),
     "low_rank": lambda a, n, u: 4 * u * sum(x + 1 for x in a) + 4 + u,
     "matrix_interaction": lambda a, n, u: count_outer(a) * u,
     "maximum": lambda a, n, u: count_dense(a, u),

@@ -228,3 +228,42 @@ def test_a_single_modality_is_fused(name):
     x = np.random.default_rng(0).standard_normal((3, 5, 4)).astype("float32")
     out = numpy(FUSIONS[name](UNITS)([x]))
     assert out.shape == (3, UNITS) and np.isfinite(out).all()
+
+
+def test_in_step():
+    x, valid, out, fusion = fuse("in_step", kernel_size=3)
+    # Lengths 5, an embedding, and 3: steps of the third begin at 0, 5/3 and 10/3.
+    repeated = [[0, 1, 2, 3, 4], [0] * 5, [0, 0, 1, 2, 2]]
+    valid = [v[:, at] for v, at in zip(valid, repeated, strict=True)]
+    goes_on = valid[0] | valid[2]
+    goes_on[:, 0] |= valid[1][:, 0]
+    h = np.concatenate(
+        [
+            dense(project, a)[:, at] * (v & goes_on)[..., None]
+            for project, a, at, v in zip(
+                fusion.projections, x, repeated, valid, strict=True
+            )
+        ],
+        axis=-1,
+    )
+    for layer, convolution in enumerate(fusion.convolutions):
+        kernel, bias = (numpy(w) for w in convolution.weights)
+        padded = np.pad(h, ((0, 0), (1, 1), (0, 0)))
+        changed = sum(padded[:, k : k + 5] @ kernel[k] for k in range(3)) + bias
+        changed = np.maximum(changed, 0) * goes_on[..., None]
+        h = changed + h if layer else changed
+    pooled = np.concatenate([mean(h, goes_on), h.max(1)], axis=-1)
+    assert_same(np.maximum(dense(fusion.out, pooled), 0), out)
+
+
+def test_in_step_of_embeddings_alone_has_one_step():
+    fusion = FUSIONS["in_step"](UNITS)
+    x = [np.ones((2, 4), "float32"), np.ones((2, 6), "float32")]
+    steps = [a[:, None] for a in x]
+    keras.utils.set_random_seed(0)
+    out = fusion(x)
+    assert np.isfinite(numpy(out)).all()
+    again = FUSIONS["in_step"](UNITS)
+    again(steps)
+    again.set_weights(fusion.get_weights())
+    assert_same(out, again(steps))
