@@ -2,9 +2,9 @@
 
 Clips of `data_pipelines.datasets.moving_shapes`, whose class is which of two balls
 clicks when it bounces, or neither. Sight alone, sound alone and one frame with the
-sound have nothing to go by: chance is a third. Both are fused late, or by MBT, and both
-are tested again with a sound that is late by a quarter of a second, which must be
-worse. The files are written, read and decoded as `mbm train` does it.
+sound have nothing to go by: chance is a third. Both are fused late, by MBT, or in step,
+and both are tested again with a sound that is late by a quarter of a second, which must
+be worse. The files are written, read and decoded as `mbm train` does it.
 """
 
 import functools
@@ -76,6 +76,7 @@ def fit(model, parts, epochs, seed):
 def models(specs, width=64):
     """Builders by name."""
     from mbm_keras.fusion import BottleneckFusion
+    from mbm_keras.fusion import ConcatenationFusion
     from mbm_keras.models import late_fusion
     from mbm_keras.models import video_classifier
     from mbm_keras.tasks import Classification
@@ -101,9 +102,13 @@ def models(specs, width=64):
         "sound": lambda: late_fusion.build(
             inputs=[sound], task=task, width=width, presence=False, towers=hear
         ),
-        "one frame": lambda: both(towers={**hear, clip.name: video_frame.build}),
-        "late fusion": both,
+        "one frame": lambda: both(
+            towers={**hear, clip.name: video_frame.build},
+            fusion=ConcatenationFusion(width),
+        ),
+        "late fusion": lambda: both(fusion=ConcatenationFusion(width)),
         "MBT": lambda: both(fusion=BottleneckFusion(width)),
+        "in step": both,
     }
 
 

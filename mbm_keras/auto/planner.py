@@ -118,7 +118,7 @@ def make_plan(
         stages=choose("stages", stages, "joint", "ahead at equal steps"),
         members=number,
         model_sizes=clips.sizes_of_crops(inputs, chosen_model),
-        fusion=choose("fusion", fusion, *_fusion_for(chosen_model)),
+        fusion=choose("fusion", fusion, *_fusion_for(chosen_model, inputs)),
         epochs=choose("epochs", epochs, *most),
         tune=choose("tune", tune, chosen_tune, why_tune),
         tower_rate=budget.tower_rate(chosen_tune)[0],
@@ -202,7 +202,12 @@ def _model_for(kind, table):
     return "late_fusion", "it takes any inputs"
 
 
-def _fusion_for(model):
+def _fusion_for(model, inputs):
     if model == clips.VIDEO:
-        return "concatenation", "a clip and its sound are fused late"
+        if len(inputs) == 1:
+            return "concatenation", "there is one input"
+        return (
+            "in_step",
+            "what is seen and heard at once meets before it is pooled",
+        )
     return "film", "best on the tables of RESULTS.md"

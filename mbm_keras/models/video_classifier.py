@@ -5,9 +5,11 @@
 
 A tower reads the clip: frames by a CNN and a GRU (`video_cnn`, the default), R(2+1)D
 (`video_r2plus1d`), or one frame as a control (`video_frame`); `points_gru` reads the
-point clouds of a radar. The sound is fused late, or by tokens that both exchange, as in
-Nagrani et al. 2021, "Attention Bottlenecks for Multimodal Fusion",
-https://arxiv.org/abs/2107.00135: the fusion `bottleneck`.
+point clouds of a radar. Sight and sound meet step by step (`in_step`, the default), as
+in Owens and Efros 2018, "Audio-Visual Scene Analysis with Self-Supervised Multisensory
+Features", https://arxiv.org/abs/1804.03641; by tokens that both exchange, as in Nagrani
+et al. 2021, "Attention Bottlenecks for Multimodal Fusion",
+https://arxiv.org/abs/2107.00135: the fusion `bottleneck`; or late: `concatenation`.
 
 Tran et al. 2018, "A Closer Look at Spatiotemporal Convolutions for Action Recognition",
 https://arxiv.org/abs/1711.11248, section 4.1: one random crop of a video is learned
@@ -23,6 +25,7 @@ import keras
 from keras import layers
 
 from mbm_keras.fusion import ConcatenationFusion
+from mbm_keras.fusion import InStepFusion
 from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import output_name
@@ -119,7 +122,7 @@ def build(
         task: A task with one output per row.
         towers: Builder by input name, instead of the default of the modality:
             `{"clip": video_r2plus1d.build}`.
-        fusion: A fusion layer; None for concatenation.
+        fusion: A fusion layer; None for `InStepFusion`, for one input concatenation.
         num_crops: Crops that are averaged in evaluation and in the export; training
             sees one at random.
         share: Length of a crop as a share of the clip, in (0, 1].
@@ -144,7 +147,8 @@ def build(
             `num_crops` is below 1 or `share` is not in (0, 1].
     """
     check_fit(inputs, task, towers)
-    fusion = fusion or ConcatenationFusion(width)
+    default = InStepFusion if len(inputs) > 1 else ConcatenationFusion
+    fusion = fusion or default(width)
     pool = not fusion.takes_sequences
 
     # === Towers of a crop ===

@@ -31,7 +31,7 @@ def test_a_long_clip_is_learned_from_in_crops(tmp_path):
     assert plan.model_sizes == {"num_crops": 3, "share": 1 / 3}
     assert plan.inputs["clip"].sizes["num_frames"] == 48
     assert plan.inputs["clip_sound"].tower == "audio_crnn"
-    assert plan.fusion == "concatenation"
+    assert plan.fusion == "in_step"
     assert "16 frames in each of 3 crops" in plan.inputs["clip"].reason
 
 

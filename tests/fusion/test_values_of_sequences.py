@@ -267,3 +267,19 @@ def test_in_step_of_embeddings_alone_has_one_step():
     again(steps)
     again.set_weights(fusion.get_weights())
     assert_same(out, again(steps))
+
+
+def test_in_step_learns_what_happens_at_once():
+    """A pulse each, in 4 steps and in 8: what their means over time do not show."""
+    keras.utils.set_random_seed(0)
+    slow, fast = np.random.default_rng(0).integers(0, (4, 8), (64, 2)).T
+    fast = np.where(np.arange(64) % 2, 2 * slow + fast % 2, fast)
+    x = [np.eye(4)[slow][..., None], np.eye(8)[fast][..., None]]
+    y = np.float32(fast // 2 == slow)
+    inputs = [keras.Input(a.shape[1:]) for a in x]
+    fusion = FUSIONS["in_step"](UNITS, kernel_size=1)
+    model = keras.Model(inputs, keras.layers.Dense(1)(fusion(inputs)))
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.03), loss, metrics=["accuracy"])
+    model.fit(x, y, 64, 60, verbose=0)
+    assert model.evaluate(x, y, verbose=0)[1] == 1.0
