@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from data_pipelines import files
+from data_pipelines.datasets.splits import load_splits
 from data_pipelines.formats.encode import wav_bytes
 
 if TYPE_CHECKING:
@@ -63,21 +64,11 @@ def load(
     Returns:
         `{split: tf.data.Dataset}` of `({"sound": WAV bytes}, {"instrument": string})`.
     """
-    import tensorflow as tf
-
-    by_split: dict[str, list] = {split: [] for split in SHARES}
-    for example in examples(play_font(font), rows=rows, seed=seed):
-        by_split[example["split"]].append(example)
-    return {
-        split: tf.data.Dataset.from_tensor_slices(
-            (
-                {"sound": [wav_bytes(x["sound"][:, None], SAMPLE_RATE) for x in part]},
-                {"instrument": [x["instrument"] for x in part]},
-            )
-        )
-        for split, part in by_split.items()
-        if part
-    }
+    made = (
+        {**example, "sound": wav_bytes(example["sound"][:, None], SAMPLE_RATE)}
+        for example in examples(play_font(font), rows=rows, seed=seed)
+    )
+    return load_splits(made, ("sound",), ("instrument",))
 
 
 def write(

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from data_pipelines import files
+from data_pipelines.datasets.splits import load_splits
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -75,21 +76,8 @@ def load(*, rows: int = 8_000, seed: int = 0) -> dict[str, "tf.data.Dataset"]:
         "tone": WAV bytes}, {"answer": string})`. No drawing and no tone is in two
         splits.
     """
-    import tensorflow as tf
-
-    by_split = {split: [] for split in SHARES}
-    for example in examples(rows=rows, seed=seed):
-        by_split[example["split"]].append(example)
-    names = ("instruction", "digit", "tone")
-    return {
-        split: tf.data.Dataset.from_tensor_slices(
-            (
-                {name: [example[name] for example in part] for name in names},
-                {"answer": [example["answer"] for example in part]},
-            )
-        )
-        for split, part in by_split.items()
-    }
+    made = examples(rows=rows, seed=seed)
+    return load_splits(made, ("instruction", "digit", "tone"), ("answer",))
 
 
 def write(

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from data_pipelines import files
+from data_pipelines.datasets.splits import load_splits
 from data_pipelines.formats.encode_clip import clip_bytes
 
 if TYPE_CHECKING:
@@ -46,21 +47,8 @@ def load(
     Returns:
         `{split: tf.data.Dataset}` of `({"clip": AVI bytes}, {"answer": string})`.
     """
-    import tensorflow as tf
-
-    by_split: dict[str, list] = {split: [] for split in SHARES}
-    for example in examples(rows=rows, seed=seed, image_size=image_size, late=late):
-        by_split[example["split"]].append(example)
-    return {
-        split: tf.data.Dataset.from_tensor_slices(
-            (
-                {"clip": [example["clip"] for example in part]},
-                {"answer": [example["answer"] for example in part]},
-            )
-        )
-        for split, part in by_split.items()
-        if part
-    }
+    made = examples(rows=rows, seed=seed, image_size=image_size, late=late)
+    return load_splits(made, ("clip",), ("answer",))
 
 
 def write(

@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 
 from data_pipelines import files
+from data_pipelines.datasets.splits import load_splits
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -98,25 +99,9 @@ def load(
         `{split: tf.data.Dataset}` of `({"image": PNG bytes, "question": string,
         "statement": string}, {"caption": string, "answer": string, "truth": string})`.
     """
-    import tensorflow as tf
-
-    by_split = {split: [] for split in SHARES}
-    for example in examples(rows=rows, seed=seed, image_size=image_size):
-        by_split[example["split"]].append(example)
-
-    def columns(part, names):
-        return {name: [example[name] for example in part] for name in names}
-
-    return {
-        split: tf.data.Dataset.from_tensor_slices(
-            (
-                columns(part, ("image", "question", "statement")),
-                columns(part, ("caption", "answer", "truth")),
-            )
-        )
-        for split, part in by_split.items()
-        if part
-    }
+    made = examples(rows=rows, seed=seed, image_size=image_size)
+    inputs, targets = ("image", "question", "statement"), ("caption", "answer", "truth")
+    return load_splits(made, inputs, targets)
 
 
 def write(
