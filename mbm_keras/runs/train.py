@@ -1,6 +1,5 @@
 """From a table to a finished run."""
 
-import dataclasses
 import os
 import pathlib
 import sys
@@ -23,8 +22,8 @@ from mbm_keras.runs.folds import cross_validate
 from mbm_keras.runs.folds import fold_splits
 from mbm_keras.runs.language import learn_language
 from mbm_keras.runs.language import write_language
-from mbm_keras.runs.members import merge_validation
 from mbm_keras.runs.members import weight_notes
+from mbm_keras.runs.opening import open_tables
 from mbm_keras.runs.report import write_report
 from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.rows import sample_rows
@@ -261,87 +260,51 @@ def train(
         ValueError: If the table, an argument or the folder is not usable, or another
             process is writing to the folder.
     """
-    from mbm_keras.auto import fit
     from mbm_keras.auto import planner
     from mbm_keras.auto import published
 
     clock = Clock()
+    choices: dict[str, Any] = dict(
+        columns=columns,
+        group=group,
+        task=task,
+        model=model,
+        fusion=fusion,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        augment=augment,
+        class_weight=class_weight,
+        loss=loss,
+        folds=folds,
+        stages=stages,
+        members=members,
+        minutes=minutes,
+        towers=towers,
+        tune=tune,
+    )
+    given: dict[str, Any] = dict(
+        separator=separator, encoding=encoding, decimal=decimal, missing=missing
+    )
     with in_processes.session(devices, coordinator, processes, process) as together:
         planner.check_names(model=model, fusion=fusion, task=task)
-        target, more, task = steps.split_target(target, tags, task)
+        target, more, choices["task"] = steps.split_target(target, tags, task)
         if in_processes.is_first():
             run_folder.check_free(out, runs=True)
-        choices: dict[str, Any] = dict(
-            columns=columns,
-            group=group,
-            task=task,
-            model=model,
-            fusion=fusion,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            augment=augment,
-            class_weight=class_weight,
-            loss=loss,
-            folds=folds,
-            stages=stages,
-            members=members,
-            minutes=minutes,
-            towers=towers,
-            tune=tune,
-        )
-        if plan is not None:
-            _check_choices(plan, (target, *more), choices)
-            opened: dict[str, Any] = dict(
-                columns=plan.columns, group=plan.group, seed=plan.seed
-            )
-            target, more = plan.target_column, plan.further_targets
-            share = plan.valid_share
-        else:
-            opened = dict(columns=columns, group=group, seed=seed)
-            share = Plan.valid_share
-        share = 0.0 if valid is not None else share
-        inputs = steps.inputs_of(None if plan is not None else target, associate, plan)
-        given: dict[str, Any] = dict(
-            separator=separator, encoding=encoding, decimal=decimal, missing=missing
-        )
-        rows = steps.open_rows(
+        plan, tables, reading = open_tables(
             table,
+            valid,
+            plan,
             target,
-            more_targets=more,
-            inputs=inputs,
-            **opened,
-            **given,
+            more,
+            associate=associate,
+            choices=choices,
+            reading=given,
+            seed=seed,
             allow_outside=allow_outside,
-            valid_share=share,
         )
-        load_tensorflow()
-        if plan is None:
-            plan = steps.make_plan(rows, choices, seed)
-        else:
-            fit.check_model(plan)
-        if valid is None:
-            rows = merge_validation(plan, rows)
-        tables = {"rows": dataclasses.replace(rows, columns=plan.columns)}
-        reading = tables["rows"].reading_to_keep(**given)
-        if valid is not None:
-            if plan.folds:
-                raise ValueError(
-                    "Expected either folds or a second table for validation. Received: "
-                    f"folds={plan.folds}, valid=`{name_table(valid)}`."
-                )
-            tables["valid"] = steps.open_rows(
-                valid,
-                plan.target_column,
-                more_targets=plan.further_targets,
-                columns=plan.columns,
-                inputs=list(plan.columns),
-                allow_outside=allow_outside,
-                reading=reading,
-            )
-        name = name_table(table)
         arguments = {
-            "table": name,
+            "table": name_table(table),
             "valid": None if valid is None else name_table(valid),
             "read": _fingerprints(tables),
             "encoders": published.digests(plan),
@@ -355,13 +318,13 @@ def train(
         in_processes.check_plan(plan, together)
         check_broken(tables, {}, max_broken)
         if plan.folds:
-            fold_splits(plan, rows)  # an error comes before the folder is made
+            fold_splits(plan, tables["rows"])  # an error comes before the folder
         folder = pathlib.Path(out)
         with in_processes.prepare_folder(folder, arguments, together) as is_finished:
             if not is_finished:
                 run = _train if plan.target_column is not None else train_association
                 run(plan, tables, folder, arguments, clock, verbose)
-    return Run(pathlib.Path(out))
+    return Run(folder)
 
 
 def _train(plan, tables, folder, arguments, clock, verbose):
@@ -456,14 +419,3 @@ def _train_folds(plan, tables, folder, arguments, verbose):
             _train(plan, {"rows": table}, where, of_fold, Clock(), verbose)
 
     return {"folds": cross_validate(plan, tables["rows"], folder, train_fold, verbose)}
-
-
-def _check_choices(plan, targets, choices):
-    given = sorted(name for name, value in choices.items() if value is not None)
-    planned = (plan.target, *plan.further_targets)
-    if given or targets not in ((None,), (plan.target,), planned):
-        raise ValueError(
-            "Expected the choices in the plan: change them with `dataclasses.replace`. "
-            f"Received: targets of the plan={list(planned)}, target={list(targets)} "
-            f"and {given}."
-        )
