@@ -9,6 +9,7 @@ from keras import ops
 
 from mbm_keras import tag_scheme
 from mbm_keras.layers import crf
+from mbm_keras.layers.unit_embeddings import to_unit_length
 from mbm_keras.sentence_answers import SCOPES
 
 _ANY = -100.0  # a threshold that every sentence is above
@@ -23,19 +24,22 @@ class SentenceDecoder(keras.layers.Layer):
 
         scope by probability    max softmax(z)
                  energy         log sum exp(z)
-                 mahalanobis    -min_k |R (s - mu_k)| / sqrt(width)
+                 mahalanobis    -min_k |R (s / |s| - mu_k)| / sqrt(width)
 
-    where R R^T is the inverse of the covariance that all intents share, and `mu_k` the
-    mean of an intent. R, the means, and the thresholds of the three are weights that no
-    gradient reaches: `mbm_keras.training.fit_scope` sets them after training.
+    where R R^T is the inverse of the covariance of `s / |s|` that all intents share,
+    and `mu_k` its mean for an intent. R, the means, and the thresholds of the three are
+    weights that no gradient reaches: `mbm_keras.training.fit_scope` sets them after
+    training.
 
     Source: Goo et al. 2018, "Slot-Gated Modeling for Joint Slot Filling and Intent
     Prediction", https://doi.org/10.18653/v1/N18-2118, for one loss of both; Hendrycks
     and Gimpel 2017, https://arxiv.org/abs/1610.02136, for the probability; Liu et al.
     2020, "Energy-based Out-of-distribution Detection",
     https://arxiv.org/abs/2010.03759; Lee et al. 2018, "A Simple Unified Framework",
-    https://arxiv.org/abs/1807.03888, section 2.1. Deviation: the root of the distance,
-    by the root of the width, which is about 1.
+    https://arxiv.org/abs/1807.03888, section 2.1; Mueller and Hein 2025,
+    "Mahalanobis++", https://arxiv.org/abs/2505.18032, for the unit length: what is out
+    of the scope has shorter vectors, which are close to all means. Deviation: the root
+    of the distance, by the root of the width, which is about 1.
 
     Args:
         num_intents: int, number of intents; 0 for none.
@@ -75,6 +79,8 @@ class SentenceDecoder(keras.layers.Layer):
             self.intent = keras.layers.Dense(self.num_intents, dtype="float32")
             self.intent.build((None, width))
             self.root = self._constant("root", (width, width))
+            # Means, and what is compared with them, from here: small, and so exact.
+            self.origin = self._constant("origin", (width,))
             self.centers = self._constant("centers", (self.num_intents, width))
             self.thresholds = self._constant("thresholds", (len(SCOPES),))
             self.thresholds.assign([0.0, _ANY, _ANY])
@@ -107,7 +113,7 @@ class SentenceDecoder(keras.layers.Layer):
         """
         most = ops.max(logits, axis=1, keepdims=True)
         total = ops.sum(ops.exp(logits - most), axis=1, keepdims=True)
-        x = ops.matmul(sentence, self.root)  # (batch, width)
+        x = ops.matmul(to_unit_length(sentence) - self.origin, self.root)
         centers = ops.convert_to_tensor(self.centers)
         squares = (
             ops.sum(x * x, axis=1, keepdims=True)

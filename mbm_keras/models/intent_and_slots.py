@@ -2,7 +2,7 @@
 
     x_t = [word embedding; max over the characters of convolutions]
     h   = a BiLSTM, or blocks of a transformer, over x_1 .. x_n
-    s   = [attention pool of h; max of h; max of relu(W x)]     the sentence
+    s   = [attention pool of h; max of h; max of relu(W * x)]   the sentence
     g   = W' softmax(U s)                                       what the intent says
     intent from s, tags from a CRF over [h_t; g]
 
@@ -13,7 +13,9 @@ al. 2019, "A Stack-Propagation Framework with Token-Level Intent Detection",
 https://arxiv.org/abs/1909.02188, for the intent as an input of the tags. Deviations:
 one intent per sentence, and not one per word; filters of several widths and words
 replaced by the unknown one in training, as in no single of these papers; the sentence
-is also the maximum over its words, from which an intent of few words is seen.
+is also the maximum over three words at a time, as in Kim 2014, "Convolutional Neural
+Networks for Sentence Classification", https://arxiv.org/abs/1408.5882, from which an
+intent of few words is seen.
 
 Whether a sentence has an intent at all is decided by a score and a threshold that
 `mbm_keras.training.fit_scope` finds after training, see `SentenceDecoder`.
@@ -225,7 +227,8 @@ def _heads(width):
 class SentencePool(layers.Layer):
     """A sentence as one vector.
 
-        s = [sum_t a_t h_t; max_t h_t; max_t relu(W x_t + b)],  a = softmax(v tanh(U h))
+        s = [sum_t a_t h_t; max_t h_t; max_t relu(sum_k W_k x_{t+k} + b)],
+        a = softmax(v tanh(U h)),  k = -1, 0, 1
 
     Args:
         width: int, width of the last part.
@@ -248,8 +251,8 @@ class SentencePool(layers.Layer):
 
     def build(self, shapes):
         policy = dict(dtype=self.dtype_policy)
-        self.word = layers.Dense(self.width, "relu", **policy)
-        self.word.build(shapes[0])
+        self.words = layers.Conv1D(self.width, 3, padding="same", **policy)
+        self.words.build(shapes[0])
         self.key = layers.Dense(self.width, "tanh", **policy)
         self.key.build(shapes[1])
         self.score = layers.Dense(1, use_bias=False, **policy)
@@ -266,7 +269,8 @@ class SentencePool(layers.Layer):
         def most(y):
             return ops.max(ops.where(mask, y, _LITTLE), axis=1) * has_word
 
-        parts = [ops.sum(weights * h, axis=1), most(h), most(self.word(x))]
+        x = ops.where(mask, x, ops.zeros_like(x))  # padding is not a word
+        parts = [ops.sum(weights * h, axis=1), most(h), most(ops.relu(self.words(x)))]
         return ops.concatenate(parts, axis=1)
 
     def compute_output_shape(self, shapes):

@@ -9,6 +9,7 @@ from keras import ops
 from scipy import linalg
 
 from mbm_keras.layers import SentenceDecoder
+from mbm_keras.layers import to_unit_length
 from mbm_keras.sentence_answers import SCOPES
 from mbm_keras.tasks import Task
 
@@ -73,8 +74,8 @@ def _run(model, dataset, task):
 
 
 def _set_distribution(decoder, sentences, intents):
-    """Sets the root of the inverse covariance, and the means that it was applied to."""
-    x = sentences.astype("float64")
+    """Sets the root of the inverse covariance, and the means that it is applied to."""
+    x = ops.convert_to_numpy(to_unit_length(sentences)).astype("float64")
     width = x.shape[1]
     means = np.tile(x.mean(axis=0), (decoder.num_intents, 1))
     for intent in np.unique(intents):
@@ -86,4 +87,6 @@ def _set_distribution(decoder, sentences, intents):
     values, vectors = linalg.eigh(covariance)
     root = vectors / np.sqrt(np.maximum(values, 1e-12))
     decoder.root.assign(root.astype("float32"))
-    decoder.centers.assign((means @ root).astype("float32"))
+    origin = x.mean(axis=0)
+    decoder.origin.assign(origin.astype("float32"))
+    decoder.centers.assign(((means - origin) @ root).astype("float32"))

@@ -127,11 +127,14 @@ def test_the_distance_is_that_of_mahalanobis():
     means = rng.normal(size=(3, width))
     root = np.linalg.cholesky(np.linalg.inv(covariance))
     decoder.root.assign(root)
-    decoder.centers.assign(means @ root)
+    origin = rng.normal(size=width)
+    decoder.origin.assign(origin)
+    decoder.centers.assign((means - origin) @ root)
     x = rng.normal(size=(4, width)).astype("float32")
-    rest = x[:, None] - means
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    rest = unit[:, None] - means
     right = np.einsum("bkw,wv,bkv->bk", rest, np.linalg.inv(covariance), rest)
-    found = numpy(decoder.scope_scores(x, np.zeros((4, 3), "float32")))
+    found = numpy(decoder.scope_scores(3 * x, np.zeros((4, 3), "float32")))
     assert_same(found[:, 2], -np.sqrt(right.min(axis=1) / width), atol=1e-3)
     assert_same(found[:, 0], np.full(4, 1 / 3))
     assert_same(found[:, 1], np.full(4, np.log(3)))
