@@ -3,6 +3,8 @@
 from mbm_keras.evaluation.figures import figures
 from mbm_keras.evaluation.gallery import Query
 from mbm_keras.evaluation.gallery import write_gallery
+from mbm_keras.evaluation.page_plot import PageAnswer
+from mbm_keras.evaluation.page_plot import page_plot
 from mbm_keras.evaluation.predict import evaluate
 from mbm_keras.evaluation.predict import join
 from mbm_keras.evaluation.predict import predict
@@ -16,12 +18,14 @@ from mbm_keras.evaluation.zero_shot import label_vectors
 from mbm_keras.evaluation.zero_shot import zero_shot_probabilities
 
 __all__ = [
+    "PageAnswer",
     "Query",
     "ReportData",
     "evaluate",
     "figures",
     "join",
     "label_vectors",
+    "page_plot",
     "predict",
     "score",
     "subsets",

@@ -11,6 +11,8 @@ import jinja2
 
 from data_pipelines import files
 from mbm_keras.evaluation import plots
+from mbm_keras.evaluation.page_plot import PageAnswer
+from mbm_keras.evaluation.page_plot import page_plot
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +36,7 @@ class ReportData:
         left_out: Reason by name of a column that is not used.
         classes: By label, its figures, as `metrics.classification_scores` has them.
         folds: Figures by fold of a cross-validation, and their mean and deviation.
+        pages: Pages with what was found on them.
         notes: Sentences about the rows: what was cut, filled or left out.
         settings: Value by name of a setting of the run.
         versions: Version by name of a library.
@@ -53,6 +56,7 @@ class ReportData:
     left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
     classes: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     folds: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    pages: Sequence[PageAnswer] = ()
     notes: Sequence[str] = ()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -90,6 +94,7 @@ def write_report(path: str | pathlib.Path, data: ReportData) -> None:
         stages={name: _best(history) for name, history in histories.items()},
         are_all_subsets=_are_all(data.subsets),
         pictures=pictures,
+        pages=[_png(page_plot(page)) for page in data.pages],
         classes={
             f"#{i} {label}": values
             for i, (label, values) in enumerate(data.classes.items())

@@ -1,5 +1,6 @@
 """What tags mark on pages: texts, boxes and probabilities, in a graph."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from mbm_keras.preprocessing.page_words import parse
 from mbm_keras.sentence_answers import Layout
 
 _AROUND = r"^[ :;]+|[ :;]+$"  # of a name before a value, as in `page_fields.values_of`
+_PARTS = ("words", "box", "probability")
 _BOX = 4
 _FAR = 1_000  # the end of a page
 
@@ -99,6 +101,29 @@ def to_dicts(answers: Any, name: str) -> list[list[dict]]:
         ]
         for row in zip(*parts, strict=True)
     ]
+
+
+def fields_to_dicts(
+    answers: Any, owns: Sequence[str], fields: Sequence[str]
+) -> list[list[dict]]:
+    """The fields of pages as lists of dicts, one for each field.
+
+    Args:
+        answers: Arrays as `most_probable` returned them: the text under the name of the
+            answer, the other parts under `<name>_` and their own.
+        owns: Names of the answers.
+        fields: Names of their fields, likewise.
+    """
+    rows = []
+    for own, field in zip(owns, fields, strict=True):
+        parts = [np.asarray(answers[f"{own}_{key}"]).tolist() for key in _PARTS]
+        texts = np.asarray(answers[own]).tolist()
+        rows.append([
+            {"text": text.decode(), "label": field}
+            | dict(zip(_PARTS, row, strict=True))
+            for text, *row in zip(texts, *parts, strict=True)
+        ])  # fmt: skip
+    return [list(row) for row in zip(*rows, strict=True)]
 
 
 def _texts(words, first, last):

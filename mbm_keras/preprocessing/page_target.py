@@ -204,6 +204,22 @@ class PageFields:
             columns[f"{own}_box"] = np.asarray(answers[f"{own}_box"]).tolist()
         return columns
 
+    def entities_of(self, answers, name) -> list[list[dict]]:
+        """What was found on each page: its fields, or all its entities.
+
+        Args:
+            answers: What `decode_rows` returned, as arrays.
+            name: Name of the output.
+
+        Returns:
+            By page, dicts of `label`, `text`, `words`, `box` and `probability`. A field
+            that is not found has an empty text.
+        """
+        if not self.fields:
+            return page_answers.to_dicts(answers, name)
+        owns = (name, *self.answers)
+        return page_answers.fields_to_dicts(answers, owns, self.fields)
+
     def restore(self, answers) -> list:
         """Values, or tags as the cells were, from what `decode_rows` returned."""
         texts = [text.decode() for text in np.asarray(answers).tolist()]

@@ -6,6 +6,7 @@ ethical considerations cannot be read from a run; their sections have lines to f
 """
 
 import hashlib
+import json
 import pathlib
 
 from data_pipelines import files
@@ -36,7 +37,7 @@ def write(folder, metrics, plan, compared, left_out=()) -> None:
     """
     folder = pathlib.Path(folder)
     sections = {
-        f"Model card: {metrics['target']}": _model(metrics, plan),
+        f"Model card: {metrics['target']}": _model(metrics, plan, folder),
         "Intended use": _use(metrics),
         "Data": _data(metrics, plan),
         "Figures": _figures(metrics),
@@ -49,8 +50,9 @@ def write(folder, metrics, plan, compared, left_out=()) -> None:
     files.write(folder / FILE, "\n".join(lines))
 
 
-def _model(metrics, plan):
+def _model(metrics, plan, folder):
     inputs = ", ".join(f"`{n}` ({kind})" for n, kind in metrics["inputs"].items())
+    values = [f"- `{name}` is served as {what}" for name, what in _values(folder)]
     members = metrics.get("members", 1)
     fused = f", fusion `{metrics['fusion']}`" if metrics.get("fusion") else ""
     several = f", the mean of {members} models" if members > 1 else ""
@@ -59,10 +61,22 @@ def _model(metrics, plan):
         f"- Model: `{metrics['model']}`{fused}{several}, "
         f"{metrics['parameters']:,} parameters",
         f"- Inputs: {inputs}",
+        *values,
         f"- Task: {metrics['task']}",
         f"- Trained with: {versions}; seed {plan.seed}",
         f"- Contact, date, license: {FILL_IN}",
     ]
+
+
+def _values(folder):
+    """What a SavedModel takes by name of a column; nothing for a network alone."""
+    from mbm_keras.export import signature
+
+    path = folder / "assets.extra" / signature.FILE
+    if not path.is_file():
+        return []
+    inputs = json.loads(path.read_text(encoding="utf-8"))["inputs"]
+    return [(name, one["value"]) for name, one in inputs.items()]
 
 
 def _use(metrics):

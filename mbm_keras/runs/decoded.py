@@ -109,6 +109,7 @@ def notes_of(plan, tables, decoded, encoder):
         decoded: What it returned.
         encoder: The adapted target.
     """
+    from mbm_keras.preprocessing import PageFields
     from mbm_keras.preprocessing import Quantities
     from mbm_keras.preprocessing import Quantity
     from mbm_keras.preprocessing import Utterance
@@ -129,6 +130,8 @@ def notes_of(plan, tables, decoded, encoder):
         notes += [f"{name}: {what}" for name, what in encoder.describe().items()]
     if isinstance(encoder, Utterance):
         notes += _tag_notes(tables["rows"], encoder)
+    if isinstance(encoder, PageFields):
+        notes += _field_notes(tables["rows"], encoder)
     if plan.target_kind == "label":
         notes += _class_notes(plan.target, decoded.samples, encoder.labels)
     return notes
@@ -163,6 +166,22 @@ def _tag_notes(table, encoder):
     return [
         f"{encoder.tags}: {number} of {len(rows)} rows have an I- or E- without a B- "
         "before it: it counts as the begin of an entity"
+    ]
+
+
+def _field_notes(table, encoder):
+    """Values that are not on their pages, or not as whole words."""
+    counts = encoder.count_kinds(table.target_rows(encoder.columns))
+    words = {
+        "none": "are not on their page, and are not learned",
+        "part": "are on their page in part",
+        "inside": "are on their page inside longer words",
+    }
+    return [
+        f"{name}: {kinds[kind]} of {sum(kinds.values())} values {what}"
+        for name, kinds in counts.items()
+        for kind, what in words.items()
+        if kinds[kind]
     ]
 
 

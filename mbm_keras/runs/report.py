@@ -3,7 +3,7 @@
 from mbm_keras.runs.baselines import verdict
 
 
-def write_report(folder, trained, summary, scores):
+def write_report(folder, trained, summary, scores, pages=()):
     """Writes `report.html` of a run.
 
     Args:
@@ -11,6 +11,7 @@ def write_report(folder, trained, summary, scores):
         trained: A `Trained`.
         summary: What `metrics.json` will hold.
         scores: A `Scores`.
+        pages: What `page_pictures` returned.
     """
     from mbm_keras import evaluation
 
@@ -56,6 +57,7 @@ def write_report(folder, trained, summary, scores):
             left_out=summary["left_out"],
             classes=summary["classes"],
             folds=_fold_rows(summary.get("folds")),
+            pages=pages,
             notes=summary["notes"],
             settings=settings,
             versions=summary["versions"],

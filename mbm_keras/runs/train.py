@@ -24,6 +24,7 @@ from mbm_keras.runs.language import learn_language
 from mbm_keras.runs.language import write_language
 from mbm_keras.runs.members import weight_notes
 from mbm_keras.runs.opening import open_tables
+from mbm_keras.runs.page_pictures import page_pictures
 from mbm_keras.runs.report import write_report
 from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.rows import sample_rows
@@ -393,7 +394,8 @@ def _train(plan, tables, folder, arguments, clock, verbose):
         "versions": versions(),
         **clock.seconds(),
     }
-    write_report(folder, trained, summary, result)
+    pages = page_pictures(trained, tables, decoded.samples, encoder)
+    write_report(folder, trained, summary, result, pages)
     run_folder.finish(folder, trained.histories, summary)
 
 

@@ -1,6 +1,7 @@
 """The model card of an export."""
 
 import hashlib
+import json
 
 from mbm_keras.auto.plan import InputPlan
 from mbm_keras.auto.plan import Plan
@@ -42,6 +43,13 @@ def write(folder, metrics=METRICS):
     (folder / "model.bin").write_bytes(b"abc")
     card.write(folder, metrics, PLAN, "Checked on 8 rows.", ["no sounds"])
     return (folder / card.FILE).read_text()
+
+
+def test_it_says_in_which_form_a_value_is_served(tmp_path):
+    (tmp_path / "assets.extra").mkdir()
+    content = {"inputs": {"a|b": {"value": "UTF-8 text"}}, "results": {}}
+    (tmp_path / "assets.extra" / "signature.json").write_text(json.dumps(content))
+    assert "- `a|b` is served as UTF-8 text" in write(tmp_path)
 
 
 def test_it_says_data_splits_figures_and_what_is_left_out(tmp_path):

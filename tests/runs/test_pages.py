@@ -125,6 +125,16 @@ def test_broken_pages_are_set_aside_once_with_the_reason(run):
     assert run.metrics["quarantined"] == len(wanted) == len(lines)
 
 
+def test_values_that_are_not_on_their_page_are_counted(run):
+    wanted = "total: 1 of 53 values are not on their page, and are not learned"
+    assert wanted in run.metrics["notes"]
+
+
+def test_the_report_has_pictures_of_pages_with_what_was_found(run):
+    page = run.report.read_text(encoding="utf-8")
+    assert page.count('<img alt="A page with what was found"') == 3
+
+
 def test_it_finds_fields_and_says_how_well(run):
     assert run.metrics["splits"]["valid"]["entity_f1"] > 0.8
     assert {"entity shop", "entity total"} <= set(run.metrics["classes"])
