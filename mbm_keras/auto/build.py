@@ -109,6 +109,9 @@ def build_augmentation(plan, specs):
         "wave": lambda: augment.waves(shift=0.2, gain=6.0, low=25.0, high=60.0),
         "video": lambda: augment.frames(augment.pictures()),
     }
+    if plan.model == "document_extractor":  # a picture that moves leaves its boxes
+        still = functools.partial(augment.pictures, shift=0.0, scale=0.0, degrees=0.0)
+        changes["image"] = still
     return {
         spec.key: changes[spec.modality]()
         for spec in specs

@@ -4,6 +4,7 @@ from typing import Self
 
 import tensorflow as tf
 
+from mbm_keras.preprocessing.page_corners import to_lines
 from mbm_keras.preprocessing.text import is_utf_8
 from mbm_keras.preprocessing.word_characters import WordCharacters
 
@@ -43,8 +44,9 @@ class PageWords(tf.Module):
     """Splits a page into words and boxes, and looks up the words and their characters.
 
     A page is a text with a line `x0 y0 x1 y1 line word` for each word, boxes in
-    thousandths of the page, as `data_pipelines.formats.page.Page.to_bytes` writes it.
-    Words are looked up as `WordCharacters` does.
+    thousandths of the page, as `data_pipelines.formats.page.Page.to_bytes` writes it;
+    or with a line `x1,y1,...,x4,y4,text` for each text, see `page_corners`. Words are
+    looked up as `WordCharacters` does.
 
     Args:
         sequence_length: Most words; `adapt` sets it to twice the longest page of the
@@ -128,7 +130,7 @@ class PageWords(tf.Module):
 
 def _lines(pages):
     """Lines of pages, `(batch, lines)` ragged; none of what is not valid UTF-8."""
-    pages = tf.where(is_utf_8(pages), pages, "")
+    pages = to_lines(tf.where(is_utf_8(pages), pages, ""))
     lines = tf.strings.split(pages, "\n")
     return tf.ragged.boolean_mask(lines, lines != "")
 

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -266,3 +267,22 @@ def test_the_text_of_a_sound_is_a_transcript_and_the_sound_is_heard_to_its_end()
     assert plan.members == 1 and plan.learning_rate == 1.5e-3
     captions = mbm.plan(rows, "text", task="label")
     assert captions.target_kind == "label" and captions.model == "late_fusion"
+
+
+def test_the_picture_of_a_page_does_not_move_in_training():
+    from data_pipelines.batching import row_random
+    from mbm_keras.auto import build
+    from mbm_keras.auto.plan import InputPlan
+    from mbm_keras.inputs import InputSpec
+
+    inputs = {"scan": InputPlan("image", {"scan": "image"}, "Pixels")}
+    pixels = np.zeros((4, 40, 40, 3), "uint8")
+    pixels[:, 5, 5] = 255
+    keys = row_random.keys(0, 0, np.arange(4))
+    found = {}
+    for model in ("document_extractor", "late_fusion"):
+        plan = Plan("y", "label", inputs, model=model)
+        changes = build.build_augmentation(plan, [InputSpec("scan", "image")])
+        changed = changes["scan"](pixels, keys).numpy().reshape(4, 1_600, 3)
+        found[model] = changed.max(axis=2).argmax(axis=1).tolist()
+    assert found["document_extractor"] == [205] * 4 != found["late_fusion"]

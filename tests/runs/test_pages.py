@@ -172,10 +172,10 @@ def test_the_saved_model_gives_the_same(run, table, tmp_path):
         f"{10 * x0} {5 * y0} {10 * x1} {5 * y1} {y0} {word}"
         for word, x0, y0, x1, y1 in words
     )
-    scan = image_bytes("PNG")
+    scan, corners = image_bytes("PNG"), as_boxes([*lines, (".", 99, 199, 100, 200)])
     answers = served.serve({
-        "page": tf.constant([page, "", "no page"]),
-        "scan": tf.constant([scan, scan, b""]),
+        "page": tf.constant([page, "", "no page", corners]),
+        "scan": tf.constant([scan, scan, b"", scan]),
     })  # fmt: skip
     rows = [{"page": page.encode(), "scan": scan}]
     frame = run.predict(rows)
@@ -185,8 +185,11 @@ def test_the_saved_model_gives_the_same(run, table, tmp_path):
             answers[f"{field}_box"][0].numpy().tolist()
             == frame[f"{field}_box"][0].to_list()
         )
-    assert answers["total"].numpy()[1:].tolist() == [b"", b""]
-    assert answers["status_page"].numpy().tolist() == [b"ok", b"absent", b"corrupt"]
+    assert answers["total"].numpy()[1:3].tolist() == [b"", b""]
+    statuses = [b"ok", b"absent", b"corrupt", b"ok"]
+    assert answers["status_page"].numpy().tolist() == statuses
+    box = answers["total_box"].numpy()
+    assert answers["total"][3] == total and box[3].tolist() == box[0].tolist()
 
 
 @pytest.mark.slow
