@@ -17,8 +17,8 @@ _VALUES = {
     "audio": "bytes of a WAV file",
     "video": "NPY bytes of frames",
     "points": "bytes of rows of float32",
-    "page": "lines `x1,y1,x2,y2,x3,y3,x4,y4,text`; or lines `x0 y0 x1 y1 line word`, "
-    "boxes in thousandths of the page",
+    "page": "lines `x1,y1,x2,y2,x3,y3,x4,y4,text`; or a table `word,x0,y0,x1,y1` "
+    "without quotes; or lines `x0 y0 x1 y1 line word` in thousandths of the page",
     "vector": "text of a list of numbers, such as `[0.5, 1]`",
 }
 _CELLS = {

@@ -134,8 +134,11 @@ class PageFields:
             values: Tuples of the cells of `columns`.
 
         Returns:
-            By field the number of values of each kind of `page_fields.Match`.
+            By field the number of values of each kind of `page_fields.Match`; empty for
+            tags. Values of a page that cannot be read are left out.
         """
+        if not self.fields:
+            return {}
         counts = {name: dict.fromkeys(page_fields.KINDS, 0) for name in self.fields}
         for (words, boxes), value in zip(_read(values), values, strict=True):
             cells = self._cells(value) if words else {}

@@ -4,7 +4,7 @@ from typing import Self
 
 import tensorflow as tf
 
-from mbm_keras.preprocessing.page_corners import to_lines
+from mbm_keras.preprocessing.page_forms import to_lines
 from mbm_keras.preprocessing.text import is_utf_8
 from mbm_keras.preprocessing.word_characters import WordCharacters
 
@@ -45,7 +45,7 @@ class PageWords(tf.Module):
 
     A page is a text with a line `x0 y0 x1 y1 line word` for each word, boxes in
     thousandths of the page, as `data_pipelines.formats.page.Page.to_bytes` writes it;
-    or with a line `x1,y1,...,x4,y4,text` for each text, see `page_corners`. Words are
+    or lines `x1,y1,...,x4,y4,text`, or a table of words, see `page_forms`. Words are
     looked up as `WordCharacters` does.
 
     Args:

@@ -66,10 +66,10 @@ def _strings(pages):
 
 def _scans(table, order):
     """The bytes of the pictures in the order of the rows, `b""` for none."""
-    (*_, name) = "", *table.columns_of("image")
-    if not name:
+    names = table.columns_of("image")
+    if not names:
         return [b""] * len(order)
-    data = table.contents(name)
+    data = table.contents(names[-1])
     return [data[i] for i in order]
 
 
@@ -82,7 +82,7 @@ def _to_answer(title, page, found, scan):
 
 
 def _pixels(data):
-    """`(height, width, 3)` uint8, None for what is no picture."""
+    """`(height, width, 3)` uint8; None for anything but a picture."""
     import numpy as np
     import PIL.Image
 
