@@ -244,6 +244,10 @@ class Plan:
         return (*([self.tags] if self.tags else []), *self.more_targets)
 
     @property
+    def _targets(self):
+        return (self.target, *self.further_targets)
+
+    @property
     def columns(self) -> dict[str, str]:
         """Modality by name of the columns that are read."""
         return {
@@ -272,7 +276,7 @@ class Plan:
             ) from None
 
     def __str__(self):
-        lines = [f"Plan for {self.target!r}", ""]
+        lines = [f"Plan for {', '.join(map(repr, self._targets))}", ""]
         widths = [max(map(len, column)) for column in zip(*_rows(self), strict=True)]
         for first, second, reason in _rows(self):
             lines.append(
@@ -285,7 +289,8 @@ class Plan:
             "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
             for row in _rows(self)
         )
-        return f"<b>Plan for {html.escape(self.target)}</b><table>{cells}</table>"
+        names = html.escape(", ".join(self._targets))
+        return f"<b>Plan for {names}</b><table>{cells}</table>"
 
 
 def _rows(plan):

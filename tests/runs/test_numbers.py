@@ -103,6 +103,13 @@ def test_one_name_in_a_list_is_a_target():
     assert steps.split_target("a", "b", None) == ("a", ("b",), None)
 
 
+def test_a_plan_is_called_by_all_of_its_targets():
+    plan = mbm.plan(make_rows(30), NAMES)
+    wanted = f"Plan for {', '.join(map(repr, NAMES))}"
+    assert str(plan).splitlines()[0] == wanted
+    assert ", ".join(NAMES) in plan._repr_html_()
+
+
 def test_several_numbers_need_several_columns():
     with pytest.raises(ValueError, match="several targets for task='numbers'"):
         mbm.plan(make_rows(30), "weight", task="numbers")
