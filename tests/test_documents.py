@@ -4,6 +4,8 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
+import sys
 
 import polars as pl
 import pytest
@@ -65,12 +67,25 @@ def test_every_snippet_runs(page, tables, tmp_path, monkeypatch):
     if page == "docs/serving.md":
         pytest.importorskip("fastapi")
         export_small(tmp_path / "served")
+    if page == "docs/scale.md":
+        return run_on_four_devices(snippets(page))
     names = {"png_bytes": (tmp_path / "0.png").read_bytes(), "__name__": "__page__"}
     for code in snippets(page):
         for size, small in SMALLER.items():
             code = re.sub(size, small, code)
         exec(compile(code, page, "exec"), names)
     assert os.listdir(tmp_path)
+
+
+def run_on_four_devices(codes):
+    """Runs snippets on JAX, those of several processes in one process."""
+    code = "\n".join(codes).replace('"10.0.0.1:7000", processes=2, process=0', "")
+    environment = os.environ | {
+        "KERAS_BACKEND": "jax",
+        "PYTHONPATH": str(ROOT),
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
+    }
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
 def test_the_commands_of_the_readme_exist():
