@@ -189,8 +189,21 @@ def _fit_stage(
                 callbacks=[*callbacks, checkpoint, progress],
                 verbose=0,
             )
+            if stage.average and keras.distribution.distribution() is None:
+                _copy_averages(part.optimizer)
     progress.end_stage(stage, checkpoint.history, checkpoint.best_epoch)
     return checkpoint.history
+
+
+def _copy_averages(optimizer):
+    """Gives an optimizer arrays of its own.
+
+    On JAX the average that a model ends with is the array of the optimizer too, and the
+    next step or evaluation of the model deletes it.
+    """
+    if keras.backend.backend() == "jax":
+        for variable in optimizer.variables:
+            variable.assign(np.array(variable))
 
 
 def _check_devices(model):

@@ -6,6 +6,7 @@ from tests.helpers import on_jax
 
 SCRIPT = """
 import functools
+import sys
 import keras
 import numpy as np
 import tensorflow as tf
@@ -47,7 +48,7 @@ model = late_fusion.build(
 stages = [
     Stage("digit unimodal", 1, unimodal="digit"),
     Stage("fusion", 1, frozen=("digit_tower", "tone_tower")),
-    Stage("finetune", 4, 0.01),
+    Stage("finetune", 4, 0.01, average=True),
 ]
 histories = fit_stages(model, stages, train, valid, task=task, verbose=0)
 assert model.jit_compile  # without it, JAX runs operation by operation
@@ -55,10 +56,12 @@ first, *_, last = histories["finetune"]["loss"]
 assert last < first, (first, last)
 table = evaluation.subsets(model, valid, task=task)
 assert len(table) == 7
+model.evaluate(valid, verbose=0)
+model.save(f"{sys.argv[1]}/model.keras")  # with the averages of the optimizer
 """
 
 
 @pytest.mark.slow
-def test_trains_on_jax():
+def test_trains_on_jax(tmp_path):
     pytest.importorskip("jax")
-    on_jax(SCRIPT)
+    on_jax(SCRIPT, tmp_path)
