@@ -63,13 +63,11 @@ def epochs(
         inputs: `InputPlan` by name.
         number: Number of models.
     """
-    per_epoch = max(1.0, rows / batch)
     steps = _wanted_steps(rows)
     if rows < _FEW_ROWS:
         affordable = _affordable_steps(rows, inputs, batch) / number
         steps = min(steps, max(_FEWEST_STEPS, affordable))
-    count = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(steps / per_epoch)))
-    return count, f"{round(count * per_epoch):,} steps of {batch} rows at most"
+    return _epochs_of(steps, rows, batch, _FEWEST_EPOCHS, _MOST_EPOCHS)
 
 
 def tuned_epochs(rows: int) -> tuple[int, str]:
@@ -89,10 +87,8 @@ def speech_epochs(rows: int, batch: int) -> tuple[int, str]:
         rows: Rows to learn from, validation included.
         batch: Rows per step.
     """
-    per_epoch = max(1.0, rows / batch)
-    count = round(_SPEECH_STEPS / per_epoch)
-    count = min(_MOST_SPEECH_EPOCHS, max(_FEWEST_SPEECH_EPOCHS, count))
-    return count, f"{round(count * per_epoch):,} steps of {batch} rows at most"
+    limits = _FEWEST_SPEECH_EPOCHS, _MOST_SPEECH_EPOCHS
+    return _epochs_of(_SPEECH_STEPS, rows, batch, *limits)
 
 
 def page_epochs(rows: int, batch: int) -> tuple[int, str]:
@@ -102,10 +98,15 @@ def page_epochs(rows: int, batch: int) -> tuple[int, str]:
         rows: Rows to learn from, validation included.
         batch: Rows per step.
     """
+    limits = _FEWEST_PAGE_EPOCHS, _MOST_PAGE_EPOCHS
+    return _epochs_of(_PAGE_STEPS, rows, batch, *limits, what="pages")
+
+
+def _epochs_of(steps, rows, batch, fewest, most, what="rows"):
+    """Epochs of about so many steps, and how many steps that is."""
     per_epoch = max(1.0, rows / batch)
-    count = round(_PAGE_STEPS / per_epoch)
-    count = min(_MOST_PAGE_EPOCHS, max(_FEWEST_PAGE_EPOCHS, count))
-    return count, f"{round(count * per_epoch):,} steps of {batch} pages at most"
+    count = min(most, max(fewest, round(steps / per_epoch)))
+    return count, f"{round(count * per_epoch):,} steps of {batch} {what} at most"
 
 
 def learning_rate(model: str) -> tuple[float, str]:

@@ -77,29 +77,17 @@ class Together:
         rows = self.copies if self.layout else len(self.devices)
         return self.index, self.count, max(1, rows // self.count)
 
-    @contextlib.contextmanager
-    def scope(self) -> Iterator[None]:
+    def scope(self) -> contextlib.AbstractContextManager[None]:
         """While it lasts, new variables are on all devices.
 
         Models are built, compiled and trained in it. What a process does alone, such as
         predicting, is outside: see `localize`.
         """
-        before = keras.distribution.distribution()
-        keras.distribution.set_distribution(self._distribution())
-        try:
-            yield
-        finally:
-            keras.distribution.set_distribution(before)
+        return _distribute(self._distribution())
 
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> contextlib.AbstractContextManager[None]:
         """While it lasts, new variables are on this process alone."""
-        before = keras.distribution.distribution()
-        keras.distribution.set_distribution(None)
-        try:
-            yield
-        finally:
-            keras.distribution.set_distribution(before)
+        return _distribute(None)
 
     def localize(self, model: keras.Model, fresh: keras.Model) -> keras.Model:
         """The weights of a trained model, in a model that this process uses alone.
@@ -190,6 +178,17 @@ class Together:
         return distribution.ModelParallel(
             layout_map=layouts, batch_dim_name="batch", auto_shard_dataset=False
         )
+
+
+@contextlib.contextmanager
+def _distribute(distribution):
+    """While it lasts, new variables are where a distribution has them."""
+    before = keras.distribution.distribution()
+    keras.distribution.set_distribution(distribution)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(before)
 
 
 _current: list[Together] = []
