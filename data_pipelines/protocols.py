@@ -126,6 +126,16 @@ class Features(Protocol):
             `(batch,)` uint8, the status, see `data_pipelines.decoding.status`.
         """
 
+    def trace_decoder(
+        self, key: str, specs: tf.TensorSpec | Mapping[str, tf.TensorSpec]
+    ) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+        """`decode_input` for one input as a function that is traced once.
+
+        Args:
+            key: Key of the input.
+            specs: Spec of its `(batch,)` raw values, or the dict of them by column.
+        """
+
     def explain(self, key: str, value: Any) -> str:
         """Says why a raw value of one input is corrupt.
 

@@ -175,12 +175,6 @@ def _decode_rows(table, features, source):
 
 def _decode_all(batches, features, source):
     """Values and status of all raw values, a batch at a time."""
-    decode_batch = tf.function(
-        lambda raw: features.decode_input(source.key, raw),
-        autograph=False,
-        input_signature=[batches.element_spec],
-    )
-    # A single concrete function: TensorFlow warns of one trace for each column.
-    decode_batch = decode_batch.get_concrete_function()
+    decode_batch = features.trace_decoder(source.key, batches.element_spec)
     parts = [decode_batch(raw) for raw in batches]
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True))

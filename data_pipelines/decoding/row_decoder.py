@@ -1,7 +1,7 @@
 """Decodes some rows of one input, when they are needed."""
 
+import functools
 import os
-import threading
 from typing import Any
 
 import numpy as np
@@ -49,9 +49,7 @@ class RowDecoder:
         self._cut = set()
         self._reasons = {}  # of corrupt rows; None where it is not known yet
         self._partial = {}  # the same of rows with a corrupt cell that are kept
-        self._lock = threading.Lock()
         # Made when they are first needed.
-        self._function: Any = None
         self._cells: Any = None
         self._absent: Any = None
         self._lengths: Any = None
@@ -143,7 +141,7 @@ class RowDecoder:
             if not self.source.is_row:
                 (raw,) = raw.values()
                 cut = np.flatnonzero(find_cut(self.source, raw))
-        values, status = self._trace()(tf.nest.map_structure(tf.constant, raw))
+        values, status = self._trace(tf.nest.map_structure(tf.constant, raw))
         status = status.numpy()
         for i, reason in unreadable.items():
             status[i] = CORRUPT
@@ -152,17 +150,10 @@ class RowDecoder:
         status[cut] += np.where(status[cut] == OK, _CUT, 0).astype(np.uint8)
         return values, status
 
+    @functools.cached_property
     def _trace(self):
-        with self._lock:  # several batches are decoded at once
-            if self._function is None:
-                specs = self.source.preprocessor.raw
-                function = tf.function(
-                    lambda raw: self._features.decode_input(self.source.key, raw),
-                    input_signature=[tf.nest.map_structure(_add_batch, specs)],
-                    autograph=False,
-                )
-                self._function = function.get_concrete_function()
-            return self._function
+        specs = tf.nest.map_structure(_add_batch, self.source.preprocessor.raw)
+        return self._features.trace_decoder(self.source.key, specs)
 
     def _read_columns(self):
         if self._cells is None:

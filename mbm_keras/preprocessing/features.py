@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import threading
 
 import tensorflow as tf
 
@@ -58,6 +59,7 @@ class Features(tf.Module):
                     f"{type(preprocessor).__name__}."
                 )
         self.by_name = by_name
+        self._traced = _Traced()
 
     @property
     def keys(self):
@@ -167,6 +169,21 @@ class Features(tf.Module):
             return _with_status(f, raw, *traced_decode(f.size, f.max_pixels)(raw))
         return decode_values(f, raw)
 
+    def trace_decoder(self, key, specs):
+        """`decode_input` for one input as a function that is traced once.
+
+        Tracing takes longer than decoding some hundred rows. It is traced again after
+        the preprocessor has learned something else.
+
+        Args:
+            key: Key of the input.
+            specs: Spec of its `(batch,)` raw values, or the dict of them by column.
+
+        Returns:
+            A function of the raw values, which returns what `decode_input` does.
+        """
+        return self._traced.get(self, key, specs)
+
     def explain(self, key, value) -> str:
         """Says why a raw value of one input is corrupt.
 
@@ -260,6 +277,28 @@ class Features(tf.Module):
                 f"`{path}` is damaged or was edited: {error}{where}."
             ) from None
         return cls(**by_name)
+
+
+class _Traced:
+    """Traced decoders. A plain object, so that a SavedModel does not hold them."""
+
+    def __init__(self):
+        self._lock = threading.Lock()  # several batches are decoded at once
+        self._known = {}
+
+    def get(self, features, key, specs):
+        """The decoder of a key for these specs, and for what is learned by now."""
+        made_for = (features.by_key[key].config(), specs)
+        with self._lock:
+            if self._known.get(key, (None, None))[0] != made_for:
+                function = tf.function(
+                    lambda raw: features.decode_input(key, raw),
+                    autograph=False,
+                    input_signature=[specs],
+                )
+                # A single concrete function: TensorFlow warns of many traces.
+                self._known[key] = made_for, function.get_concrete_function()
+            return self._known[key][1]
 
 
 def _from_config(kind, config, path):

@@ -129,6 +129,20 @@ def test_comes_back_from_disk_as_plain_json(features, raw, tmp_path):
         assert_same(left, right)
 
 
+def test_a_decoder_is_traced_once_until_more_is_learned():
+    texts = ["a cat", "two dogs"]
+    features = Features(text=WordIds(4))
+    features.adapt({"text": texts})
+    spec = tf.TensorSpec((None,), tf.string)
+    first = features.trace_decoder("text", spec)
+    assert features.trace_decoder("text", spec) is first
+    features.by_name["text"].adapt(["two dogs and a bird"])  # not through `features`
+    second = features.trace_decoder("text", spec)
+    expected, _ = features.decode_input("text", tf.constant(texts))
+    assert_same(second(tf.constant(texts))[0], expected)
+    assert (first(tf.constant(texts))[0] != expected).numpy().any()
+
+
 def test_no_rows_give_no_rows(features, raw):
     arrays, status = features.decode_batch({name: x[:0] for name, x in raw.items()})
     assert status.shape == (0, 4)

@@ -1,14 +1,12 @@
 """What a table of predictions has, and what it is called."""
 
 import signal
-import threading
-import time
-from multiprocessing.context import SpawnProcess
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from data_pipelines import workers
 from mbm_keras import runs
 from mbm_keras.runs import answer_parts
 from mbm_keras.runs.answers import Names
@@ -212,24 +210,17 @@ def test_a_part_without_any_answer_has_all_columns(written, monkeypatch):
 def test_workers_lose_nothing_when_one_is_killed(written, monkeypatch):
     folder, _, write = written
     write("whole.csv")
-    begin = SpawnProcess.start
-    started = []
+    give, given = workers._Workers._give, []
 
-    def kill_the_first(process):
-        begin(process)
-        started.append(process)
-        if len(started) == 1:
-            done = folder / "out.csv.parts" / "000000.json"
-            threading.Thread(target=_kill_after, args=(process, done)).start()
+    def kill_the_first(self, connection, process):
+        give(self, connection, process)
+        if process not in given:
+            given.append(process)
+        if process is given[0]:
+            process.kill()
 
-    monkeypatch.setattr(SpawnProcess, "start", kill_the_first)
+    monkeypatch.setattr(workers._Workers, "_give", kill_the_first)
     result = write("out.csv", part_rows=10, workers=2)
-    assert started[0].exitcode == -signal.SIGKILL and len(started) == 3
+    assert given[0].exitcode == -signal.SIGKILL and len(given) == 3
     assert result["parts"] == 8
     assert_same_answers(folder / "out.csv", folder / "whole.csv")
-
-
-def _kill_after(process, path):
-    while not path.exists():
-        time.sleep(0.01)
-    process.kill()
