@@ -4,6 +4,7 @@ import dataclasses
 import functools
 
 from mbm_keras.auto import published
+from mbm_keras.auto import targets
 
 _MIXUP = 0.3  # alpha of the mixtures of sounds
 # Models that hear a recording to its end, and voices in it.
@@ -49,6 +50,24 @@ def build_preprocessors(plan):
         else:
             by_name[name] = PREPROCESSORS[planned.preprocessor](**planned.sizes)
     return by_name
+
+
+def build_target(plan):
+    """The target of a plan, before `adapt`."""
+    arguments = plan.target_columns or {}
+    if plan.target_kind == "transcript":
+        arguments = {"convolutions": convolutions_of(plan)}
+    return targets.build_target(plan.target_kind, arguments)
+
+
+def convolutions_of(plan):
+    """What is between the sound of a plan and the steps that become a text."""
+    from mbm_keras.models import speech_recognizer
+
+    for planned in plan.inputs.values():
+        if planned.preprocessor == published.READER:
+            return published.convolutions_of(planned.sizes["folder"])
+    return speech_recognizer.CONVOLUTIONS
 
 
 def columns_to_adapt(plan):
@@ -183,6 +202,8 @@ def build_model(plan, specs, task):
             "width": plan.width,
             **arguments,
         }
+    if plan.model == "speech_recognizer":
+        arguments = {"towers": build_towers(plan), **arguments}
     if plan.model == "sound_classifier":
         arguments = {"towers": build_towers(plan), "width": plan.width, **arguments}
     pair = published.pair_of(plan.inputs) if plan.model == "dual_encoder" else None

@@ -10,6 +10,7 @@ from mbm_keras.auto.plan import Plan
 from mbm_keras.auto.published import READER
 
 CHOOSE_TOWERS = ("late_fusion", "dual_encoder")  # models of any towers
+SPEECH = "speech_recognizer"  # a model of towers of sounds
 
 
 def check_model(plan: Plan) -> list[str]:
@@ -24,6 +25,7 @@ def check_model(plan: Plan) -> list[str]:
     Raises:
         ValueError: If that of the plan does not; the message names the models that do.
     """
+    from mbm_keras.auto.build import build_towers
     from mbm_keras.models import ZOO
     from mbm_keras.models import models_for
 
@@ -32,7 +34,10 @@ def check_model(plan: Plan) -> list[str]:
     inputs, task = draft_inputs(plan), draft_task(plan)
     fitting = models_for(inputs, task)
     try:
-        ZOO[plan.model].check_fit(inputs, task)
+        if plan.model == SPEECH:
+            ZOO[plan.model].check_fit(inputs, task, build_towers(plan))
+        else:
+            ZOO[plan.model].check_fit(inputs, task)
     except ValueError as error:
         raise ValueError(
             f"The model {plan.model!r} does not fit this table: {error} Models that "
@@ -55,9 +60,10 @@ def _check_texts(plan):
 def _check_tuned(plan):
     """Encoders that learn are towers, and other models do not take any tower."""
     tuned = [n for n, p in plan.inputs.items() if p.preprocessor == READER]
-    if tuned and plan.model not in CHOOSE_TOWERS:
+    models = (*CHOOSE_TOWERS, SPEECH)
+    if tuned and plan.model not in models:
         raise ValueError(
-            f"Expected tune='frozen' for a model other than {CHOOSE_TOWERS}. Received: "
+            f"Expected tune='frozen' for a model other than {models}. Received: "
             f"model={plan.model!r}, inputs={tuned}."
         )
     if tuned and plan.tune == "frozen":
@@ -75,7 +81,8 @@ def draft_inputs(plan: Plan) -> list[Any]:
     from mbm_keras.inputs import keys
 
     # The weights of encoders are not read before they are needed.
-    published = ("Embedding", READER)
+    # A recognizer takes the steps of an encoder, whose input has sizes of its own.
+    published = ["Embedding", *([] if plan.model == SPEECH else [READER])]
     encoded = [n for n, p in plan.inputs.items() if p.preprocessor in published]
     others = {n: p for n, p in plan.inputs.items() if n not in encoded}
     preprocessors = build_preprocessors(dataclasses.replace(plan, inputs=others))

@@ -84,9 +84,15 @@ def make_plan(
     chosen_model, why_model = _model_for(kind, table)
     learned = table.take(table.split == "train")
     inputs, not_read = _inputs_of(table, learned, model or chosen_model, kind)
-    chosen_tune, why_tune = tune or "frozen", budget.FROZEN
-    is_tuned = published.check_tune(tune, towers)
-    inputs = published.add_encoders(inputs, learned, towers or {}, chosen_tune)
+    chosen_tune, why_tune = "frozen", budget.FROZEN
+    if kind == "transcript" and towers:
+        chosen_tune, why_tune = "adapters", "a text needs every step of an encoder"
+        published.check_steps(tune)
+    chosen_tune = tune or chosen_tune
+    is_tuned = published.check_tune(chosen_tune, towers)
+    inputs = published.add_encoders(
+        inputs, learned, towers or {}, chosen_tune, kind == "transcript"
+    )
     reasons = {"target_kind": why}
 
     def choose(name, given, chosen, reason):

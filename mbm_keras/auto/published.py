@@ -19,6 +19,7 @@ def add_encoders(
     table: Any,
     folders: Mapping[str, str],
     tune: str = "frozen",
+    is_transcribed: bool = False,
 ) -> dict[str, InputPlan]:
     """Adds published encoders to the inputs of a plan.
 
@@ -32,6 +33,7 @@ def add_encoders(
         folders: Folder of an encoder by name of the column.
         tune: What learns of the encoders, see `Plan`. If anything does, they are towers
             of the model, else in front of it.
+        is_transcribed: Whether every step of a sound is read, to its end.
 
     Returns:
         `InputPlan` by name.
@@ -58,6 +60,10 @@ def add_encoders(
                 number += 1
                 name = f"{column}_{_SUFFIX}_{number}"
             arguments |= {"column": column, **_longest(table, column)}
+        if is_transcribed and modality == "audio":
+            convolutions_of(path)
+            files = sizes.open_some_files(table, column)
+            arguments["seconds"] = sizes.speech_size(files)[1]
         check_folder(**arguments)
         if tune != "frozen":
             learns = "low-rank adapters learn" if tune == "adapters" else "all learns"
@@ -97,6 +103,15 @@ def check_tune(tune: str | None, folders: Mapping[str, str] | None) -> bool:
             f"Received: tune={tune!r}, towers={folders}."
         )
     return True
+
+
+def check_steps(tune: str | None) -> None:
+    """Raises a `ValueError` for an encoder in front of a model that needs its steps."""
+    if tune == "frozen":
+        raise ValueError(
+            "Expected tune='adapters' or tune='full' for transcripts: a frozen encoder "
+            f"gives one embedding of a sound, and no steps. Received: tune={tune!r}."
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +157,11 @@ def _longest(table, column):
 
 
 def check_folder(
-    folder: str, modality: str, column: str = "", longest: int | None = None
+    folder: str,
+    modality: str,
+    column: str = "",
+    longest: int | None = None,
+    seconds: float | None = None,
 ) -> None:
     """Checks that a folder has an encoder of a modality, before rows are decoded.
 
@@ -154,7 +173,7 @@ def check_folder(
 
     opened = open_folder(folder)
     family_of(opened, part_of(opened, modality))
-    _open_reader(folder, modality, column)
+    _open_reader(folder, modality, column, seconds=seconds)
 
 
 def digests(plan: Any) -> dict[str, str]:
@@ -234,13 +253,25 @@ def build_embedding(
 
 
 def build_reader(
-    folder: str, modality: str, column: str = "", longest: int | None = None
+    folder: str,
+    modality: str,
+    column: str = "",
+    longest: int | None = None,
+    seconds: float | None = None,
 ) -> Any:
     """The preprocessor of a column for an encoder that is a tower of the model.
 
-    The arguments and errors are those of `build_embedding`.
+    Errors are those of `build_embedding`.
+
+    Args:
+        folder: As for `build_embedding`.
+        modality: As for `build_embedding`.
+        column: As for `build_embedding`.
+        longest: As for `build_embedding`.
+        seconds: Length of the longest sound, where every step of it is read; None for
+            the window of the encoder.
     """
-    reader = _open_reader(folder, modality, column, longest)
+    reader = _open_reader(folder, modality, column, longest, seconds)
     if modality == "text":
         reader.column = column
     return reader
@@ -255,14 +286,48 @@ def build_tower(folder: str, modality: str) -> Any:
     """
     from mbm_keras.towers import pretrained
     from mbm_keras.weights import open_folder
+    from mbm_keras.weights.load import family_of
 
     opened = open_folder(folder)
-    return pretrained.builder(opened, part=part_of(opened, modality))
+    part = part_of(opened, modality)
+    known = family_of(opened, part).build.__kwdefaults__ or {}
+    # A sound is the same in a batch of longer ones.
+    changes = {"ignore_padding": True} if "ignore_padding" in known else None
+    return pretrained.builder(opened, part=part, changes=changes)
 
 
-def _open_reader(folder, modality, column, longest=None):
+def convolutions_of(folder: str) -> list[tuple[int, int, int]]:
+    """Kernel, stride and padding of what is between a sound and the steps of a tower.
+
+    Args:
+        folder: Folder of the checkpoint.
+
+    Raises:
+        ValueError: If the encoder does not give steps in time.
+    """
+    from mbm_keras.encoders import wav2vec2
+    from mbm_keras.encoders import whisper
+    from mbm_keras.weights import open_folder
+
+    opened = open_folder(folder)
+    kind = opened.config["model_type"]
+    known = {
+        "hubert": wav2vec2.convolutions_of,
+        "wav2vec2": wav2vec2.convolutions_of,
+        "whisper": whisper.convolutions_of,
+    }
+    if kind not in known:
+        raise ValueError(
+            f"Expected an encoder of speech in {opened.path}: {', '.join(known)}. "
+            f"Received: {kind!r}."
+        )
+    return known[kind](opened.config)
+
+
+def _open_reader(folder, modality, column, longest=None, seconds=None):
     """From raw values to what the encoder of a folder takes."""
     from mbm_keras.preprocessing import Subwords
+    from mbm_keras.preprocessing import WhisperLogMel
     from mbm_keras.preprocessing import preprocessor_from_folder
 
     if modality == "text":
@@ -277,4 +342,9 @@ def _open_reader(folder, modality, column, longest=None):
             f"Expected an encoder of {modality} for the column {column!r}. "
             f"Received: folder={folder}, which reads {reads}."
         )
-    return found
+    if seconds is None:
+        return found
+    config = {**found.config(), "seconds": seconds}
+    if isinstance(found, WhisperLogMel):  # its positions end with its window
+        config |= {"seconds": min(seconds, found.seconds), "variable": True}
+    return type(found).from_config(config)

@@ -196,6 +196,19 @@ def build(
     return keras.Model([samples, mask], outputs, name=name)
 
 
+def convolutions_of(config: Mapping[str, Any]) -> list[tuple[int, int, int]]:
+    """Kernel, stride and padding at each side of its convolutions over samples.
+
+    Args:
+        config: As for `from_config`.
+    """
+    found = from_config(config)
+    return [
+        (kernel, stride, 0)
+        for kernel, stride in zip(found["kernels"], found["strides"], strict=True)
+    ]
+
+
 def from_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of `build` from the configuration of a checkpoint.
 

@@ -16,6 +16,9 @@ from mbm_keras.layers import BlockNames
 from mbm_keras.layers import EncoderBlock
 from mbm_keras.layers import NamedActivation
 from mbm_keras.layers import PoolTokens
+from mbm_keras.layers import halve_mask
+from mbm_keras.layers import nonzero_steps
+from mbm_keras.layers import zero_padding
 from mbm_keras.preset import Preset
 
 EPSILON = 1e-5  # of the normalizations, as published
@@ -73,8 +76,9 @@ def build(
 ) -> keras.Model:
     """Builds the encoder. Its layers have the names of a checkpoint's tensors.
 
-    It was trained on windows of 30 seconds, silence included, and has no mask. A
-    shorter window takes less time; how much it changes the output depends on the sound.
+    It was trained on windows of 30 seconds, silence included, without a mask. A shorter
+    window takes less time; how much it changes the output depends on the sound. Frames
+    of zeros, which no window of 30 seconds has, are padding: nothing depends on them.
 
     Args:
         width: int > 0, width of a step, a multiple of `num_heads`.
@@ -93,18 +97,20 @@ def build(
         `mbm_keras.preprocessing.WhisperLogMel` gives it; at most `2 * num_positions`
         frames.
         Output `sequence`: `(batch, ceil(frames / 2), width)` float32.
-        Output `embedding`: `(batch, width)` float32, the mean of the steps.
+        Output `embedding`: `(batch, width)` float32, the mean of the valid steps.
+        Output `mask`: `(batch, ceil(frames / 2))` bool, False for padding.
 
     Raises:
         ValueError: If `width` is not a multiple of `num_heads`, or the activation is
             unknown.
     """
     spectrogram = keras.Input((None, num_mel_bins), name="spectrogram")
-    x = spectrogram
+    x, valid = spectrogram, nonzero_steps(spectrogram)
     for i, stride in (1, 1), (2, 2):
         x = layers.ZeroPadding1D(1)(x)  # alike on both sides, which "same" is not
         x = layers.Conv1D(width, 3, stride, name=f"encoder.conv{i}")(x)
-        x = NamedActivation(activation)(x)
+        valid = halve_mask(valid) if stride == 2 else valid
+        x = zero_padding(NamedActivation(activation)(x), valid)
     # (batch, steps, width)
     x = AddPositions(num_positions, name="encoder.embed_positions")(x)
     block = EncoderBlock(
@@ -119,10 +125,19 @@ def build(
         dropout=dropout,
     )
     for i in range(num_blocks):
-        x = block(x, f"encoder.layers.{i}.")
+        x = block(x, f"encoder.layers.{i}.", valid)
     x = layers.LayerNormalization(epsilon=EPSILON, name="encoder.layer_norm")(x)
-    outputs = {"sequence": x, "embedding": PoolTokens()(x)}
+    outputs = {"sequence": x, "embedding": PoolTokens()(x, valid), "mask": valid}
     return keras.Model([spectrogram], outputs, name=name)
+
+
+def convolutions_of(config: Mapping[str, Any]) -> list[tuple[int, int, int]]:
+    """Kernel, stride and padding at each side of its convolutions over time.
+
+    Args:
+        config: As for `from_config`; all published encoders have the same.
+    """
+    return [(3, 1, 1), (3, 2, 1)]
 
 
 def from_config(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ does not count; the first frame is the middle of the first window of a convoluti
            --> Conformer blocks, or LSTMs --> logits of every fourth frame
 """
 
+from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import layers
@@ -22,6 +22,7 @@ from mbm_keras.inputs import output_name
 from mbm_keras.layers import AttachMask
 from mbm_keras.layers import ConformerBlock
 from mbm_keras.layers import NormalizeFrames
+from mbm_keras.layers import ValidMask
 from mbm_keras.layers import halve_mask
 from mbm_keras.layers import nonzero_steps
 from mbm_keras.layers import zero_padding
@@ -29,9 +30,13 @@ from mbm_keras.preset import Preset
 from mbm_keras.tasks import Task
 from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks import Transcription
+from mbm_keras.towers.encode import Builder
+from mbm_keras.towers.encode import check_inputs
+from mbm_keras.towers.encode import encode
 from mbm_keras.towers.encode import list_inputs
 
-FRAMES_PER_STEP = 4
+# Kernel, stride and padding at each side of what is between frames and steps.
+CONVOLUTIONS = ((3, 2, 1), (3, 2, 1))
 ENCODERS = ("conformer", "bilstm")
 _SIZES = {"audio": {"frames", "num_mel_bins"}, "sequence": {"size"}}
 _LEAST_BANDS = 7  # of which two convolutions leave one
@@ -76,25 +81,31 @@ PRESETS = {
 }
 
 
-def num_steps(frames: Any) -> Any:
-    """Steps of the logits for a number of frames.
-
-    Args:
-        frames: A whole number, or an array of them.
-    """
-    return -(-frames // FRAMES_PER_STEP)
-
-
-def check_fit(inputs: Sequence[InputSpec], task: Task) -> None:
+def check_fit(
+    inputs: Sequence[InputSpec],
+    task: Task,
+    towers: Mapping[str, Builder] | None = None,
+) -> None:
     """Checks that the model can take these inputs and this task.
 
     Args:
         inputs: As for `build`.
         task: As for `build`.
+        towers: As for `build`.
 
     Raises:
         ValueError: If it cannot.
     """
+    if not isinstance(task, Transcription):
+        raise ValueError(f"Expected a task Transcription. Received: task={task}.")
+    if towers:
+        check_inputs(inputs, towers)
+        if len(inputs) > 1:
+            raise ValueError(
+                "Expected one sound and no other input. "
+                f"Received: inputs={list_inputs(inputs)}."
+            )
+        return
     modalities = [spec.modality for spec in inputs]
     fits = modalities in [[name] for name in _SIZES]
     if not fits or set(inputs[0].sizes) != _SIZES[modalities[0]]:
@@ -104,8 +115,6 @@ def check_fit(inputs: Sequence[InputSpec], task: Task) -> None:
             f"inputs={list_inputs(inputs)}, "
             f"sizes={[dict(spec.sizes) for spec in inputs]}."
         )
-    if not isinstance(task, Transcription):
-        raise ValueError(f"Expected a task Transcription. Received: task={task}.")
     if inputs[0].sizes.get("num_mel_bins", _LEAST_BANDS) < _LEAST_BANDS:
         raise ValueError(
             f"Expected {_LEAST_BANDS} bands or more, since two convolutions halve "
@@ -117,6 +126,7 @@ def build(
     *,
     inputs: Sequence[InputSpec],
     task: Transcription,
+    towers: Mapping[str, Builder] | None = None,
     encoder: str = "conformer",
     width: int = 96,
     depth: int = 4,
@@ -133,6 +143,9 @@ def build(
         inputs: The `InputSpec` of one sound, as `preprocessing.LogMel` makes it, or of
             a `"sequence"` of other vectors, such as mel cepstra.
         task: A `Transcription`.
+        towers: Builder by input name of a tower that gives steps, such as
+            `towers.pretrained` of wav2vec 2.0, HuBERT or Whisper, instead of
+            convolutions and encoder. It may take the samples of a sound, `"wave"`.
         encoder: `"conformer"` or `"bilstm"`.
         width: Size of a step. The two directions of LSTMs have half of it each.
         depth: Number of blocks, or of LSTMs.
@@ -150,19 +163,27 @@ def build(
                 frames of zeros are padding, wherever `frames` is None and at the end.
         Outputs, by name of the task:
             text: `(batch, steps, task.vocabulary_size)` float32 logits, with `steps =
-                ceil(frames / 4)`; zeros where there is padding.
+                ceil(frames / 4)`, or those of the tower; zeros where there is padding.
 
     Raises:
         ValueError: If the model cannot take the input or the task, see `check_fit`; if
             a size is below 1, or there is no such encoder.
     """
-    check_fit(inputs, task)
+    check_fit(inputs, task, towers)
     if min(width, depth, filters) < 1 or encoder not in ENCODERS or width % 2:
         raise ValueError(
             f"Expected encoder in {ENCODERS}, sizes >= 1 and an even width. Received: "
             f"encoder={encoder!r}, width={width}, depth={depth}, filters={filters}."
         )
     (spec,) = inputs
+
+    # === Tower ===
+    if towers:
+        frames, x = encode(spec, width=None, pool=False, towers=towers)
+        mask = ValidMask()(x)  # (batch, steps)
+        x = AttachMask()([layers.Dropout(dropout, seed=seed)(x), mask])
+        x = task.head(x, output_name(task.name, inputs))
+        return TaskModel([frames], {task.name: x}, name=name)
 
     # === Every fourth frame ===
     if spec.modality == "audio":

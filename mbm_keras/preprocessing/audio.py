@@ -144,6 +144,11 @@ class LogMel(tf.Module):
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
         return tf.math.log(power @ self.mel + 1e-6)  # (batch, frames, num_mel_bins)
 
+    @property
+    def frame_seconds(self) -> float:
+        """Distance between two frames."""
+        return self.step / self.sample_rate
+
     def explain(self, value: bytes) -> str:
         """Why a WAV file cannot be decoded."""
         return explain(

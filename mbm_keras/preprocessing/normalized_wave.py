@@ -73,6 +73,11 @@ class NormalizedWaveform(tf.Module):
         variance = tf.reduce_sum(tf.square(centered), axis=1, keepdims=True) / number
         return centered * tf.math.rsqrt(variance + 1e-7)
 
+    @property
+    def frame_seconds(self) -> float:
+        """Distance between two samples."""
+        return 1 / self.sample_rate
+
     def explain(self, value: bytes) -> str:
         """Why a WAV file cannot be decoded."""
         return explain(

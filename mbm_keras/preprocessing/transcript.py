@@ -1,11 +1,14 @@
 """Transcripts: texts of recordings as ids of their characters."""
 
+import math
 import unicodedata
 from typing import Self
 
 import numpy as np
 import tensorflow as tf
 
+# Kernel, stride and padding at each side of what is between frames and logits.
+_CONVOLUTIONS = ((3, 2, 1), (3, 2, 1))
 _LONGER = 2  # times the longest text of the training split
 _SHOWN = 10  # characters in a reason
 
@@ -21,20 +24,39 @@ class Transcript:
             1`, and 0 is the blank, and padding. Empty until `adapt`.
         sequence_length: The most characters of a text; None until `adapt` has measured
             the longest text, of which it is twice the length.
+        convolutions: Kernel, stride and padding at each side of every convolution over
+            time between the frames of a sound, or its samples, and the logits of a
+            model; they decide how many steps it has for a text.
     """
 
     task = "transcription"
     output_kind = "logits"
     labels = ()
 
-    def __init__(self, alphabet="", sequence_length=None):
+    def __init__(self, alphabet="", sequence_length=None, convolutions=_CONVOLUTIONS):
         self.alphabet = "".join(alphabet)
         self.sequence_length = sequence_length
+        self.convolutions = tuple(tuple(sizes) for sizes in convolutions)
 
     @property
     def space(self) -> int:
         """Id of the space; 0 if no text has one."""
         return self.alphabet.find(" ") + 1
+
+    @property
+    def stride(self) -> int:
+        """Frames, or samples, between two steps of the logits."""
+        return math.prod(stride for _, stride, _ in self.convolutions)
+
+    def num_steps(self, frames: np.ndarray) -> np.ndarray:
+        """Steps of the logits of sounds.
+
+        Args:
+            frames: `(rows,)` int, frames or samples of each sound.
+        """
+        for kernel, stride, padding in self.convolutions:
+            frames = np.maximum((frames + 2 * padding - kernel) // stride + 1, 0)
+        return frames
 
     def task_arguments(self) -> dict:
         """Arguments of the task, its name excepted."""
@@ -102,7 +124,11 @@ class Transcript:
 
     def config(self) -> dict:
         """The arguments, with what `adapt` learned."""
-        return {"alphabet": self.alphabet, "sequence_length": self.sequence_length}
+        return {
+            "alphabet": self.alphabet,
+            "sequence_length": self.sequence_length,
+            "convolutions": [list(sizes) for sizes in self.convolutions],
+        }
 
     @classmethod
     def from_config(cls, config) -> Self:

@@ -37,6 +37,8 @@ class WhisperLogMel(tf.Module):
         num_mel_bins: Number of mel bands between 0 Hz and `sample_rate / 2`.
         fft: Length of a frame in samples.
         hop: Distance between frames in samples.
+        variable: True for sounds of several lengths: frames that begin after the end
+            of a sound are zeros, which the encoder takes for padding.
 
     Returns:
         From WAV bytes, `(samples // hop, num_mel_bins)` float32.
@@ -55,6 +57,7 @@ class WhisperLogMel(tf.Module):
         num_mel_bins: int = 80,
         fft: int = 400,
         hop: int = 160,
+        variable: bool = False,
     ):
         super().__init__(name="whisper_log_mel")
         self.sample_rate = sample_rate
@@ -62,6 +65,7 @@ class WhisperLogMel(tf.Module):
         self.num_mel_bins = num_mel_bins
         self.fft = fft
         self.hop = hop
+        self.variable = variable
         samples = round(sample_rate * seconds)
         if samples <= max(fft // 2, hop):
             raise ValueError(
@@ -87,9 +91,13 @@ class WhisperLogMel(tf.Module):
 
     def decode(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """WAV files to `(batch, frames, num_mel_bins)`; and which were decoded."""
-        waves, _, decoded = decode_wavs(batch, self.sample_rate, self.seconds)
+        waves, lengths, decoded = decode_wavs(batch, self.sample_rate, self.seconds)
         log_mel = in_chunks(self.transform, waves, self.array.shape, _CHUNK)
-        return tf.where(decoded[:, None, None], log_mel, 0.0), decoded
+        valid = decoded[:, None, None]
+        if self.variable:
+            starts = tf.range(self.array.shape[0]) * self.hop
+            valid &= (starts < lengths[:, None])[:, :, None]  # (batch, frames, 1)
+        return tf.where(valid, log_mel, 0.0), decoded
 
     def transform(self, waves: tf.Tensor) -> tf.Tensor:
         """`(batch, samples)` float32 to `(batch, frames, num_mel_bins)` float32."""
@@ -99,6 +107,11 @@ class WhisperLogMel(tf.Module):
         log_mel = tf.math.log(tf.maximum(energy, 1e-10)) / np.log(10.0)
         loudest = tf.reduce_max(log_mel, axis=(1, 2), keepdims=True)
         return (tf.maximum(log_mel, loudest - 8.0) + 4.0) / 4.0
+
+    @property
+    def frame_seconds(self) -> float:
+        """Distance between two frames."""
+        return self.hop / self.sample_rate
 
     def explain(self, value: bytes) -> str:
         """Why a WAV file cannot be decoded."""
@@ -110,8 +123,9 @@ class WhisperLogMel(tf.Module):
         """Learns nothing."""
 
     def sizes(self) -> dict:
-        """`frames` and `num_mel_bins`."""
-        return {"frames": self.array.shape[0], "num_mel_bins": self.num_mel_bins}
+        """`frames`, None if they vary, and `num_mel_bins`."""
+        frames = None if self.variable else self.array.shape[0]
+        return {"frames": frames, "num_mel_bins": self.num_mel_bins}
 
     def config(self) -> dict:
         """The arguments."""
@@ -121,6 +135,7 @@ class WhisperLogMel(tf.Module):
             "num_mel_bins": self.num_mel_bins,
             "fft": self.fft,
             "hop": self.hop,
+            "variable": self.variable,
         }
 
     @classmethod

@@ -248,11 +248,10 @@ def learn(plan: Plan, rows: Any) -> tuple[Any, Any]:
 
     from data_pipelines.decoding.decode import target_cells
     from mbm_keras.auto import build
-    from mbm_keras.auto import targets
 
     keras.utils.set_random_seed(plan.seed)
     learned = rows.take(rows.split == "train")
-    encoder = targets.build_target(plan.target_kind, plan.target_columns)
+    encoder = build.build_target(plan)
     cells, empty = target_cells(learned, encoder)
     encoder.adapt([cell for cell, no in zip(cells, empty, strict=True) if not no])
     features = build.build_features(plan)

@@ -108,9 +108,7 @@ class _Recognizer:
 
     @property
     def step_seconds(self):
-        from mbm_keras.models.speech_recognizer import FRAMES_PER_STEP
-
-        return FRAMES_PER_STEP * self.sound.step / self.sound.sample_rate
+        return self.target.stride * self.sound.frame_seconds
 
     def hear(self, waves, rate):
         """Log probabilities of some windows."""
@@ -160,7 +158,9 @@ def _load(folder, beams, language):
     from mbm_keras.generation import ctc
     from mbm_keras.preprocessing import Features
     from mbm_keras.preprocessing import LogMel
+    from mbm_keras.preprocessing import NormalizedWaveform
     from mbm_keras.preprocessing import Transcript
+    from mbm_keras.preprocessing import WhisperLogMel
 
     extra = folder / "assets.extra"
     path = extra / "features.json"
@@ -168,12 +168,13 @@ def _load(folder, beams, language):
     path = extra / signature.TARGETS
     targets = load_targets(path) if path.is_file() else {}
     inputs = {} if features is None else features.by_name
-    is_sound = [isinstance(f, LogMel) for f in inputs.values()] == [True]
+    sounds = (LogMel, NormalizedWaveform, WhisperLogMel)
+    is_sound = [isinstance(f, sounds) for f in inputs.values()] == [True]
     if not is_sound or [type(t) for t in targets.values()] != [Transcript]:
         kinds = [type(x).__name__ for x in (*inputs.values(), *targets.values())]
         raise ValueError(
             f"`{folder}` is not a speech recognizer that `mbm export` wrote: expected "
-            f"one `LogMel` and one `Transcript`. Received: {kinds}."
+            f"one sound and one `Transcript`. Received: {kinds}."
         )
     ((column, sound),) = inputs.items()
     ((name, target),) = targets.items()

@@ -30,7 +30,7 @@ def leave_out_unfit(
     if not found or not len(samples):
         return samples, good, []
     (name,), (key,) = found, samples.inputs
-    reasons = _reasons(samples, key, samples.targets[name], features)
+    reasons = _reasons(samples, key, name, targets[name], features)
     names = {key: name for name, key in features.keys.items()}
     column = features.column_of(names[key])
     broken = [
@@ -42,20 +42,20 @@ def leave_out_unfit(
     return samples.take(keep), good, broken
 
 
-def _reasons(samples, key, ids, features):
+def _reasons(samples, key, name, target, features):
     """Why a row does not fit, by its position."""
     from keras import ops
 
-    from mbm_keras.models.speech_recognizer import num_steps
     from mbm_keras.tasks.transcription import num_needed_steps
 
     frames = samples.lengths(key)
-    steps = num_steps(frames)
-    needed = ops.convert_to_numpy(num_needed_steps(ids))
+    steps = target.num_steps(frames)
+    needed = ops.convert_to_numpy(num_needed_steps(samples.targets[name]))
     sound = features.by_key[key]
+    unit = "samples" if sound.modality == "wave" else "frames"
     reasons = {
-        int(row): f"too short for its text: {frames[row]} frames are {steps[row]} "
-        f"steps, and the text needs {needed[row]}"
+        int(row): f"too short for its text: {frames[row]} {unit} are "
+        f"{steps[row]} steps, and the text needs {needed[row]}"
         for row in np.flatnonzero(steps < needed)
     }
     cut = samples.cut.get(key, np.zeros(len(samples), bool))

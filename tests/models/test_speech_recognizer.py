@@ -6,6 +6,7 @@ import pytest
 
 from mbm_keras.inputs import InputSpec
 from mbm_keras.models import speech_recognizer
+from mbm_keras.preprocessing import Transcript
 from mbm_keras.tasks import Transcription
 from mbm_keras.tasks.transcription import best_path
 from tests.helpers import assert_same
@@ -28,7 +29,8 @@ def test_a_recording_is_the_same_alone_and_in_a_batch_of_longer_ones(encoder):
     assert logits.shape == (2, 5, 6)
     assert_same(model({"audio": batch[1:, :10]})["text"], logits[1:, :3], atol=1e-5)
     assert (logits[1, 3:] == 0).all() and (logits[1, :3] != 0).any(axis=-1).all()
-    assert speech_recognizer.num_steps(np.array([10, 19, 4])).tolist() == [3, 5, 1]
+    assert Transcript().num_steps(np.array([10, 19, 4])).tolist() == [3, 5, 1]
+    assert Transcript().convolutions == speech_recognizer.CONVOLUTIONS
 
 
 def test_another_gain_and_another_color_of_a_microphone_do_not_count():

@@ -191,3 +191,16 @@ def test_a_line_of_pixels_does_not_fill_the_memory():
     columns = arrays[0].numpy()[..., 0].mean(axis=0)
     # The square lies between the centers of the two pixels in the middle.
     assert decoded[0] and columns[0] < 0.02 and columns[-1] > 0.98
+
+
+def test_frames_of_whisper_after_the_end_of_a_sound_are_zeros():
+    wav = io.BytesIO()
+    soundfile.write(wav, np.full(850, 0.1), 1_000, format="WAV")
+    sizes = dict(sample_rate=1_000, seconds=2.0, num_mel_bins=8, fft=100, hop=100)
+    whole, _ = WhisperLogMel(**sizes).decode(tf.constant([wav.getvalue()]))
+    reader = WhisperLogMel(**sizes, variable=True)
+    found, _ = reader.decode(tf.constant([wav.getvalue(), b""]))
+    assert reader.sizes() == {"frames": None, "num_mel_bins": 8}
+    np.testing.assert_allclose(found[0, :9], whole[0, :9])
+    assert (whole[0] != 0).numpy().any(axis=-1).all()
+    assert not found[0, 9:].numpy().any() and not found[1].numpy().any()
