@@ -15,8 +15,8 @@ def speech(
     bands: float = 0.1,
     gain: float = 1.0,
     time_masks: int = 2,
-    time_mask: float = 0.06,
-    bin_mask: float = 0.15,
+    time_mask: float = 0.04,
+    bin_mask: float = 0.2,
 ) -> Change:
     """Changes the speed, the voice and the level of each log-mel spectrogram.
 

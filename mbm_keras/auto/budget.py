@@ -15,7 +15,8 @@ _BASE_MS, _MS_PER_VALUE = 15, 5e-3
 _FRAMES_PER_SECOND = 100
 MEMBERS = ((1_500, 5), (15_000, 3))  # up to so many rows, so many models
 _FEW_ROWS = 2_000
-_SPEECH_STEPS, _MOST_SPEECH_EPOCHS, _FEWEST_SPEECH_EPOCHS = 1_500, 60, 10
+_SPEECH_STEPS, _MOST_SPEECH_EPOCHS, _FEWEST_SPEECH_EPOCHS = 3_000, 80, 10
+SPEECH = (16, "letters are learned after a thousand steps")  # rows per step
 FROZEN = "encoded once; within a point of tuning on few rows, see RESULTS.md"
 _TUNED, _MOST_TUNED = 150, 20  # epochs times the root of the rows, and the most
 PAGES = (16, "attention between all words of a page")  # rows per step
@@ -116,7 +117,7 @@ def learning_rate(model: str) -> tuple[float, str]:
         model: Name of the model.
     """
     if model == "speech_recognizer":
-        return 1.5e-3, "attention in many blocks"
+        return 2e-3, "convolutions that are normalized, and LSTMs"
     if model == "language_identifier":
         return 2e-3, "steps of recordings of several lengths"
     if model == "document_extractor":

@@ -67,7 +67,8 @@ def convolutions_of(plan):
     for planned in plan.inputs.values():
         if planned.preprocessor == published.READER:
             return published.convolutions_of(planned.sizes["folder"])
-    return speech_recognizer.CONVOLUTIONS
+    encoder = plan.model_sizes.get("encoder", speech_recognizer.DEFAULT)
+    return speech_recognizer.CONVOLUTIONS[encoder]
 
 
 def columns_to_adapt(plan):

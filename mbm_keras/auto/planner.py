@@ -102,6 +102,7 @@ def make_plan(
     chosen_model = choose("model", model, chosen_model, why_model)
     rows = int((table.split != "test").sum())
     size = budget.PAGES if kind in OF_PAGES else budget.batch_size(rows)
+    size = budget.SPEECH if kind == "transcript" else size
     batch = choose("batch_size", batch_size, *size)
     averaged = (1, "one model, whose encoder learns")
     if not is_tuned:

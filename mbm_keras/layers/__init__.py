@@ -4,6 +4,8 @@ from mbm_keras.layers.attention_block import AttentionBlock
 from mbm_keras.layers.attention_mean import AttentionMean
 from mbm_keras.layers.attention_pool import AttentionPool
 from mbm_keras.layers.calibrated_mean import CalibratedMean
+from mbm_keras.layers.cepstra import Cepstra
+from mbm_keras.layers.cepstra import WithSlopes
 from mbm_keras.layers.clip_values import ClipValues
 from mbm_keras.layers.conformer_block import ConformerBlock
 from mbm_keras.layers.crops import MeanOfCrops
@@ -103,6 +105,7 @@ __all__ = [
     "BoxCodes",
     "CachedDecoder",
     "CalibratedMean",
+    "Cepstra",
     "ClipValues",
     "ConformerBlock",
     "DecoderBlock",
@@ -149,14 +152,13 @@ __all__ = [
     "UnitEmbeddings",
     "ValidMask",
     "WindowAttention",
+    "WithSlopes",
     "WordConvolutions",
     "WordMask",
     "WordVectors",
     "ZeroAbsent",
     "crop_length",
     "crops_present",
-    "mean_of_crops",
-    "split_crops",
     "distance_bucket",
     "embed_patches",
     "grid_of",
@@ -164,6 +166,7 @@ __all__ = [
     "heard_steps",
     "masked_mean",
     "mean_and_spread",
+    "mean_of_crops",
     "nonzero_rows",
     "nonzero_steps",
     "normal_edges",
@@ -176,6 +179,7 @@ __all__ = [
     "replace_absent",
     "rotary_angles",
     "rotate",
+    "split_crops",
     "split_table",
     "to_unit_length",
     "zero_absent",
