@@ -264,7 +264,7 @@ def test_the_text_of_a_sound_is_a_transcript_and_the_sound_is_heard_to_its_end()
     sound = plan.inputs["sound"]
     assert sound.tower is None and sound.sizes["variable"]
     assert sound.sizes["seconds"] in (0.66, 0.77)  # the longest may be in validation
-    assert plan.members == 1 and plan.learning_rate == 1.5e-3
+    assert plan.members == 1 and plan.learning_rate == 2e-3
     captions = mbm.plan(rows, "text", task="label")
     assert captions.target_kind == "label" and captions.model == "late_fusion"
 

@@ -244,7 +244,7 @@ def test_a_table_of_sounds_and_texts_is_a_recognizer(run):
     assert run.plan.inputs["sound"].sizes["variable"]
     assert run.metrics["quarantined"] == 4
     text = (run.folder / "quarantine.csv").read_text()
-    assert "too short for its text: 10 frames are 3 steps, and the text needs 7" in text
+    assert "too short for its text: 10 frames are 4 steps, and the text needs 7" in text
     assert "a text without a character" in text and "the target is empty" in text
 
 
