@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from mbm_keras.export.padding import cut_padding
+from mbm_keras.export.trace_first import trace_first
 from mbm_keras.inputs import embedding_name
 
 
@@ -26,7 +27,6 @@ def add_embedder(archive, encoder, features, key):
     names = features.columns()[key]
     signature = {name: features.raw_signature()[name] for name in names}
 
-    @tf.function(autograph=False)
     def embed(raw):
         if not isinstance(preprocessor.raw, dict):
             (raw,) = raw.values()
@@ -37,5 +37,4 @@ def add_embedder(archive, encoder, features, key):
         vectors = tf.where(known[:, None], vectors, tf.zeros_like(vectors))
         return {"embedding": vectors, "status": words}
 
-    embed.get_concrete_function(signature)
-    archive.add_endpoint(embedding_name(key), embed)
+    archive.add_endpoint(embedding_name(key), trace_first(embed, [signature]))

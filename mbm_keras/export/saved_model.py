@@ -16,6 +16,7 @@ from data_pipelines import files
 from mbm_keras.export import signature
 from mbm_keras.export.embedders import add_embedder
 from mbm_keras.export.padding import cut_padding
+from mbm_keras.export.trace_first import trace_first
 from mbm_keras.inputs import PRESENT
 from mbm_keras.inputs import embedding_name
 from mbm_keras.sentence_answers import DecodesRows
@@ -106,8 +107,7 @@ def save(model, features, path, *, targets=None, encoders=None):
 
     results = {}
 
-    @tf.function(autograph=False)
-    def serve(raw):
+    def answer(raw):
         number = tf.shape(next(iter(raw.values())))[0]
         # Not every model runs without rows: it answers an empty one instead.
         raw = tf.cond(number > 0, lambda: raw, lambda: _empty_row(raw))
@@ -122,10 +122,9 @@ def save(model, features, path, *, targets=None, encoders=None):
         answers = {name: value for name, (value, *_) in answers.items()}
         return {name: value[:number] for name, value in answers.items()}
 
-    # The first trace is that of the signatures. A request of float32 is served as well,
-    # with what float32 keeps of a number.
-    for floats in (tf.float64, tf.float32):
-        serve.get_concrete_function(features.raw_signature(floats))
+    # A request of float32 is served as well, with what float32 keeps of a number.
+    signatures = [features.raw_signature(floats) for floats in (tf.float64, tf.float32)]
+    serve = trace_first(answer, signatures)
     for name in ("serve", "serving_default"):
         archive.add_endpoint(name, serve)
     labels = {name: list(target.labels) for name, target in targets.items()}
@@ -168,7 +167,8 @@ def _add_model(archive, model, features):
         return archive.track_and_add_endpoint("predict", model, [arrays])
     # A Keras variable and the variable of TensorFlow in it are saved as two. `track`
     # adds the first, functions the second: with the second everywhere it is one.
-    predict = archive.add_endpoint("predict", model.__call__, [arrays])
+    predict = trace_first(model.__call__, [arrays])
+    predict = archive.add_endpoint("predict", predict, [arrays])
     for name in ("variables", "trainable_variables", "non_trainable_variables"):
         archive.add_variable_collection(name, [v.value for v in getattr(model, name)])
     return predict

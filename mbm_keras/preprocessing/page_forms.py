@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from mbm_keras.preprocessing.page_segments import Segments
 from mbm_keras.preprocessing.page_segments import write_lines
+from mbm_keras.preprocessing.trace_once import trace_once
 
 _SPACES = r"[\s\p{Z}\x{85}\x{0b}\x{1c}-\x{1f}]+"
 # What TensorFlow converts without an error, which would fail a whole request.
@@ -19,6 +20,7 @@ _BOX = ("x0", "y0", "x1", "y1")
 _SIZE = ("width", "height")
 
 
+@trace_once(tf.TensorSpec((None,), tf.string))
 def to_lines(pages: tf.Tensor) -> tf.Tensor:
     """Rewrites pages as `Page.to_bytes` writes them.
 
