@@ -12,8 +12,9 @@ FILE = "language.json"
 KINDS = ("words", "letters", "none")
 _WEIGHTS = (0.0, 0.3, 0.6, 1.0)
 _BEAMS, _MOST_ROWS = 8, 100  # to choose the weight with
-_WORD_ORDER, _LETTER_ORDER = 2, 5
-_BONUS = {"words": 1.0, "letters": 0.5}
+_WORD_ORDER, _LETTER_ORDER = 3, 5
+# Of each word or letter, times the weight: without one, texts are too short.
+_BONUSES = {"words": (1.0, 2.0, 3.0, 4.0), "letters": (0.5, 1.0, 1.5)}
 
 
 def learn_language(texts: Any, target: Any, samples: Any, model: Any, name: str) -> Any:
@@ -22,8 +23,8 @@ def learn_language(texts: Any, target: Any, samples: Any, model: Any, name: str)
     Args:
         texts: Texts of the training split.
         target: The adapted `Transcript`.
-        samples: Rows that the model did not learn from: the weight of each language is
-            the one with the fewest errors of words on some of them.
+        samples: Rows that the model did not learn from: the weight and the bonus of a
+            language are those with the fewest errors of words on some of them.
         model: The trained model.
         name: Name of the output.
 
@@ -44,17 +45,19 @@ def learn_language(texts: Any, target: Any, samples: Any, model: Any, name: str)
     best = None
     for kind, ngrams in found.items():
         errors = {}
-        for weight in _WEIGHTS:
-            one = {"weight": weight, "bonus": weight * _BONUS[kind], "ngrams": ngrams}
+        # No language is the same with any bonus.
+        choices = [(0.0, 0.0)]
+        choices += [(w, w * b) for w in _WEIGHTS if w for b in _BONUSES[kind]]
+        for weight, bonus in choices:
+            one = {"weight": weight, "bonus": bonus, "ngrams": ngrams}
             beam = ctc.PrefixBeam(_BEAMS, _build(kind, one, target.alphabet))
             heard = [_to_text(beam(row).ids, target) for row in log_p]
-            errors[weight] = error_rates(heard, said)["wer"]
-        weight = min(_WEIGHTS, key=lambda w: (errors[w], w))
-        bonus = weight * _BONUS[kind]
+            errors[weight, bonus] = error_rates(heard, said)["wer"]
+        weight, bonus = min(choices, key=lambda x: (errors[x], x))
         one = {"weight": weight, "bonus": bonus, "ngrams": ngrams}
-        language["kinds"][kind] = {**one, "wer": errors[weight]}
-        if weight and (best is None or errors[weight] < best):
-            best, language["best"] = errors[weight], kind
+        language["kinds"][kind] = {**one, "wer": errors[weight, bonus]}
+        if weight and (best is None or errors[weight, bonus] < best):
+            best, language["best"] = errors[weight, bonus], kind
     return language
 
 
