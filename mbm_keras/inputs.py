@@ -141,8 +141,27 @@ def output_name(output: str, inputs: Iterable["InputSpec"] = ()) -> str:
         output: Name of the output, any text.
         inputs: The inputs of the model.
     """
-    taken = [name for spec in inputs for name in names_of(spec.key)]
-    return keys([output], taken, kind="output")[output]
+    return output_names([output], [spec.key for spec in inputs])[output]
+
+
+def output_names(
+    outputs: Iterable[str], input_keys: Iterable[str] = ()
+) -> dict[str, str]:
+    """Names of the layers that give several outputs, see `output_name`.
+
+    Args:
+        outputs: Names of the outputs, any text. The first has the name that it has
+            alone.
+        input_keys: Keys of the inputs of the model.
+
+    Returns:
+        Name of the layer by output, no two alike.
+    """
+    taken = [name for key in input_keys for name in names_of(key)]
+    first, *others = outputs
+    names = keys([first], taken, kind="output")
+    taken += names_of(names[first])
+    return names | keys(others, taken, kind="output")
 
 
 def teacher_name(output: str) -> str:

@@ -61,7 +61,8 @@ class Joined:
             The path.
 
         Raises:
-            ValueError: If it has another suffix.
+            ValueError: If it has another suffix, or a column holds what such a file
+                cannot, such as bytes.
         """
         suffix = pathlib.Path(path).suffix
         writers: dict[str, Any] = {
@@ -71,9 +72,22 @@ class Joined:
         }
         if suffix not in writers:
             raise ValueError(f"Expected {', '.join(writers)}. Received: `{path}`.")
+        if suffix != ".parquet":
+            self._check_text(path)
         with files.replace(path) as new:
             writers[suffix](new)
         return path
+
+    def _check_text(self, path):
+        """A file of text has no bytes, and CSV no lists and structs."""
+        nested = pathlib.Path(path).suffix == ".csv"
+        for name, kind in self.frame.schema.items():
+            if kind == pl.Binary or (nested and kind.is_nested()):
+                raise ValueError(
+                    f"Expected a path that ends in .parquet, since the column {name!r} "
+                    f"has {'bytes' if kind == pl.Binary else 'several values a cell'}. "
+                    f"Received: `{path}`."
+                )
 
 
 def by_key(

@@ -94,8 +94,8 @@ def select(
         target=target,
         split=np.full(len(raw.frame), "train"),
     )
-    new_split, copies = _find_splits(raw, table, split, group, fractions, seed)
-    return dataclasses.replace(table, split=new_split, copies=copies)
+    found = _find_splits(raw, table, split, group, fractions, seed)
+    return dataclasses.replace(table, **found)
 
 
 def _keep_choices(table, target, columns, inputs, split, group):
@@ -199,26 +199,41 @@ def _choose_inputs(raw, modalities, inputs):
 
 
 def _find_splits(raw, table, column, group, fractions, seed):
-    """The split of each row, and the number of copies among the files by column."""
-    split, copies = table.split, {}
+    """The split of each row, and what is to be known of copies among the files."""
+    split, known = table.split, {}
     if isinstance(raw, Table) and column == raw.split_column and group is None:
-        split, copies = raw.split, raw.copies
+        split = raw.split
+        known = {"copies": raw.copies, "copies_cross": raw.copies_cross}
     elif column is not None:
         split = splits.by_column(table.frame[column])
     # A table with `train` and `test` alone: validation is drawn from `train`.
     missing = {n: f for n, f in (fractions or {}).items() if n not in split}
     learned = split == "train"
     if not missing or not learned.any():
-        return split, copies
-    rows = table.take(learned)
-    units, copies = _find_units(rows, group)
-    split = split.astype("<U5")
-    split[learned] = splits.by_fraction(units, missing, seed, find_classes(rows))
-    return split, copies
+        return {"split": split, **known}
+    rows, split, crosses = table.take(learned), split.astype("<U5"), False
+    (units, copies), classes = _find_units(rows, group), find_classes(rows)
+    try:
+        split[learned] = splits.by_fraction(units, missing, seed, classes)
+    except ValueError:
+        if not copies:
+            raise
+        # A class has one image, in many files: files of other names may be apart.
+        units, crosses = splits.units_by_files(rows.frame, rows.files()), True
+        split[learned] = splits.by_fraction(units, missing, seed, classes)
+    return {"split": split, "copies": copies, "copies_cross": crosses}
 
 
 def find_units(table: Table, group: str | None = None) -> np.ndarray:
-    """`(rows,)`: rows with equal values share a group or a file, and stay together."""
+    """`(rows,)`: rows with equal values share a group or a file, and stay together.
+
+    Args:
+        table: The rows. Where copies of a file are in different splits of it, files of
+            other names count as other files here too.
+        group: Name of the column of groups; None for files.
+    """
+    if group is None and table.copies_cross:
+        return splits.units_by_files(table.frame, table.files())
     return _find_units(table, group)[0]
 
 

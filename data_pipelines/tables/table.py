@@ -100,6 +100,8 @@ class Table(RawTable):
         split: `(rows,)` of `"train"`, `"valid"` and `"test"`.
         copies: By name of a column of files, how many have the bytes of another one,
             where that decided about the splits.
+        copies_cross: True where copies of a file are in different splits, since a class
+            has the bytes of one file alone.
     """
 
     columns: dict[str, str]
@@ -108,6 +110,7 @@ class Table(RawTable):
     target: str | None
     split: np.ndarray
     copies: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    copies_cross: bool = False
     more_targets: tuple[str, ...] = ()
 
     def columns_of(self, modality: str) -> list[str]:

@@ -26,7 +26,7 @@ from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import fused_output_name
 from mbm_keras.inputs import gradient_name
 from mbm_keras.inputs import index_name
-from mbm_keras.inputs import output_name
+from mbm_keras.inputs import output_names
 from mbm_keras.inputs import placeholder_name
 from mbm_keras.inputs import unimodal_output_name
 from mbm_keras.layers import CalibratedMean
@@ -241,13 +241,14 @@ def build(
         kept = None  # each row has an embedding of every input now
 
     # === Heads of single inputs ===
+    heads = [unimodal_output_name(spec.key, task.name) for spec in inputs]
+    fused = fused_output_name(task.name)
+    names = output_names([task.name, fused, *heads], [spec.key for spec in inputs])
     unimodal = {}
     if balance is not None and (balance.unimodal_heads or calibrate):
-        for spec, x in zip(inputs, encoded, strict=True):
+        for head, x in zip(heads, encoded, strict=True):
             x = MaskedMean()(x) if len(x.shape) == 3 else x  # (batch, width)
-            output = unimodal_output_name(spec.key, task.name)
-            x = task.head(x, output_name(output, inputs))  # (batch, task.size)
-            unimodal[output] = x
+            unimodal[head] = task.head(x, names[head])  # (batch, task.size)
 
     # === Fusion and head ===
     x = fusion(encoded, present=kept)  # (batch, fusion units)
@@ -256,7 +257,7 @@ def build(
         hidden = layers.Dense(hidden_units or width, activation="relu", name="hidden")
         x = layers.Dropout(dropout)(hidden(x))  # (batch, hidden units)
     if calibrate:
-        x = task.head(x, output_name(fused_output_name(task.name), inputs))
+        x = task.head(x, names[fused])  # (batch, task.size)
         several: dict[tuple[int | None, str], Any] = {
             (i, "tower"): head for i, head in enumerate(unimodal.values())
         }
@@ -264,10 +265,10 @@ def build(
         center = task.mean if isinstance(task, Regression) else None
         mean = CalibratedMean(list(several), center)
         x = mean(list(several.values()), present)  # (batch, task.size)
-        answer = layers.Identity(dtype="float32", name=output_name(task.name, inputs))
+        answer = layers.Identity(dtype="float32", name=names[task.name])
         x, unimodal = answer(x), {}
     else:
-        x = task.head(x, output_name(task.name, inputs))  # (batch, task.size)
+        x = task.head(x, names[task.name])  # (batch, task.size)
 
     if presence:
         tensors.append(present)

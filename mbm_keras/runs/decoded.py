@@ -139,8 +139,14 @@ def notes_of(plan, tables, decoded, encoder):
 
 def _copy_notes(table):
     """Files that were found twice, which decided about the splits."""
+    how = "splits count them as one file"
+    if table.copies_cross:
+        how = (
+            "they are in several splits, since a class has one file and its copies "
+            "alone: the figures are too good for other files"
+        )
     return [
-        f"{name}: {number} files are copies of others; splits count them as one file"
+        f"{name}: {number} files are copies of others; {how}"
         for name, number in table.copies.items()
         if name in table.files()
     ]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
-from mbm_keras.inputs import output_name
+from mbm_keras.inputs import input_keys
+from mbm_keras.inputs import output_names
 from mbm_keras.tasks import Task
 from mbm_keras.tasks import TaskModel
 from mbm_keras.tasks.task import check_logits
@@ -47,5 +48,6 @@ def average(
         model.name = f"member_{number}"
         answers.append(model(inputs)[task.name])  # (batch, task.size)
     x = keras.layers.Average(dtype="float32")(answers)
-    output = keras.layers.Identity(dtype="float32", name=output_name(task.name))
+    names = output_names([task.name], input_keys(first))
+    output = keras.layers.Identity(dtype="float32", name=names[task.name])
     return TaskModel(inputs, {task.name: output(x)}, name=name)

@@ -4,12 +4,15 @@ import numpy as np
 
 from mbm_keras.fusion import ConcatenationFusion
 from mbm_keras.inputs import PRESENT
+from mbm_keras.inputs import InputSpec
 from mbm_keras.inputs import placeholder_name
 from mbm_keras.inputs import tower_name
 from mbm_keras.inputs import unimodal_output_name
 from mbm_keras.layers import LearnedPlaceholder
+from mbm_keras.models import late_fusion
 from mbm_keras.models.late_fusion import Absence
 from mbm_keras.models.late_fusion import Balance
+from mbm_keras.tasks import Classification
 from tests.helpers import assert_same
 from tests.toys import KEYS
 from tests.toys import THREE
@@ -60,3 +63,11 @@ def test_a_head_of_one_input_reads_its_embedding_alone():
     for key, y in zip(KEYS, embedded, strict=True):
         name = unimodal_output_name(key, THREE.name)
         assert_same(out[name], model.get_layer(name)(y))
+
+
+def test_outputs_may_have_names_without_a_latin_letter():
+    specs = [InputSpec("评论", "vector", {"size": 3}, key="column")]
+    task = Classification(2, "标签")
+    for balance in (Balance(unimodal_heads=True), Balance(calibrate=True)):
+        model = late_fusion.build(inputs=specs, task=task, width=4, balance=balance)
+        assert "标签" in model.output

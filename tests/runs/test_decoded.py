@@ -17,10 +17,10 @@ from mbm_keras.runs.decoded import set_aside
 BROKEN = [Broken(2, "a", "no such file"), Broken(2, "b", "cut"), Broken(5, "a", "cut")]
 
 
-def table(rows, broken=(), split=(), copies=()):
+def table(rows, broken=(), split=(), copies=(), copies_cross=False):
     return types.SimpleNamespace(
         rows_read=rows, broken=tuple(broken), path="t.csv", split=np.array(split),
-        copies=dict(copies), files=lambda: ["photo"],
+        copies=dict(copies), copies_cross=copies_cross, files=lambda: ["photo"],
     )  # fmt: skip
 
 
@@ -77,3 +77,6 @@ def test_copies_that_decided_about_splits_are_named():
     assert notes == [
         "photo: 2 files are copies of others; splits count them as one file"
     ]
+    tables = {"rows": table(9, copies={"photo": 2}, copies_cross=True)}
+    (note,) = notes_of(Plan("y", "number", {}), tables, decoded, None)
+    assert "in several splits" in note and "too good" in note

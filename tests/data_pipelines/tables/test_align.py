@@ -96,3 +96,22 @@ def test_a_joined_table_is_written_in_three_formats(tmp_path):
     joined = align.by_key(TABLES, "id")
     with pytest.raises(ValueError, match=".csv, .jsonl, .parquet"):
         joined.write(tmp_path / "rows.xlsx")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_bytes_are_not_written_as_text(tmp_path, suffix):
+    photos = pl.DataFrame({"id": [1, 2], "photo": [b"one", b"two"]})
+    words = pl.DataFrame({"id": [1, 2], "word": ["a", "b"]})
+    joined = align.by_key({"words": words, "photos": photos}, "id")
+    with pytest.raises(ValueError, match=r"ends in \.parquet.*'photo' has bytes"):
+        joined.write(tmp_path / f"rows.{suffix}")
+    assert not list(tmp_path.iterdir())
+    assert joined.write(tmp_path / "rows.parquet").exists()
+
+
+def test_lists_are_not_written_as_csv(tmp_path):
+    one, two = pl.DataFrame({"id": [1], "v": [[1, 2]]}), pl.DataFrame({"id": [1]})
+    joined = align.by_key({"one": one, "two": two}, "id")
+    with pytest.raises(ValueError, match="'v' has several values a cell"):
+        joined.write(tmp_path / "rows.csv")
+    joined.write(tmp_path / "rows.jsonl")

@@ -52,6 +52,23 @@ def test_the_number_of_copies_belongs_to_the_splits_that_it_decided(tmp_path):
     )
 
 
+def test_copies_cross_splits_where_a_class_has_one_file_and_its_copies(tmp_path):
+    names = write_photos(tmp_path, [0, 1] * 5)
+    rows = {"photo": names, "y": ["a", "b"] * 5}
+    pl.DataFrame(rows).write_csv(tmp_path / "rows.csv")
+    columns = {"photo": "image", "y": "category"}
+    options = dict(columns=columns, target="y", fractions={"valid": 0.4})
+    table = sources.open_table(tmp_path / "rows.csv", **options)
+    assert table.copies_cross and table.copies == {"photo": 8}
+    assert set(table.split) == {"train", "valid"}
+    assert sources.open_table(table).copies_cross
+    # One path is one file: it stays in one split, and there is no other.
+    rows["photo"] = names[:2] * 5
+    pl.DataFrame(rows).write_csv(tmp_path / "rows.csv")
+    with pytest.raises(ValueError, match="a class that no other has"):
+        sources.open_table(tmp_path / "rows.csv", **options)
+
+
 def test_only_files_of_the_same_size_are_read(tmp_path, monkeypatch):
     read, get = [], Paths.get
     monkeypatch.setattr(
