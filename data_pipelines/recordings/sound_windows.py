@@ -1,7 +1,8 @@
-"""Overlapping windows of a sound file of any length, in memory that does not grow."""
+"""Windows of a sound file of any length, in memory that does not grow."""
 
 import dataclasses
 import io
+import math
 import os
 import pathlib
 from collections.abc import Iterator
@@ -10,6 +11,11 @@ from typing import Any
 import numpy as np
 
 from data_pipelines.formats import sound
+
+_PAUSE = 0.2  # seconds; the closure of a consonant is shorter
+_EDGE = 0.1  # seconds of a pause that a window keeps
+_LOUDER = 4  # times: speech than pauses, or they cannot be found by their level
+_QUIET = 0.1  # of the range of levels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,12 +27,17 @@ class SoundWindow:
         wave: `(samples,)` float32, the mean of the channels.
         is_last: Whether the recording ends with it.
         clipped: Samples at full scale that no window before has had.
+        steps: Steps from its start to that of the next window.
+        ends_in_pause: Whether the next window does not overlap with it. Between the two
+            is the middle of the pause, which no window has.
     """
 
     start: int
     wave: np.ndarray
     is_last: bool
     clipped: int
+    steps: int
+    ends_in_pause: bool
 
 
 class Recording:
@@ -71,36 +82,47 @@ class Recording:
             why = str(error) if isinstance(error, ValueError) else why
             raise ValueError(f"`{self.path}` cannot be decoded: {why}.") from None
 
-    def windows(self, seconds: float, hop: float) -> Iterator[SoundWindow]:
-        """The windows, in order. The last one may be shorter.
+    def windows(self, step: float, length: int, hop: int) -> Iterator[SoundWindow]:
+        """The windows, in order, all of whole steps but the last.
+
+        A window ends in the longest pause of its second half, as the recordings end
+        that a recognizer learns from. Where there is none, it has its full length and
+        overlaps with the next one.
 
         Args:
-            seconds: Length of a window.
-            hop: Distance between the starts of two.
+            step: Seconds of a step.
+            length: Steps of a window, at most.
+            hop: Steps between the starts of two that overlap.
 
         Raises:
             ValueError: If there is no sample, or some are not finite numbers.
         """
-        if not 0 < hop <= seconds:
+        if not 0 < hop <= length:
             raise ValueError(
-                f"Expected 0 < hop <= seconds. Received: seconds={seconds}, hop={hop}."
+                f"Expected 0 < hop <= length. Received: length={length}, hop={hop}."
             )
-        size = max(1, round(seconds * self.rate))
-        kept, start, number = np.zeros(0, "float32"), 0, 0
+        size = max(1, round(length * step * self.rate))
+        ahead = math.ceil(_PAUSE / step)  # steps; to see how long a pause is
+        known = size + round(ahead * step * self.rate)
+        kept, start, position = np.zeros(0, "float32"), 0, 0
         while True:
-            wanted = start + size - (start + len(kept))
+            wanted = known - len(kept)
             fresh = self._read(wanted, start + len(kept))
             clipped = int((np.abs(fresh) >= self._FULL_SCALE).any(axis=1).sum())
             kept = np.concatenate([kept, fresh.mean(axis=1, dtype="float32")])
-            is_last = len(fresh) < wanted or self._at_end()
+            all_read = len(fresh) < wanted or self._at_end()
+            is_last = all_read and len(kept) <= size
             if start == 0 and not len(kept):
                 raise ValueError(f"`{self.path}` has no sample.")
-            yield SoundWindow(start, kept, is_last, clipped)
+            pause = None if is_last else _find_pause(kept, step, self.rate, length)
+            end, steps = pause or (length, hop)
+            wave = kept[: min(size, round((position + end) * step * self.rate) - start)]
+            yield SoundWindow(start, wave, is_last, clipped, steps, pause is not None)
             if is_last:
                 return
-            number += 1
-            # From the number, so that rounding errors do not add up over hours.
-            following = round(number * hop * self.rate)
+            position += steps
+            # From the position, so that rounding errors do not add up over hours.
+            following = round(position * step * self.rate)
             kept, start = kept[following - start :], following
 
     def _read(self, wanted, position):
@@ -133,3 +155,26 @@ class Recording:
 
     def __exit__(self, *_: Any) -> None:
         self.close()
+
+
+def _find_pause(wave, step, rate, length):
+    """Where to stop in the longest pause of the second half, and where to continue.
+
+    Steps, a little after it begins and a little before it ends; None without a pause.
+    What comes after `length` steps says how long a pause is.
+    """
+    parts = np.array_split(wave, max(1, round(len(wave) / (step * rate))))
+    level = np.sqrt([np.square(part).mean() for part in parts])
+    low, high = np.quantile(level, [0.1, 0.9])
+    if high <= _LOUDER * low:
+        return None  # no pause, or nothing else
+    quiet = level <= low + _QUIET * (high - low)
+    runs = np.flatnonzero(np.diff(quiet, prepend=False, append=False)).reshape(-1, 2)
+    edge = math.ceil(_EDGE / step)
+    is_pause = (runs[:, 1] - runs[:, 0]) * step >= _PAUSE - 1e-6
+    runs = runs[is_pause & (runs[:, 0] + edge <= length) & (runs[:, 1] > length // 2)]
+    if not len(runs):
+        return None
+    begin, end = map(int, runs[(runs[:, 1] - runs[:, 0]).argmax()])
+    edge = min(edge, (end - begin) // 2)
+    return begin + edge, end - edge

@@ -20,6 +20,7 @@ _OVERLAP = 0.3  # of a window
 _BATCH = 8  # windows at once
 _PAUSE, _LONGEST, _SEARCHED = 1.0, 30.0, 10.0  # seconds
 _BLANK = np.log(0.5)
+_NEVER = -30.0  # log probability
 _LITTLE_CLIPPING = 0.001  # of the samples
 
 
@@ -33,9 +34,10 @@ def transcribe(
 ) -> dict[str, Any]:
     """Writes what is said in a recording.
 
-    It is heard in windows that overlap, each as long as the longest recording that the
-    model learned from. Where two overlap, the second takes over at the step that both
-    are most sure to be between two letters. Memory does not grow with the recording.
+    It is heard in windows, at most as long as the longest recording that the model
+    learned from, which end in pauses. Where there is no pause, two overlap, and the
+    second takes over at the step that both are most sure to be between two letters.
+    Memory does not grow with the recording.
 
     Args:
         recording: A sound file or a clip.
@@ -199,9 +201,8 @@ def _steps(sound, recognizer, heard):
     """Log probabilities of consecutive parts of the recording, `(steps, symbols)`."""
     step = recognizer.step_seconds
     length = max(1, int(recognizer.sound.seconds / step + 1e-6))  # steps of a window
-    overlap = int(_OVERLAP * length)
-    hop = length - overlap
-    windows = sound.windows(length * step, hop * step)
+    hop = length - int(_OVERLAP * length)
+    windows = sound.windows(step, length, hop)
     tail = None  # steps of the window before from the start of this one on
     while some := list(itertools.islice(windows, _BATCH)):
         for window in some:
@@ -220,8 +221,21 @@ def _steps(sound, recognizer, heard):
                 yield log_p[first:]
                 return
             # Until where the next window begins, and what both hear.
-            yield log_p[first:hop]
-            tail = log_p[hop:]
+            log_p, tail = log_p[: window.steps], log_p[window.steps :]
+            if window.ends_in_pause:
+                log_p = _end_word(log_p, window.steps, recognizer.target.space)
+                tail = None
+            yield log_p[first:]
+
+
+def _end_word(log_p, steps, space):
+    """So many steps: what was heard, then blanks, and a space at the end."""
+    heard = log_p[: steps - 1]
+    symbols = np.zeros(steps - len(heard), int)
+    symbols[-1] = space  # 0 is the blank, where no text has a space
+    added = np.full((len(symbols), log_p.shape[1]), _NEVER)
+    added[np.arange(len(symbols)), symbols] = 0.0
+    return np.concatenate([heard, added])
 
 
 def _take_over(before, after):

@@ -48,10 +48,10 @@ class Fake:
         return found
 
 
-def wave_of(text, rng):
+def wave_of(text, rng, pauses=(4, 40)):
     """Steps of symbols, each twice with a blank after it; a pause after the text."""
     symbols = [s for c in text for s in [ALPHABET.index(c) + 1] * 2 + [0]]
-    symbols += [0] * int(rng.integers(4, 40))
+    symbols += [0] * int(rng.integers(*pauses))
     return np.repeat(np.array(symbols) / 10, 40)
 
 
@@ -87,6 +87,38 @@ def test_the_words_of_a_long_recording_are_those_of_its_parts(recording):
     assert max(len(log_p) for _, log_p in stretches) <= 30 / STEP + 100
 
 
+def test_words_without_pauses_are_heard_in_windows_that_overlap(recording):
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("abc"), 6)) + " " for _ in range(60)]
+    wave = np.concatenate([wave_of(text, rng, (0, 2)) for text in texts])
+    path = recording(wave)
+    words, heard, _ = hear(path)
+    assert [word["word"] for word in words] == [text.strip() for text in texts]
+    assert heard.windows == math.ceil((len(wave) / 40 - 100) / 70) + 1
+    with Recording(path) as sound:
+        assert not any(w.ends_in_pause for w in sound.windows(STEP, 100, 70))
+
+
+def test_a_window_ends_in_a_pause_and_the_next_one_begins_before_its_end(recording):
+    rng = np.random.default_rng(0)
+    texts = ["abcabcabcabcabca", "cbacbacbacbacb", "abc"]  # 48, 42 and 9 steps
+    waves = [wave_of(text, rng, (40, 41)) for text in texts]
+    path = recording(np.concatenate(waves))
+    with Recording(path) as sound:
+        windows = list(sound.windows(STEP, 100, 70))
+    assert [w.ends_in_pause for w in windows] == [True, True, False]
+    # The last step of a text is a pause too; 0.1 s are three steps.
+    assert [len(w.wave) // 40 for w in windows[:2]] == [50, 3 + 42 + 2]
+    assert windows[1].start == (88 - 3) * 40 and windows[2].start == (170 - 3) * 40
+    assert [word["word"] for word in hear(path)[0]] == texts  # no space was said
+
+
+def test_noise_and_silence_have_no_pauses(recording):
+    for wave in (np.random.default_rng(0).normal(0, 0.1, 9_000), np.zeros(9_000)):
+        with Recording(recording(wave)) as sound:
+            assert not any(w.ends_in_pause for w in sound.windows(STEP, 100, 70))
+
+
 @pytest.mark.parametrize("seconds", [0.001, 0.03, 3.99, 4.0, 4.01, 6.8, 6.81, 9.6])
 def test_every_step_is_heard_once(recording, seconds):
     size = max(1, round(seconds * RATE))
@@ -113,7 +145,7 @@ def test_channels_are_mixed_and_clipping_is_counted(recording):
     path = recording(data, name="surround.wav", subtype="FLOAT")
     with Recording(path) as sound:
         assert sound.channels == 6
-        (window,) = sound.windows(4, 2)
+        (window,) = sound.windows(STEP, 100, 70)
     assert window.clipped == 100 and window.wave.max() == pytest.approx(1 / 6)
 
 
