@@ -241,14 +241,14 @@ def build(
         kept = None  # each row has an embedding of every input now
 
     # === Heads of single inputs ===
-    heads = [unimodal_output_name(spec.key, task.name) for spec in inputs]
+    outputs = [unimodal_output_name(spec.key, task.name) for spec in inputs]
     fused = fused_output_name(task.name)
-    names = output_names([task.name, fused, *heads], [spec.key for spec in inputs])
+    names = output_names([task.name, fused, *outputs], [spec.key for spec in inputs])
     unimodal = {}
     if balance is not None and (balance.unimodal_heads or calibrate):
-        for head, x in zip(heads, encoded, strict=True):
+        for output, x in zip(outputs, encoded, strict=True):
             x = MaskedMean()(x) if len(x.shape) == 3 else x  # (batch, width)
-            unimodal[head] = task.head(x, names[head])  # (batch, task.size)
+            unimodal[output] = task.head(x, names[output])  # (batch, task.size)
 
     # === Fusion and head ===
     x = fusion(encoded, present=kept)  # (batch, fusion units)

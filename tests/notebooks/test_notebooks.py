@@ -25,6 +25,12 @@ SETTINGS = {  # lines in the notebook, and the lines that this test runs
     "05_intents_and_slots.ipynb": [
         ("ROWS, EPOCHS = 1_200, 20", "ROWS, EPOCHS = 240, 1")
     ],
+    "06_documents.ipynb": [("ROWS, EPOCHS = 400, 12", "ROWS, EPOCHS = 60, 1")],
+    "07_speech_to_text.ipynb": [("ROWS, EPOCHS = 600, 30", "ROWS, EPOCHS = 60, 1")],
+    "08_clips_with_sound.ipynb": [("ROWS, EPOCHS = 1_200, 10", "ROWS, EPOCHS = 60, 1")],
+    "09_questions_about_images.ipynb": [
+        ("ROWS, EPOCHS = 4_000, 20", "ROWS, EPOCHS = 100, 1")
+    ],
 }
 
 
