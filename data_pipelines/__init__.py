@@ -9,6 +9,7 @@ import importlib
 from typing import Any
 
 _MODULES = {
+    "Ray": "data_pipelines.ray_workers",
     "Samples": "data_pipelines.decoding.samples",
     "Stream": "data_pipelines.decoding.stream",
     "align": "data_pipelines.tables.align",

@@ -7,10 +7,14 @@ import collections
 import contextlib
 import multiprocessing
 import multiprocessing.connection
+import pathlib
 import signal
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
+
+from data_pipelines import ray_workers
+from data_pipelines.ray_workers import Ray
 
 _TRIES = 2  # a part in which so many processes ended is given up
 _GRACE = 5  # seconds to end in, after the others failed
@@ -22,10 +26,11 @@ def share(
     begin: Callable[..., Callable[[int, Any], Any]],
     arguments: Sequence[Any],
     *,
-    workers: int,
+    workers: int | Ray,
     done: Callable[[int, Any], None],
+    seen: Sequence[pathlib.Path] = (),
 ) -> None:
-    """Does all parts, in this process or in several.
+    """Does all parts, in this process, in several, or on Ray.
 
     Args:
         parts: Numbers of the parts, in order.
@@ -35,16 +40,22 @@ def share(
             `arguments`, and returns the function that does a part from its number and
             what `take` gave.
         arguments: What `begin` takes.
-        workers: Number of processes; 1 for this one.
+        workers: Number of processes, 1 for this one; or a `Ray`.
         done: Called in this process with the number of a part and its result, in the
             order in which they end.
+        seen: Files that the nodes of a Ray cluster are to see as this process does.
 
     Raises:
         OSError: What a part raised in this process.
         ValueError: What a part raised; if a worker is ended twice in the same part, as
-            when memory is short.
+            when memory is short; if a Ray cluster gives no worker.
     """
     if not parts:
+        return
+    if isinstance(workers, Ray):
+        ray_workers.share(
+            parts, take, begin, arguments, workers=workers, done=done, seen=seen
+        )
         return
     if workers == 1:
         work = begin(*arguments)

@@ -32,6 +32,10 @@ class Paths:
     root: str | os.PathLike
     allow_outside: bool = False
 
+    def __reduce__(self):
+        """In another process the current folder may be another one."""
+        return Paths, (os.path.abspath(self.root), self.allow_outside)
+
     def get(self, column: str, cell: str | bytes) -> bytes:
         """The bytes of the file that a cell names."""
         if isinstance(cell, bytes):

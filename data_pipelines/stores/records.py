@@ -27,8 +27,8 @@ class Records:
     )
 
     def __reduce__(self):
-        """In another process it opens the shards itself."""
-        return Records, (self.files,)
+        """In another process it opens the shards itself, by their whole paths."""
+        return Records, (tuple(path.absolute() for path in self.files),)
 
     def get(self, column: str, cell: Mapping[str, Any]) -> bytes:
         """One feature of one record."""

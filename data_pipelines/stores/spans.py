@@ -54,8 +54,8 @@ class Spans:
     )
 
     def __reduce__(self):
-        """In another process it opens the shards itself."""
-        return Spans, (self.files,)
+        """In another process it opens the shards itself, by their whole paths."""
+        return Spans, (tuple(path.absolute() for path in self.files),)
 
     def get(self, column: str, cell: Mapping[str, Any]) -> bytes:
         """The bytes of one part of a shard."""

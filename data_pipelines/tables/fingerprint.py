@@ -89,6 +89,24 @@ def hash_stamps(table: Table, row_index: Sequence[int]) -> str:
     return digest.hexdigest()
 
 
+def check_stamps(table: Table, stamps: str | None) -> None:
+    """Raises unless this machine sees the files of a table as another one does.
+
+    Args:
+        table: The table.
+        stamps: What `hash_stamps` gave there of all its rows; None to check nothing.
+
+    Raises:
+        ValueError: If a file is missing, or differs in its size or time.
+    """
+    if stamps is not None and hash_stamps(table, range(len(table.rows))) != stamps:
+        raise ValueError(
+            "Expected the files of the table as the machine that started the work has "
+            "them: they are to be on a file system that all nodes see under the same "
+            "path, and not to change meanwhile."
+        )
+
+
 def hash_file(table: Table, name: str, cell: Any) -> bytes:
     """A hash of the size and the bytes of a file; of a large one, of its parts.
 

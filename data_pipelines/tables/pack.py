@@ -28,10 +28,12 @@ import polars as pl
 from data_pipelines import files
 from data_pipelines import quarantine
 from data_pipelines.quarantine import Broken
+from data_pipelines.ray_workers import Ray
 from data_pipelines.stores import Unreadable
 from data_pipelines.stores import is_absent
 from data_pipelines.stores.spans import to_cells
 from data_pipelines.tables import pack_folder as folder
+from data_pipelines.tables.fingerprint import check_stamps
 from data_pipelines.tables.fingerprint import hash_column
 from data_pipelines.tables.fingerprint import hash_stamps
 from data_pipelines.tables.names import unused_name
@@ -54,7 +56,7 @@ def pack(
     *,
     kind: str = "tfrecord",
     shard_bytes: int = 256_000_000,
-    workers: int = 1,
+    workers: int | Ray = 1,
     prepare: Callable[[], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Broken]:
@@ -68,7 +70,7 @@ def pack(
         out: Folder to write to: a new one, or one where this table was packed before.
         kind: `"tfrecord"`, `"array_record"` or `"tar"`.
         shard_bytes: Approximate size of a shard.
-        workers: Processes that write shards at once; 1 for this one.
+        workers: Processes that write shards at once, 1 for this one; or a `Ray`.
         prepare: A function of a module, called in each of several processes before it
             begins. None for nothing.
         progress: Called with the number of rows that are finished.
@@ -83,7 +85,7 @@ def pack(
     """
     if kind not in KINDS:
         raise ValueError(f"Expected kind {', '.join(KINDS)}. Received: {kind!r}.")
-    out = pathlib.Path(out)
+    out = pathlib.Path(out).absolute()
     plan = _plan(table, kind, shard_bytes)
     folder.check_free(out, plan)
     out.mkdir(parents=True, exist_ok=True)
@@ -108,19 +110,34 @@ def _write_shards(table, out, plan, workers, prepare, progress):
     def take(shard):
         keep = np.zeros(len(table.rows), bool)
         keep[shard::number] = True
-        return table.take(keep)
+        part = table.take(keep)
+        is_far = isinstance(workers, Ray)
+        return part, hash_stamps(part, range(len(part.rows))) if is_far else None
 
     def note(shard, index):
         nonlocal finished
         rows = [row_indices[shard][i] for i in index["rows"]]
+        found = len(rows) + len({row for row, *_ in index["broken"]})
+        if found != len(row_indices[shard]):
+            raise ValueError(
+                f"Expected {len(row_indices[shard])} rows in shard {shard}, or reasons "
+                f"why not. Received: {found}."
+            )
         indices[shard] = {**index, "rows": rows}
         finished += len(row_indices[shard])
         if progress is not None:
             progress(finished)
 
-    prepare = prepare if workers > 1 else None
-    arguments = out, plan, prepare
-    share(range(number), take, _begin, arguments, workers=workers, done=note)
+    arguments = out, plan, None if workers == 1 else prepare
+    share(
+        range(number),
+        take,
+        _begin,
+        arguments,
+        workers=workers,
+        done=note,
+        seen=[out / folder.PLAN],
+    )
     broken = [Broken(*item) for index in indices for item in index.pop("broken")]
     _finish(table, out, plan, indices, broken)
     return broken
@@ -131,7 +148,9 @@ def _begin(out, plan, prepare):
     if prepare is not None:
         prepare()
 
-    def write(shard, table):
+    def write(shard, taken):
+        table, stamps = taken
+        check_stamps(table, stamps)
         name = f"{shard:05d}-of-{plan['shards']:05d}.{plan['kind']}"
         note = out / f"{name}.done"
         stamps = hash_stamps(table, range(len(table.rows)))

@@ -28,6 +28,8 @@ def index(
         ),
     ] = None,
     workers: options.Workers = 1,
+    engine: options.Engine = "processes",
+    address: options.Address = None,
     part_rows: options.PartRows = None,
     allow_outside: options.AllowOutside = False,
     json: options.Json = False,
@@ -41,7 +43,7 @@ def index(
             items,
             out,
             name=name,
-            workers=workers,
+            workers=options.engine(workers, engine, address),
             part_rows=part_rows,
             allow_outside=allow_outside,
         )

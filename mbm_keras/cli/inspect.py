@@ -23,6 +23,8 @@ def inspect(
         ),
     ] = None,
     workers: options.Workers = 1,
+    engine: options.Engine = "processes",
+    address: options.Address = None,
     duplicates: Annotated[
         bool,
         typer.Option(
@@ -46,7 +48,7 @@ def inspect(
             target,
             columns=options.modalities(column),
             deep=deep,
-            workers=workers,
+            workers=options.engine(workers, engine, address),
             duplicates=duplicates,
             allow_outside=allow_outside,
             separator=separator,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from data_pipelines.ray_workers import Ray
 from data_pipelines.tables.modality import MODALITIES
 
 INPUTS = (
@@ -84,6 +85,20 @@ Stream = Annotated[
     ),
 ]
 Workers = Annotated[int, typer.Option(help="Processes that work at once.", min=1)]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="What shares the workers: processes of this machine, or ray, a cluster. "
+        "Of Ray every table, run and result is to be seen by all nodes."
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Head of the Ray cluster. Default: a Ray of this machine alone.",
+    ),
+]
 PartRows = Annotated[
     int | None,
     typer.Option(
@@ -126,6 +141,23 @@ def modalities(columns):
         if "=" not in item:
             raise ValueError(f"Expected --column NAME=MODALITY. Received: {item!r}.")
     return dict(item.rsplit("=", 1) for item in columns or ())
+
+
+def engine(workers, name, address):
+    """What `--workers`, `--engine` and `--address` stand for: a number or a `Ray`.
+
+    Raises:
+        ValueError: If there is no such engine, Ray is not installed, or an address is
+            given for processes.
+    """
+    if name == "ray":
+        return Ray(workers, address)
+    if name != "processes" or address is not None:
+        raise ValueError(
+            f"Expected --engine processes, or --engine ray with or without --address. "
+            f"Received: engine={name!r}, address={address!r}."
+        )
+    return workers
 
 
 def folders(towers):

@@ -19,6 +19,8 @@ def pack(
         int, typer.Option(help="About how large a shard is to be.", min=1)
     ] = 256,
     workers: options.Workers = 1,
+    engine: options.Engine = "processes",
+    address: options.Address = None,
     column: options.Columns = None,
     max_broken: options.MaxBroken = 0.05,
     allow_outside: options.AllowOutside = False,
@@ -37,7 +39,7 @@ def pack(
             out,
             kind=kind,
             shard_megabytes=shard_megabytes,
-            workers=workers,
+            workers=options.engine(workers, engine, address),
             columns=options.modalities(column),
             max_broken=max_broken,
             allow_outside=allow_outside,

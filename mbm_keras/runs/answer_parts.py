@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
+from data_pipelines.ray_workers import Ray
 from mbm_keras.runs import parts
 from mbm_keras.runs.answers import to_csv
 from mbm_keras.runs.load import load as open_run
@@ -20,7 +21,7 @@ def predict_parts(
     out: pathlib.Path,
     *,
     part_rows: int,
-    workers: int,
+    workers: int | Ray,
     opening: Mapping[str, Any],
     answering: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def predict_parts(
         table: The table, see `open_rows`.
         out: The CSV to write.
         part_rows: Rows of a part.
-        workers: Processes that answer at once; 1 for this one.
+        workers: Processes that answer at once, 1 for this one; or a `Ray`.
         opening: How the table was opened, see `open_rows`.
         answering: How its rows are answered, see `answer_rows`.
 
@@ -62,6 +63,7 @@ def predict_parts(
         (run.folder.absolute(), answering, workers),
         {**state, "the options": options},
         "prediction",
+        [run.folder.absolute() / "metrics.json"],
     )
     done = parts.write_parts(folder, table, ranges, job, workers=workers)
     with done as summaries:

@@ -12,6 +12,7 @@ import numpy as np
 
 from data_pipelines import files
 from data_pipelines.quarantine import Broken
+from data_pipelines.ray_workers import Ray
 from mbm_keras.runs import parts
 from mbm_keras.runs.load import load as open_run
 from mbm_keras.runs.parts import part_path
@@ -41,7 +42,7 @@ class EmbeddedPart:
 
 @contextlib.contextmanager
 def embed_parts(
-    run: Any, table: Any, folder: pathlib.Path, *, part_rows: int, workers: int
+    run: Any, table: Any, folder: pathlib.Path, *, part_rows: int, workers: int | Ray
 ) -> Iterator[list[EmbeddedPart]]:
     """Around joining the parts: embeds those that are not done, removes all after it.
 
@@ -50,7 +51,7 @@ def embed_parts(
         table: A table of one column, an input of the run.
         folder: Folder of the parts.
         part_rows: Rows of a part.
-        workers: Processes that embed at once; 1 for this one.
+        workers: Processes that embed at once, 1 for this one; or a `Ray`.
 
     Yields:
         The parts, in order.
@@ -67,6 +68,7 @@ def embed_parts(
         (run.folder.absolute(), workers),
         {**state, "the options": options},
         "index",
+        [run.folder.absolute() / "metrics.json"],
     )
     ranges = parts.row_ranges(table, part_rows)
     with parts.write_parts(folder, table, ranges, job, workers=workers) as found:

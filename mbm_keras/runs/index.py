@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from data_pipelines import files
+from data_pipelines.ray_workers import Ray
 from mbm_keras.runs import folder as run_folder
 from mbm_keras.runs.embed_parts import embed_parts
 from mbm_keras.runs.embed_parts import join_parts
@@ -61,7 +62,7 @@ def index(
     out: str | os.PathLike = "index",
     *,
     name: str | None = None,
-    workers: int = 1,
+    workers: int | Ray = 1,
     part_rows: int | None = None,
     allow_outside: bool = False,
 ) -> dict[str, Any]:
@@ -77,7 +78,8 @@ def index(
             a table with a column called like an input, as `train` takes it.
         out: Folder of the index, new or empty.
         name: Name of the input that the items are values of; None where only one fits.
-        workers: Processes that embed at once; 1 for this one.
+        workers: Processes that embed at once, 1 for this one; or a
+            `data_pipelines.Ray`.
         part_rows: Items of a part; None for 20,000.
         allow_outside: True to follow paths that leave the folder of the items.
 
@@ -119,6 +121,12 @@ def index(
     with done as embedded:
         number = sum(part.items for part in embedded)
         broken = [item for part in embedded for item in part.broken]
+        whole = len({*table.rows.tolist(), *(item.row for item in table.broken)})
+        if number + quarantine.count(broken) != whole:
+            raise ValueError(
+                f"Expected the {whole} items in the parts of the index. Received: "
+                f"{number} and {quarantine.count(broken)} that cannot be read."
+            )
         if number:
             with files.fill(out, last=LAST) as new:
                 about |= {"items": number, "width": join_parts(embedded, new)}

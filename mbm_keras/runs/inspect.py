@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from data_pipelines.ray_workers import Ray
 from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.runtime import load_tensorflow
 from mbm_keras.runs.scan_parts import scan_parts
@@ -20,7 +21,7 @@ def inspect(
     *,
     columns: Mapping[str, str] | None = None,
     deep: bool | None = None,
-    workers: int = 1,
+    workers: int | Ray = 1,
     duplicates: bool = False,
     allow_outside: bool = False,
     separator: str | None = None,
@@ -38,8 +39,9 @@ def inspect(
         columns: Modality by column name, where the inferred one is wrong.
         deep: True to decode every file, False to check that it exists, None by their
             number.
-        workers: Processes that decode files at once; 1 for this one. Many rows are
-            decoded in parts, which are kept if the call is interrupted.
+        workers: Processes that decode files at once, 1 for this one; or a
+            `data_pipelines.Ray`. Many rows are decoded in parts, which are kept if the
+            call is interrupted.
         duplicates: True to look for texts, images and sounds that are nearly the same,
             see `mbm_keras.runs.duplicates`.
         allow_outside: True to follow paths that leave the table's folder.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from data_pipelines.ray_workers import Ray
 from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.runtime import load_tensorflow
 
@@ -17,7 +18,7 @@ def pack(
     *,
     kind: str = "tfrecord",
     shard_megabytes: int = 256,
-    workers: int = 1,
+    workers: int | Ray = 1,
     columns: Mapping[str, str] | None = None,
     max_broken: float = 0.05,
     allow_outside: bool = False,
@@ -36,7 +37,8 @@ def pack(
         out: Folder for the shards: new, empty, or of the same call.
         kind: `"tfrecord"`, `"array_record"` or `"tar"` (WebDataset).
         shard_megabytes: About how large a shard is to be.
-        workers: Processes that write shards at once; 1 for this one.
+        workers: Processes that write shards at once, 1 for this one; or a
+            `data_pipelines.Ray`.
         columns: Modality by column name, where the inferred one is wrong.
         max_broken: Largest share of broken rows that is accepted, in [0, 1].
         allow_outside: True to follow paths that leave the table's folder.

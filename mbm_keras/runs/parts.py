@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -12,7 +11,10 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from data_pipelines.ray_workers import Ray
+
 _STATE = "state.json"
+_KIND = "the kind of the parts"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Job:
         others: The same for the others, where it differs: a path and not a model.
         state: What the parts depend on, by the words of an error, as JSON has it.
         name: Of the work, for errors, such as `prediction`.
+        seen: Files that all workers read, by their paths.
     """
 
     begin: Callable[..., Callable[[int, Any], Any]]
@@ -35,6 +38,7 @@ class Job:
     others: Sequence[Any]
     state: Mapping[str, Any]
     name: str
+    seen: Sequence[pathlib.Path] = ()
 
 
 def row_ranges(table: Any, part_rows: int) -> list[range]:
@@ -76,7 +80,7 @@ def write_parts(
     ranges: Sequence[range],
     job: Job,
     *,
-    workers: int = 1,
+    workers: int | Ray = 1,
     restart: bool = False,
 ) -> Iterator[list[Any]]:
     """Around joining the parts: does those that are not done, and removes all after it.
@@ -86,7 +90,7 @@ def write_parts(
         table: The table.
         ranges: What `row_ranges` gave.
         job: What is done.
-        workers: Processes that work at once; 1 for this one.
+        workers: Processes that work at once, 1 for this one; or a `Ray`.
         restart: True to remove parts of another state, False to refuse them.
 
     Yields:
@@ -95,12 +99,13 @@ def write_parts(
     Raises:
         OSError: If a file cannot be written, or the disk is full.
         ValueError: If the folder has parts of another state; if another process writes
-            to it; if a worker ends again and again.
+            to it; if a worker ends again and again; if not every row has come back.
     """
     from data_pipelines import files
     from data_pipelines import workers as processes
+    from data_pipelines.tables.fingerprint import hash_stamps
 
-    table = _with_absolute_root(table)
+    folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with files.lock(folder):
         _check_state(folder, job, restart)
@@ -109,42 +114,57 @@ def write_parts(
         def is_left(part):
             return not part_path(folder, part, "json").is_file()
 
+        def take(part):
+            rows = take_rows(table, ranges[part])
+            is_far = isinstance(workers, Ray)
+            return rows, hash_stamps(rows, range(len(rows.rows))) if is_far else None
+
         left = [part for part in range(len(ranges)) if is_left(part)]
         arguments = job.arguments if workers == 1 else job.others
         processes.share(
             left,
-            lambda part: take_rows(table, ranges[part]),
+            take,
             _begin,
             (folder, job.begin, arguments),
             workers=workers,
             done=lambda part, _: None,
+            seen=[folder / _STATE, *job.seen],
         )
-        yield [
+        notes = [
             json.loads(part_path(folder, part, "json").read_text())
             for part in range(len(ranges))
         ]
+        _check_rows(table, sum(note["rows"] for note in notes))
+        yield [note["found"] for note in notes]
         shutil.rmtree(folder)
 
 
-def _with_absolute_root(table):
-    """The table, for a process whose current folder is another one."""
-    from data_pipelines.stores.paths import Paths
+def _check_rows(table, found):
+    """Raises unless all rows of the table are in the parts, broken ones too."""
+    expected = _count_rows(table)
+    if found != expected:
+        raise ValueError(
+            f"Expected the {expected} rows of the table in its parts. Received: "
+            f"{found}."
+        )
 
-    if not isinstance(table.store, Paths):
-        return table
-    store = dataclasses.replace(table.store, root=os.path.abspath(table.store.root))
-    return dataclasses.replace(table, store=store)
+
+def _count_rows(table):
+    return len({*table.rows.tolist(), *(item.row for item in table.broken)})
 
 
 def _begin(folder, begin, arguments):
     """What does a part and notes that it is done, in the process that does it."""
     from data_pipelines import files
+    from data_pipelines.tables.fingerprint import check_stamps
 
     work = begin(folder, *arguments)
 
-    def work_and_note(part, table):
-        summary = json.dumps(work(part, table))
-        files.write(part_path(folder, part, "json"), summary)
+    def work_and_note(part, taken):
+        table, stamps = taken
+        check_stamps(table, stamps)
+        note = {"rows": _count_rows(table), "found": work(part, table)}
+        files.write(part_path(folder, part, "json"), json.dumps(note))
 
     return work_and_note
 
@@ -152,7 +172,7 @@ def _begin(folder, begin, arguments):
 def _check_state(folder, job, restart):
     from data_pipelines import files
 
-    path, state = folder / _STATE, json.loads(json.dumps(dict(job.state)))
+    path, state = folder / _STATE, json.loads(json.dumps({_KIND: 2, **job.state}))
     if not path.is_file():
         if not files.is_empty(folder):
             raise ValueError(

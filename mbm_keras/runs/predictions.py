@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from data_pipelines.ray_workers import Ray
 from mbm_keras.runs.answer_parts import predict_parts
 from mbm_keras.runs.predict import open_rows
 from mbm_keras.runs.run import Run
@@ -23,7 +24,7 @@ def write_predictions(
     keep: str | Sequence[str] | None = None,
     probabilities: bool | None = None,
     stream: bool | None = None,
-    workers: int = 1,
+    workers: int | Ray = 1,
     part_rows: int | None = None,
     allow_outside: bool = False,
     separator: str | None = None,
@@ -43,7 +44,8 @@ def write_predictions(
         keep: Columns of the table to repeat.
         probabilities: Whether each label has its probability.
         stream: Where decoded rows are kept.
-        workers: Processes that answer at once; 1 for this one.
+        workers: Processes that answer at once, 1 for this one; or a
+            `data_pipelines.Ray`.
         part_rows: Rows of a part; None for 20,000.
         allow_outside: True to follow paths that leave the table's folder.
         separator: How text is read, as for `predict`, and so are the next three.

@@ -48,10 +48,12 @@ def start_worker(workers):
     """Starts TensorFlow in one of several processes, with its share of the processors.
 
     Args:
-        workers: Number of processes; 1 leaves the threads as they are.
+        workers: Number of processes; 1 leaves the threads as they are. A `Ray` gives
+            each of its workers one processor.
     """
-    if workers > 1:
-        threads = str(max(1, (os.cpu_count() or 1) // workers))
+    if workers != 1:
+        share = (os.cpu_count() or 1) // workers if isinstance(workers, int) else 1
+        threads = str(max(1, share))
         os.environ["TF_NUM_INTRAOP_THREADS"] = threads
         os.environ["TF_NUM_INTEROP_THREADS"] = threads
     load_tensorflow()

@@ -5,7 +5,10 @@ import pathlib
 import tempfile
 from typing import Any
 
+from data_pipelines import files
 from data_pipelines.quarantine import Broken
+from data_pipelines.ray_workers import Ray
+from data_pipelines.ray_workers import count
 from mbm_keras.runs import parts
 from mbm_keras.runs.parts import part_path
 from mbm_keras.runs.runtime import start_worker
@@ -14,7 +17,7 @@ _PART_ROWS = 5_000
 
 
 def scan_parts(
-    table: Any, features: Any, deep: bool, cache: str | os.PathLike, workers: int
+    table: Any, features: Any, deep: bool, cache: str | os.PathLike, workers: int | Ray
 ) -> list[Broken]:
     """Finds every file that cannot be read or decoded.
 
@@ -27,7 +30,7 @@ def scan_parts(
         deep: True to decode each file; False to check only that it exists and is not
             empty.
         cache: File of what earlier calls found.
-        workers: Processes that decode at once; 1 for this one.
+        workers: Processes that decode at once, 1 for this one; or a `Ray`.
 
     Returns:
         A list of `Broken`.
@@ -40,13 +43,17 @@ def scan_parts(
     from data_pipelines.decoding.scan import join_results
     from data_pipelines.decoding.scan import scan
 
-    part_rows = min(_PART_ROWS, max(1, -(-len(table.rows) // workers)))
+    part_rows = min(_PART_ROWS, max(1, -(-len(table.rows) // count(workers))))
     ranges = parts.row_ranges(table, part_rows)
     if not deep or len(ranges) == 1:
         return scan(table, features, deep=deep, cache=cache)
     cache = pathlib.Path(cache)
     folder = cache.with_suffix(".parts")
-    with tempfile.TemporaryDirectory(prefix="mbm-inspect-") as saved:
+    # Next to the cache, where workers on other machines find it.
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=f"{files.UNFINISHED}-inspect-", dir=cache.parent
+    ) as saved:
         path = pathlib.Path(saved) / "features.json"
         features.save(path)
         state = {
@@ -55,7 +62,7 @@ def scan_parts(
             "the parts": part_rows,
         }
         arguments = path, cache, workers
-        job = parts.Job(_begin, arguments, arguments, state, "inspection")
+        job = parts.Job(_begin, arguments, arguments, state, "inspection", [path])
         done = parts.write_parts(
             folder, table, ranges, job, workers=workers, restart=True
         )
