@@ -250,7 +250,6 @@ def _connected(workers):
     """The package `ray`, connected; a connection of the caller's is left as it is."""
     # Before the import, which reads some of them. Nothing is reported to anyone.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
@@ -313,6 +312,11 @@ def _check_answers(address):
             f"Expected a Ray cluster at {address}. What listens there did not answer "
             f"as Ray does within {_JOIN} s."
         ) from None
+    if "InvalidAuthToken" in tried.stderr:
+        raise ValueError(
+            f"The Ray cluster at {address} asks for its token: set RAY_AUTH_MODE=token, "
+            "and the token as for `ray start` on the other machines."
+        )
     if tried.returncode:
         raise ValueError(
             f"Expected a Ray cluster at {address} that takes this machine in. "

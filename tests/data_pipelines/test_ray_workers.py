@@ -1,6 +1,5 @@
 """Parts on a real Ray of this machine: killed workers, no workers, no answer."""
 
-import contextlib
 import importlib.util
 import os
 import pathlib
@@ -11,8 +10,11 @@ import socket
 import pytest
 
 from data_pipelines import ray_workers
+from data_pipelines import sources
 from data_pipelines.ray_workers import Ray
+from data_pipelines.tables.pack import pack
 from data_pipelines.workers import share
+from tests.helpers import image_bytes
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,
@@ -119,6 +121,38 @@ def test_a_node_with_other_files_or_packages_is_an_error(ray, tmp_path, monkeypa
     monkeypatch.setattr(ray_workers, "_versions", lambda: {"numpy": "0.1"})
     with pytest.raises(ValueError, match="{'numpy': '0.1'}. Received: {'numpy': '"):
         run(tmp_path)
+
+
+@needs_ray
+@pytest.mark.slow
+def test_shards_of_ray_are_those_of_one_process(ray, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = ["photo,kind"]
+    for i in range(12):
+        pathlib.Path(f"{i}.png").write_bytes(image_bytes(seed=i))
+        lines.append(f"{i}.png,{'ab'[i % 2]}")
+    pathlib.Path("rows.csv").write_text("\n".join(lines) + "\n")
+    table = sources.open_table("rows.csv")
+    pack(table, "one", kind="tar", shard_bytes=2_000)
+    pack(table, "two", kind="tar", shard_bytes=2_000, workers=Ray(2))
+    one, two = (
+        {path.name: path.read_bytes() for path in pathlib.Path(name).iterdir()}
+        for name in ("one", "two")
+    )
+    assert one == two and len(one) > 4
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_node_that_sees_other_files_of_the_table_is_an_error(
+    ray, tmp_path, monkeypatch
+):
+    (tmp_path / "a.png").write_bytes(image_bytes())
+    (tmp_path / "rows.csv").write_text("photo,kind\na.png,a\n")
+    table = sources.open_table(tmp_path / "rows.csv")
+    monkeypatch.setattr("data_pipelines.tables.pack.hash_stamps", lambda *_: "other")
+    with pytest.raises(ValueError, match="the files of the table as the machine"):
+        pack(table, tmp_path / "out", kind="tar", workers=Ray(1))
 
 
 class _Hog:

@@ -7,12 +7,15 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from data_pipelines import workers
+from data_pipelines.ray_workers import Ray
 from mbm_keras import runs
 from mbm_keras.runs import answer_parts
+from mbm_keras.runs import parts
 from mbm_keras.runs.answers import Names
 from mbm_keras.runs.answers import choose_kept
 from mbm_keras.runs.answers import to_csv
 from mbm_keras.runs.predict import answer_rows
+from tests.cli.run import mbm
 from tests.cli.run import ok
 
 
@@ -204,6 +207,30 @@ def test_a_part_without_any_answer_has_all_columns(written, monkeypatch):
     assert read.columns == expected.columns
     assert read["answer"].null_count() == 10
     assert read["text"].equals(expected["text"])
+
+
+@pytest.mark.slow
+def test_ray_gives_the_same_file_as_one_process(written):
+    pytest.importorskip("ray", reason="pip install 'mbm-keras[ray]'")
+    folder, _, write = written
+    write("one.csv", part_rows=20)
+    result = write("ray.csv", part_rows=20, workers=Ray(2))
+    assert (result["rows"], result["parts"]) == (82, 5)
+    assert (folder / "ray.csv").read_bytes() == (folder / "one.csv").read_bytes()
+
+
+def test_rows_that_a_part_lost_are_an_error(written, monkeypatch):
+    _, _, write = written
+    take = parts.take_rows
+    monkeypatch.setattr(parts, "take_rows", lambda table, rows: take(table, rows[1:]))
+    with pytest.raises(ValueError, match="Expected the 82 rows.*Received: 77"):
+        write("out.csv", part_rows=20)
+
+
+def test_an_address_is_for_ray_alone(noted, tmp_path):
+    options = ["--out", "p.csv", "--address", "10.0.0.1:6379"]
+    result = mbm("predict", noted[1].folder, "rows.csv", *options, cwd=tmp_path)
+    assert result.returncode == 2 and "--engine ray" in result.stderr
 
 
 @pytest.mark.slow
