@@ -97,9 +97,9 @@ def share(
             worker; if a node does not see the files; if a worker is ended twice in the
             same part.
     """
-    here = _versions(), {str(path): _stamp(path) for path in seen}
-    with _connected(workers) as ray:
-        _Actors(ray, parts, take, (begin, arguments, here), workers).run(done)
+    same = _versions(), {str(path): _stamp(path) for path in seen}
+    with _connect(workers) as ray:
+        _Actors(ray, parts, take, (begin, arguments, same), workers).run(done)
 
 
 class _Actors:
@@ -246,7 +246,7 @@ def _check_node(versions, stamps):
 
 
 @contextlib.contextmanager
-def _connected(workers):
+def _connect(workers):
     """The package `ray`, connected; a connection of the caller's is left as it is."""
     # Before the import, which reads some of them. Nothing is reported to anyone.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -314,8 +314,8 @@ def _check_answers(address):
         ) from None
     if "InvalidAuthToken" in tried.stderr:
         raise ValueError(
-            f"The Ray cluster at {address} asks for its token: set RAY_AUTH_MODE=token, "
-            "and the token as for `ray start` on the other machines."
+            f"The Ray cluster at {address} asks for its token: set "
+            "RAY_AUTH_MODE=token, and the token as for `ray start` on the other machines."
         )
     if tried.returncode:
         raise ValueError(
