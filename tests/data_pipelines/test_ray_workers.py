@@ -25,7 +25,7 @@ needs_ray = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def ray():
     """A Ray with two processors, for all tests of this file."""
-    with ray_workers._connected(Ray(2)) as ray:
+    with ray_workers._connect(Ray(2)) as ray:
         yield ray
 
 
