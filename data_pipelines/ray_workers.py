@@ -315,7 +315,7 @@ def _check_answers(address):
     if "InvalidAuthToken" in tried.stderr:
         raise ValueError(
             f"The Ray cluster at {address} asks for its token: set "
-            "RAY_AUTH_MODE=token, and the token as for `ray start` on the other machines."
+            "RAY_AUTH_MODE=token, and the token as for `ray start` elsewhere."
         )
     if tried.returncode:
         raise ValueError(
