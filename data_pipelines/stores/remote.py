@@ -1,5 +1,6 @@
 """Files at an address such as `s3://bucket/a.png`, read by fsspec within limits."""
 
+import io
 import os
 import re
 import threading
@@ -60,11 +61,13 @@ def read(
         Unreadable: If it cannot be read within the limits.
         ValueError: If the package for the scheme is not installed.
     """
-    return b"".join(_fetch(address, most_bytes, seconds))
+    file = io.BytesIO()
+    _copy(address, file, most_bytes, seconds)
+    return file.getvalue()
 
 
 def download(address: str, path: str | os.PathLike) -> None:
-    """Copies the file of a table to the disk.
+    """Copies the file of a table to the disk, part by part.
 
     Args:
         address: Its address, see `is_address`.
@@ -74,9 +77,8 @@ def download(address: str, path: str | os.PathLike) -> None:
         Unreadable: If it cannot be read within the limits.
         ValueError: If the package for the scheme is not installed.
     """
-    parts = _fetch(address, MOST_TABLE_BYTES, TABLE_SECONDS)
     with open(path, "wb") as file:
-        file.writelines(parts)
+        _copy(address, file, MOST_TABLE_BYTES, TABLE_SECONDS)
 
 
 def version(address: str, *, seconds: float = SECONDS) -> str | None:
@@ -101,30 +103,31 @@ def version(address: str, *, seconds: float = SECONDS) -> str | None:
     return f"{info.get('size')} {known[0]}" if known else None
 
 
-def _fetch(address, most_bytes, seconds):
-    """The parts of a file."""
+def _copy(address, file, most_bytes, seconds):
+    """Writes what is at an address to an open file."""
     stop = threading.Event()
 
-    def fetch():
-        parts, size = [], 0
+    def copy():
+        size = 0
+        file.seek(0)  # a connection that broke begins again
+        file.truncate()
         system, path = _open_system(address)
-        with system.open(path, "rb") as file:
-            while not stop.is_set() and (part := file.read(_CHUNK)):
+        with system.open(path, "rb") as source:
+            while (part := source.read(_CHUNK)) and not stop.is_set():
                 size += len(part)
                 if size > most_bytes:
                     raise Unreadable(
                         f"it has more than {most_bytes / 1e6:.0f} MB: {address}"
                     )
-                parts.append(part)
-        return parts
+                file.write(part)
+        return size
 
     try:
-        parts = _within(seconds, fetch, address)
+        size = _within(seconds, copy, address)
     finally:
-        stop.set()  # a thread that is too late does not read on
-    if not parts:
+        stop.set()  # a thread that is too late does not write
+    if not size:
         raise Unreadable(f"the file is empty: {address}")
-    return parts
 
 
 def _open_system(address):

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import gzip
 import http.server
+import io
 import threading
 import time
 
@@ -146,7 +147,21 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
                     self.wfile.write(b"x")
                     time.sleep(0.1)
             return
-        super().do_GET()
+        if not self.redirect():
+            super().do_GET()
+
+    def do_HEAD(self):  # noqa: N802
+        if not self.redirect():
+            super().do_HEAD()
+
+    def redirect(self):
+        targets = {"/loop.png": self.path, "/local.png": "file:///etc/passwd"}
+        if self.path not in targets:
+            return False
+        self.send_response(302)
+        self.send_header("Location", targets[self.path])
+        self.end_headers()
+        return True
 
     def log_message(self, *_):
         pass
@@ -178,3 +193,28 @@ def test_a_server_that_does_not_end_is_left(server):
     with pytest.raises(stores.Unreadable, match="no answer within 0.5 s"):
         remote.read(f"{server}/slow.png", seconds=0.5)
     assert time.time() - began < 3
+
+
+@pytest.mark.parametrize("name", ["loop.png", "local.png"])
+def test_redirects_end_and_lead_to_no_file_of_this_machine(server, name):
+    with pytest.raises(stores.Unreadable, match=f"no such file: http.*{name}"):
+        remote.read(f"{server}/{name}")
+
+
+def test_a_connection_that_broke_begins_again(bucket, tmp_path, monkeypatch):
+    parts, opened = [b"abc", b"def"], []
+
+    class Source(io.BytesIO):
+        def read(self, _):
+            if not opened[-1] and len(opened) == 1:
+                raise OSError("the connection broke")
+            return opened[-1].pop(0) if opened[-1] else b""
+
+    class System:
+        def open(self, *_):
+            opened.append(parts[:1] if not opened else parts[:])
+            return Source()
+
+    monkeypatch.setattr(remote, "_open_system", lambda _: (System(), ""))
+    remote.download("https://a.b/rows.csv", tmp_path / "rows.csv")
+    assert (tmp_path / "rows.csv").read_bytes() == b"abcdef"
