@@ -119,8 +119,8 @@ def _to_markdown(inputs, results, endpoints):
         "|---|---|---|---|",
     ]
     for name, column in inputs.items():
-        cells = (f"`{column['key']}`", column["dtype"], column["value"])
-        lines.append(" | ".join(("|", _escape(name), *cells, "|")).strip())
+        key, kind, value = f"`{column['key']}`", column["dtype"], column["value"]
+        lines.append(f"| {_escape(name)} | {key} | {kind} | {value} |")
     lines += ["", "| result | is |", "|---|---|"]
     for name, (kind, *of) in results.items():
         meaning = f"{kind} of {_escape(of[0])}" if of else kind

@@ -100,6 +100,10 @@ def test_the_folder_says_which_argument_is_which_column(served):
     page = (path / "assets.extra" / "README.md").read_text(encoding="utf-8")
     assert '| "v[0]" | `v_0` | string | text of a list' in page
     assert '| "status_table_2" | status of "table" |' in page
+    tables = [part.splitlines() for part in page.split("\n\n") if part[0] == "|"]
+    assert len(tables) == 2
+    for lines in tables:  # as many cells as the head; a name may have an escaped bar
+        assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
 
 
 def test_a_missing_column_is_an_error_with_its_name(served):
