@@ -76,7 +76,9 @@ def make_plan(
     if not table.columns:
         raise ValueError(
             f"Expected an input in addition to the target {table.target!r} in "
-            f"`{table.path}`. Received columns: {table.frame.columns}."
+            f"`{table.path}`. Received columns: {table.frame.columns}. A model that "
+            "learns texts without an input is `mbm_keras.models.text_decoder`, see "
+            "docs/captions.md."
         )
     check_names(model=model, fusion=fusion, task=task)
     kind, why = targets.choose_kind(table, task, model)
