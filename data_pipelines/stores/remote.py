@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from data_pipelines.stores import Unreadable
+from data_pipelines.stores.redirects import check_redirects
 
 SCHEMES = ("s3", "gs", "gcs", "az", "abfs", "https", "http", "memory")
 MOST_BYTES = 2**28  # of a file that a cell names
@@ -136,7 +137,7 @@ def _open_system(address):
     try:
         import fsspec
 
-        return fsspec.core.url_to_fs(address)
+        return fsspec.core.url_to_fs(address, **check_redirects(address))
     except ImportError as error:
         package = _PACKAGES.get(scheme, "fsspec")
         raise ValueError(
@@ -175,7 +176,18 @@ def _within(seconds: float, work: Callable[[], Any], address: str) -> Any:
         raise Unreadable(f"no answer within {seconds:g} s: {address}")
     if isinstance(errors[0], (Unreadable, ValueError)):
         raise errors[0]
-    if isinstance(errors[0], FileNotFoundError):
-        raise Unreadable(f"there is no such file: {address}")
-    reason = str(errors[0])[:200] or type(errors[0]).__name__
-    raise Unreadable(f"cannot be read: {reason}: {address}")
+    raise Unreadable(f"{_explain(errors[0])}: {address}")
+
+
+def _explain(error):
+    """Why a file cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        # fsspec says so of every error of a web server, which is the cause.
+        cause = error.__cause__
+        of_web = type(cause).__module__.startswith("aiohttp")
+        is_refused = isinstance(cause, PermissionError)
+        gone = getattr(cause, "status", None) in (404, 410)
+        if not (of_web or is_refused) or gone:
+            return "there is no such file"
+        error = cause
+    return f"cannot be read: {type(error).__name__}: {str(error)[:200]}"

@@ -12,6 +12,7 @@ import pytest
 
 from data_pipelines import sources
 from data_pipelines import stores
+from data_pipelines.stores import redirects
 from data_pipelines.stores import remote
 from data_pipelines.stores.addresses import Addresses
 from data_pipelines.stores.paths import Paths
@@ -155,7 +156,11 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             super().do_HEAD()
 
     def redirect(self):
-        targets = {"/loop.png": self.path, "/local.png": "file:///etc/passwd"}
+        targets = {
+            "/loop.png": self.path,
+            "/local.png": "file:///etc/passwd",
+            "/private.png": f"http://localhost:{self.server.server_port}/a.png",
+        }
         if self.path not in targets:
             return False
         self.send_response(302)
@@ -195,10 +200,27 @@ def test_a_server_that_does_not_end_is_left(server):
     assert time.time() - began < 3
 
 
-@pytest.mark.parametrize("name", ["loop.png", "local.png"])
-def test_redirects_end_and_lead_to_no_file_of_this_machine(server, name):
-    with pytest.raises(stores.Unreadable, match=f"no such file: http.*{name}"):
+@pytest.mark.parametrize(
+    "name, reason",
+    [
+        ("loop.png", "TooManyRedirects"),
+        ("local.png", "NonHttpUrlRedirect.*file:///etc/passwd"),
+        ("private.png", "127.0.0.1 redirects to the private http://localhost"),
+    ],
+)
+def test_redirects_end_and_lead_nowhere_else(server, monkeypatch, name, reason):
+    monkeypatch.setattr(redirects, "_is_private", lambda host: host == "localhost")
+    with pytest.raises(stores.Unreadable, match=f"{reason}.*: http.*{name}"):
         remote.read(f"{server}/{name}")
+
+
+@pytest.mark.parametrize(
+    "host, is_private",
+    [("127.0.0.1", True), ("10.0.0.1", True), ("169.254.169.254", True), ("::1", True),
+     ("8.8.8.8", False)],
+)  # fmt: skip
+def test_addresses_of_the_internet_are_not_private(host, is_private):
+    assert redirects._is_private(host) == is_private
 
 
 def test_a_connection_that_broke_begins_again(bucket, tmp_path, monkeypatch):
