@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from data_pipelines import stores
+from data_pipelines.ray_workers import Ray
 from data_pipelines.tables.table import Table
 
 _THREADS = 8  # files that are read at once
@@ -89,22 +90,38 @@ def hash_stamps(table: Table, row_index: Sequence[int]) -> str:
     return digest.hexdigest()
 
 
-def check_stamps(table: Table, stamps: str | None) -> None:
-    """Raises unless this machine sees the files of a table as another one does.
+def stamp_rows(table: Table, workers: int | Ray) -> tuple[Table, str | None]:
+    """Rows for a worker, with what it compares where it is on another machine.
 
     Args:
-        table: The table.
-        stamps: What `hash_stamps` gave there of all its rows; None to check nothing.
+        table: The rows.
+        workers: As for `data_pipelines.workers.share`.
+
+    Returns:
+        What `check_stamps` takes.
+    """
+    if not isinstance(workers, Ray):
+        return table, None
+    return table, hash_stamps(table, range(len(table.rows)))
+
+
+def check_stamps(taken: tuple[Table, str | None]) -> Table:
+    """The rows that `stamp_rows` sent, whose files are here as they are there.
+
+    Args:
+        taken: What `stamp_rows` returned.
 
     Raises:
         ValueError: If a file is missing, or differs in its size or time.
     """
+    table, stamps = taken
     if stamps is not None and hash_stamps(table, range(len(table.rows))) != stamps:
         raise ValueError(
             "Expected the files of the table as the machine that started the work has "
             "them: they are to be on a file system that all nodes see under the same "
             "path, and not to change meanwhile."
         )
+    return table
 
 
 def hash_file(table: Table, name: str, cell: Any) -> bytes:

@@ -36,6 +36,7 @@ from data_pipelines.tables import pack_folder as folder
 from data_pipelines.tables.fingerprint import check_stamps
 from data_pipelines.tables.fingerprint import hash_column
 from data_pipelines.tables.fingerprint import hash_stamps
+from data_pipelines.tables.fingerprint import stamp_rows
 from data_pipelines.tables.names import unused_name
 from data_pipelines.tables.pack_folder import INDEX
 from data_pipelines.tables.pack_folder import QUARANTINE
@@ -110,9 +111,7 @@ def _write_shards(table, out, plan, workers, prepare, progress):
     def take(shard):
         keep = np.zeros(len(table.rows), bool)
         keep[shard::number] = True
-        part = table.take(keep)
-        is_far = isinstance(workers, Ray)
-        return part, hash_stamps(part, range(len(part.rows))) if is_far else None
+        return stamp_rows(table.take(keep), workers)
 
     def note(shard, index):
         nonlocal finished
@@ -149,8 +148,7 @@ def _begin(out, plan, prepare):
         prepare()
 
     def write(shard, taken):
-        table, stamps = taken
-        check_stamps(table, stamps)
+        table = check_stamps(taken)
         name = f"{shard:05d}-of-{plan['shards']:05d}.{plan['kind']}"
         note = out / f"{name}.done"
         stamps = hash_stamps(table, range(len(table.rows)))

@@ -2,7 +2,6 @@
 
 import json
 import pathlib
-import threading
 
 import tensorflow as tf
 
@@ -22,6 +21,7 @@ from mbm_keras.preprocessing.protocols import KeepsFiles
 from mbm_keras.preprocessing.protocols import KeepsGoodCells
 from mbm_keras.preprocessing.protocols import Preprocessor
 from mbm_keras.preprocessing.registry import PREPROCESSORS
+from mbm_keras.preprocessing.traced_decoders import TracedDecoders
 
 _FOLDER = "encoders"  # of the files of preprocessors, next to the JSON file
 
@@ -59,7 +59,7 @@ class Features(tf.Module):
                     f"{type(preprocessor).__name__}."
                 )
         self.by_name = by_name
-        self._traced = _Traced()
+        self._traced = TracedDecoders()
 
     @property
     def keys(self):
@@ -277,28 +277,6 @@ class Features(tf.Module):
                 f"`{path}` is damaged or was edited: {error}{where}."
             ) from None
         return cls(**by_name)
-
-
-class _Traced:
-    """Traced decoders. A plain object, so that a SavedModel does not hold them."""
-
-    def __init__(self):
-        self._lock = threading.Lock()  # several batches are decoded at once
-        self._known = {}
-
-    def get(self, features, key, specs):
-        """The decoder of a key for these specs, and for what is learned by now."""
-        made_for = (features.by_key[key].config(), specs)
-        with self._lock:
-            if self._known.get(key, (None, None))[0] != made_for:
-                function = tf.function(
-                    lambda raw: features.decode_input(key, raw),
-                    autograph=False,
-                    input_signature=[specs],
-                )
-                # A single concrete function: TensorFlow warns of many traces.
-                self._known[key] = made_for, function.get_concrete_function()
-            return self._known[key][1]
 
 
 def _from_config(kind, config, path):

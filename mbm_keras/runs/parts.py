@@ -103,7 +103,7 @@ def write_parts(
     """
     from data_pipelines import files
     from data_pipelines import workers as processes
-    from data_pipelines.tables.fingerprint import hash_stamps
+    from data_pipelines.tables.fingerprint import stamp_rows
 
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -115,9 +115,7 @@ def write_parts(
             return not part_path(folder, part, "json").is_file()
 
         def take(part):
-            rows = take_rows(table, ranges[part])
-            is_far = isinstance(workers, Ray)
-            return rows, hash_stamps(rows, range(len(rows.rows))) if is_far else None
+            return stamp_rows(take_rows(table, ranges[part]), workers)
 
         left = [part for part in range(len(ranges)) if is_left(part)]
         arguments = job.arguments if workers == 1 else job.others
@@ -161,8 +159,7 @@ def _begin(folder, begin, arguments):
     work = begin(folder, *arguments)
 
     def work_and_note(part, taken):
-        table, stamps = taken
-        check_stamps(table, stamps)
+        table = check_stamps(taken)
         note = {"rows": _count_rows(table), "found": work(part, table)}
         files.write(part_path(folder, part, "json"), json.dumps(note))
 

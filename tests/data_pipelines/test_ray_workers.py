@@ -4,7 +4,6 @@ import importlib.util
 import os
 import pathlib
 import re
-import signal
 import socket
 
 import pytest
@@ -14,6 +13,7 @@ from data_pipelines import sources
 from data_pipelines.ray_workers import Ray
 from data_pipelines.tables.pack import pack
 from data_pipelines.workers import share
+from tests.data_pipelines.doubling import begin
 from tests.helpers import image_bytes
 
 needs_ray = pytest.mark.skipif(
@@ -29,24 +29,6 @@ def ray():
         yield ray
 
 
-def _begin(folder):
-    """Doubles a number; `kill-<part>` ends the worker once, `fatal-<part>` always."""
-    if (folder / "fatal").exists():
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def work(part, number):
-        for name in (f"kill-{part}", f"fatal-{part}"):
-            if (folder / name).exists():
-                if name.startswith("kill"):
-                    (folder / name).unlink()
-                os.kill(os.getpid(), signal.SIGKILL)
-        if (folder / f"wrong-{part}").exists():
-            raise ValueError(f"part {part} cannot be done")
-        return 2 * number, os.getpid()
-
-    return work
-
-
 def run(folder, parts=range(5), workers=2, seconds=60, **options):
     """Results by part, and the processes that gave them."""
     results, processes = {}, set()
@@ -60,7 +42,7 @@ def run(folder, parts=range(5), workers=2, seconds=60, **options):
     share(
         parts,
         lambda part: 10 * part,
-        _begin,
+        begin,
         (folder,),
         workers=ray,
         done=done,
@@ -150,7 +132,9 @@ def test_a_node_that_sees_other_files_of_the_table_is_an_error(
     (tmp_path / "a.png").write_bytes(image_bytes())
     (tmp_path / "rows.csv").write_text("photo,kind\na.png,a\n")
     table = sources.open_table(tmp_path / "rows.csv")
-    monkeypatch.setattr("data_pipelines.tables.pack.hash_stamps", lambda *_: "other")
+    monkeypatch.setattr(
+        "data_pipelines.tables.fingerprint.hash_stamps", lambda *_: "other"
+    )
     with pytest.raises(ValueError, match="the files of the table as the machine"):
         pack(table, tmp_path / "out", kind="tar", workers=Ray(1))
 

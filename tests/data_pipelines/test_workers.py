@@ -1,27 +1,11 @@
 """Parts that several processes share, and what a killed one costs."""
 
 import os
-import signal
 
 import pytest
 
 from data_pipelines.workers import share
-
-
-def _begin(folder):
-    """Doubles a number; `kill-<part>` ends the process once, `fatal-<part>` always."""
-
-    def work(part, number):
-        for name in (f"kill-{part}", f"fatal-{part}"):
-            if (folder / name).exists():
-                if name.startswith("kill"):
-                    (folder / name).unlink()
-                os.kill(os.getpid(), signal.SIGKILL)
-        if (folder / f"wrong-{part}").exists():
-            raise ValueError(f"part {part} cannot be done")
-        return 2 * number, os.getpid()
-
-    return work
+from tests.data_pipelines.doubling import begin
 
 
 def run(folder, parts=range(5), workers=2):
@@ -36,7 +20,7 @@ def run(folder, parts=range(5), workers=2):
     def take(part):
         return 10 * part
 
-    share(parts, take, _begin, (folder,), workers=workers, done=done)
+    share(parts, take, begin, (folder,), workers=workers, done=done)
     return results, processes
 
 
