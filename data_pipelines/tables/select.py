@@ -68,7 +68,9 @@ def select(
     modalities, reasons = {}, dict(raw.reasons)
     for values in raw.frame:
         name = values.name
-        if name in (target, split) or (name == group and name not in columns):
+        # A target is an input too where it is named: a text that is to be continued.
+        is_target = name == target and name not in (inputs or ())
+        if is_target or name == split or (name == group and name not in columns):
             continue
         if inputs is not None and name not in inputs and sounds[name] not in inputs:
             continue

@@ -6,6 +6,7 @@ What training learns, such as a vocabulary, is not known yet: small sizes stand 
 import dataclasses
 from typing import Any
 
+from mbm_keras.auto.plan import CONTINUATION
 from mbm_keras.auto.plan import Plan
 from mbm_keras.auto.published import READER
 
@@ -108,6 +109,9 @@ def draft_task(plan: Plan) -> Any:
             name=plan.target, units=1 + len(plan.more_targets)
         ),
         "caption": lambda: tasks.Captioning(
+            vocabulary_size=8, sequence_length=4, name=plan.target
+        ),
+        CONTINUATION: lambda: tasks.Captioning(
             vocabulary_size=8, sequence_length=4, name=plan.target
         ),
         "transcript": lambda: tasks.Transcription(4, name=plan.target),

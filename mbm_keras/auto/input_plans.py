@@ -76,6 +76,23 @@ def plan_speech(table: Any, name: str, planned: InputPlan) -> InputPlan:
     )
 
 
+def keep_prompt(table: Any) -> tuple[dict[str, InputPlan], dict[str, str]]:
+    """What the texts of a target begin with, and why other columns are not inputs.
+
+    Args:
+        table: A `data_pipelines.tables.table.Table`.
+    """
+    name = table.target
+    planned = InputPlan(
+        "prompt",
+        {name: "text"},
+        "PromptIds",
+        reason="what a text begins with; training reads the target alone",
+    )
+    others = [column for column in table.columns if column != name]
+    return {name: planned}, dict.fromkeys(others, f"the model reads {name!r} alone")
+
+
 def keep_one_text(
     table: Any, inputs: dict[str, InputPlan]
 ) -> tuple[dict[str, InputPlan], dict[str, str]]:

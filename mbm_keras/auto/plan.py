@@ -39,6 +39,7 @@ _FIELDS = (
 )
 ASSOCIATION = "association"  # a kind of target without a column
 ASSOCIATION_LOSSES = ("clip", "siglip")
+CONTINUATION = "continuation"  # a text is the target, and what it goes on from
 NUMBERS = "numbers"  # a kind of target of several columns
 CLASS_WEIGHTS, LOSSES = ("balanced",), ("focal",)
 OF_PAGES = ("fields", "page_tags")  # kinds of target of a page
@@ -87,9 +88,10 @@ class Plan:
     Args:
         target: Name of the column to learn.
         target_kind: `"label"`, `"labels"`, `"number"`, `"numbers"`, `"caption"`,
-            `"transcript"`, `"intent"`, `"tags"`, `"intent_and_tags"`, `"fields"` of a
-            page, or `"page_tags"` of its words; `"association"` where there is no
-            target, and the inputs of a row belong together.
+            `"continuation"` of a text, `"transcript"`, `"intent"`, `"tags"`,
+            `"intent_and_tags"`, `"fields"` of a page, or `"page_tags"` of its words;
+            `"association"` where there is no target, and the inputs of a row belong
+            together.
         inputs: What happens to each input, by name.
         left_out: Why a column is not an input, by its name.
         model: Name of the model, see `mbm_keras.models`.

@@ -13,6 +13,7 @@ from mbm_keras.auto import fit
 from mbm_keras.auto import input_plans
 from mbm_keras.auto import published
 from mbm_keras.auto import targets
+from mbm_keras.auto.plan import CONTINUATION
 from mbm_keras.auto.plan import NUMBERS
 from mbm_keras.auto.plan import OF_PAGES
 from mbm_keras.auto.plan import OF_SENTENCES
@@ -73,15 +74,14 @@ def make_plan(
     Raises:
         ValueError: If there is no input, or a name is unknown.
     """
-    if not table.columns:
+    check_names(model=model, fusion=fusion, task=task)
+    kind, why = targets.choose_kind(table, task, model)
+    if kind != CONTINUATION and not set(table.columns) - {table.target}:
         raise ValueError(
             f"Expected an input in addition to the target {table.target!r} in "
             f"`{table.path}`. Received columns: {table.frame.columns}. A model that "
-            "learns texts without an input is `mbm_keras.models.text_decoder`, see "
-            "docs/captions.md."
+            f"continues texts, which needs none, has task={CONTINUATION!r}."
         )
-    check_names(model=model, fusion=fusion, task=task)
-    kind, why = targets.choose_kind(table, task, model)
     several = kind in (NUMBERS, *OF_PAGES)
     chosen_model, why_model = _model_for(kind, table)
     learned = table.take(table.split == "train")
@@ -170,6 +170,8 @@ def check_names(*, model=None, fusion=None, task=None):
 
 def _inputs_of(table, learned, model, kind):
     """What a kind of target reads, and why its other columns are not inputs."""
+    if kind == CONTINUATION:
+        return input_plans.keep_prompt(table)
     inputs = input_plans.plan_inputs(learned, model)
     if kind == "transcript":
         heard = input_plans.plan_speech
@@ -206,6 +208,8 @@ def _model_for(kind, table):
         return "show_attend_tell", "it writes text about an image"
     if kind == "caption":
         return "text_decoder", "it writes text about any inputs"
+    if kind == CONTINUATION:
+        return "text_decoder", "it writes text, about no input"
     if kind == "transcript":
         return "speech_recognizer", "it writes what it hears"
     return "late_fusion", "it takes any inputs"

@@ -1,5 +1,6 @@
 """What a target column means: a label, a number, a caption, a transcript ..."""
 
+from mbm_keras.auto.plan import CONTINUATION
 from mbm_keras.auto.plan import NUMBERS
 from mbm_keras.auto.plan import OF_PAGES
 
@@ -10,6 +11,7 @@ KINDS = {
     "number": "Quantity",
     "numbers": "Quantities",
     "caption": "Caption",
+    CONTINUATION: "Caption",
     "transcript": "Transcript",
     "intent": "Utterance",
     "tags": "Utterance",
@@ -63,6 +65,8 @@ def choose_kind(table, task=None, model=None):
     kind, why = infer_kind(table)
     if kind == "label" and model == "intent_and_slots":
         return "intent", f"{why}, of a sentence"
+    if kind == "caption" and list(table.columns) == [table.target]:
+        return CONTINUATION, f"{why}, and no input"
     return kind, why
 
 

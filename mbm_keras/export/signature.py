@@ -13,6 +13,7 @@ from data_pipelines import files
 FILE, TARGETS = "signature.json", "targets.json"
 _VALUES = {
     "text": "UTF-8 text",
+    "prompt": "the beginning of a text in UTF-8",
     "image": "bytes of an image file",
     "audio": "bytes of a WAV file",
     "video": "NPY bytes of frames",

@@ -16,7 +16,8 @@ Deviations: rotary positions by default; towers learn from scratch; no dropout o
 attention weights.
 
 `build` returns the model that trains on texts, `writer` the model that writes them.
-Without inputs it is a plain language model, and the writer continues a prompt.
+Without inputs, or with a prompt alone, it is a plain language model: training does not
+read the prompt, and the writer continues it.
 """
 
 import os
@@ -52,7 +53,7 @@ from mbm_keras.weights import open_folder
 from mbm_keras.weights.assign import Tensors
 
 CONDITIONS = ("prefix", "cross", "vector")
-PROMPT = "prompt"  # the input of a writer with what it continues
+PROMPT = "prompt"  # the modality of what a writer continues, and its usual name
 
 
 def _make_gpt2(parameters, width, blocks, heads):
@@ -121,14 +122,14 @@ def check_fit(
     """Compares inputs and task with what this model can be built for.
 
     Args:
-        inputs: List of `InputSpec`; it may be empty.
+        inputs: List of `InputSpec`; it may be empty, or a prompt alone.
         task: A task.
         towers: As for `build`.
 
     Raises:
         ValueError: If an input has no tower, or the task is not a `Captioning`.
     """
-    if inputs:
+    if inputs and not _is_prompt(inputs):
         check_inputs(inputs, towers)
     if not isinstance(task, Captioning):
         raise ValueError(
@@ -156,7 +157,9 @@ def build(
     """Builds the model that trains on texts.
 
     Args:
-        inputs: List of `InputSpec` of any modality; empty for a language model.
+        inputs: List of `InputSpec` of any modality. For a language model it is empty,
+            or has one of the modality `"prompt"` with its `length` in words, which the
+            model of `for_inference` continues.
         task: A `Captioning`. A text begins after the id of its end.
         condition: `"prefix"`, `"cross"` or `"vector"`, see the module.
         width: Size of the vector of a word, and of a step of the inputs.
@@ -191,7 +194,10 @@ def build(
     tensors: list[Any] = []
     memory: list[Any] = []
     kind = None
-    if inputs:
+    if _is_prompt(inputs):
+        length = inputs[0].sizes["length"]
+        tensors = [keras.Input((length,), dtype="int32", name=inputs[0].key)]
+    elif inputs:
         tensors, *memory = encode_memory(
             inputs, width=width, pool=condition == "vector", towers=towers
         )  # (batch, n, width) and (batch, n)
@@ -236,7 +242,7 @@ def writer(
         A functional `keras.Model`.
         Inputs: those of the model, without the target, and with `prompt_length` the
             prompt: `(batch, prompt_length)` int32, padded with 0 on either side. Its
-            name is `prompt`.
+            name is that of the model's prompt, `prompt` if it has none.
         Outputs, by name, with the name of the task:
             words: `(batch, sequence_length)` int32 ids, 0 after the end.
 
@@ -255,7 +261,9 @@ def writer(
             f"Received: prompt_length={prompt_length}."
         )
     if prompt_length:
-        text = prompt = keras.Input((prompt_length,), dtype="int32", name=PROMPT)
+        given = _prompt_of(model, task)
+        key = PROMPT if given is None else given.name
+        text = prompt = keras.Input((prompt_length,), dtype="int32", name=key)
         tensors = [*tensors, prompt]
         if after_start:
             first = ops.full_like(prompt[:, :1], decoder.start)
@@ -272,8 +280,9 @@ def writer(
 
 
 def for_inference(model: keras.Model, task: Captioning) -> keras.Model:
-    """The model that answers: `writer` with greedy search."""
-    return writer(model, task)
+    """The model that answers: `writer` with greedy search, of its prompt if any."""
+    prompt = _prompt_of(model, task)
+    return writer(model, task, prompt_length=0 if prompt is None else prompt.shape[1])
 
 
 def load(folder: str | os.PathLike, *, name: str = "gpt2") -> keras.Model:
@@ -313,3 +322,15 @@ def decoder_of(model: keras.Model) -> TransformerDecoder:
     """The decoder of a model."""
     (decoder,) = (x for x in model.layers if isinstance(x, TransformerDecoder))
     return decoder
+
+
+def _is_prompt(inputs):
+    return [spec.modality for spec in inputs] == [PROMPT]
+
+
+def _prompt_of(model, task):
+    """The input of a language model that it continues, None without one."""
+    if decoder_of(model).memory is not None:
+        return None
+    others = (x for x in model.inputs if x.name != teacher_name(task.name))
+    return next(others, None)

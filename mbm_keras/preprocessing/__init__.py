@@ -25,6 +25,7 @@ from mbm_keras.preprocessing.page_target import PageFields
 from mbm_keras.preprocessing.page_words import PageWords
 from mbm_keras.preprocessing.point_frames import PointFrames
 from mbm_keras.preprocessing.points import Points
+from mbm_keras.preprocessing.prompt import PromptIds
 from mbm_keras.preprocessing.protocols import KeepsFiles
 from mbm_keras.preprocessing.protocols import KeepsGoodCells
 from mbm_keras.preprocessing.protocols import Preprocessor
@@ -78,6 +79,7 @@ __all__ = [
     "PointFrames",
     "Points",
     "Preprocessor",
+    "PromptIds",
     "PublishedPixels",
     "Quantities",
     "Quantity",

@@ -17,6 +17,7 @@ from mbm_keras.preprocessing.page_target import PageFields
 from mbm_keras.preprocessing.page_words import PageWords
 from mbm_keras.preprocessing.point_frames import PointFrames
 from mbm_keras.preprocessing.points import Points
+from mbm_keras.preprocessing.prompt import PromptIds
 from mbm_keras.preprocessing.published_pixels import PublishedPixels
 from mbm_keras.preprocessing.quantities import Quantities
 from mbm_keras.preprocessing.quantity import Quantity
@@ -47,6 +48,7 @@ _PREPROCESSORS = (
     Pixels,
     PointFrames,
     Points,
+    PromptIds,
     PublishedPixels,
     Subwords,
     SpeechLogMel,

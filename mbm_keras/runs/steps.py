@@ -84,6 +84,8 @@ def open_rows(
     Raises:
         ValueError: If there is neither a target nor a list of inputs.
     """
+    import polars as pl
+
     from data_pipelines import sources
 
     if target is None and inputs is None:
@@ -121,6 +123,10 @@ def open_rows(
         missing=missing,
         reading=reading,
     )
+    is_alone = target is not None and not rows.columns
+    if is_alone and rows.frame[target].dtype == pl.String:
+        # Of texts alone, what they begin with is the input.
+        rows = dataclasses.replace(rows, columns={target: "text"})
     return dataclasses.replace(rows, more_targets=more) if more else rows
 
 

@@ -80,7 +80,7 @@ def plan(
         columns: Modality by column name, where the inferred one is wrong.
         group: Column whose values never cross splits, such as a speaker.
         task: `"label"`, `"labels"`, `"number"`, `"numbers"`, `"caption"`,
-            `"transcript"`, `"intent"` or `"tags"`; None to infer it.
+            `"continuation"`, `"transcript"`, `"intent"` or `"tags"`; None to infer it.
         model: Name of a model of `mbm_keras.models`, None to choose.
         fusion: Name of a fusion of `mbm_keras.fusion`, None to choose.
         epochs: Most epochs of the last stage, None to choose.

@@ -165,3 +165,25 @@ def test_the_sizes_of_blocks_are_plain_data_in_a_plan():
     sizes = DecoderSizes(num_blocks=1, num_heads=2)
     given = [tiny(git, blocks=x) for x in (sizes, dataclasses.asdict(sizes))]
     assert_same(*(model.get_weights() for model in given))
+
+
+def test_a_prompt_is_continued_and_not_read_in_training():
+    keras.utils.set_random_seed(0)
+    task = Captioning(12, 4, "line")
+    sizes = dict(width=16, blocks=dict(num_blocks=1, num_heads=2))
+    prompt = InputSpec("line", "prompt", dict(length=3))
+    model = loud(text_decoder.build(inputs=[prompt], task=task, **sizes))
+    words = np.array([[5, 6, 7, 2]], "int32")
+    given = {"line": np.array([[5, 6, 0]], "int32"), "line_teacher": words}
+    other = {**given, "line": np.array([[9, 3, 4]], "int32")}
+    assert_same(model(given)["line"], model(other)["line"])
+
+    plain = text_decoder.build(inputs=[], task=task, **sizes)
+    plain.set_weights(model.get_weights())
+    writer = text_decoder.writer(plain, task, prompt_length=3)
+    x = np.array([[5, 6, 0], [9, 3, 4]], "int32")
+    expected = numpy(writer({"prompt": x})["line"])
+    answers = for_inference("text_decoder", model, task)
+    assert [tensor.name for tensor in answers.inputs] == ["line"]
+    assert numpy(answers({"line": x})["line"]).tolist() == expected.tolist()
+    assert expected[0].tolist() != expected[1].tolist()

@@ -40,6 +40,7 @@ ARGUMENTS = {
     "Subwords": ([SPEC, 4], dict(longest=7)),
     "PointFrames": ([6, 5], dict(fields=("x", "y", "z"))),
     "Points": ([40], dict(fields=("x", "y", "z"), stride=5)),
+    "PromptIds": ([3, ["a", "b"]], {}),
     "PublishedPixels": (
         [16],
         dict(

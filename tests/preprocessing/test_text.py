@@ -1,11 +1,13 @@
 """WordIds, CaptionIds and Caption: lookup, padding, cutting, unknown words."""
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from mbm_keras.preprocessing import Caption
 from mbm_keras.preprocessing import CaptionIds
 from mbm_keras.preprocessing import Features
+from mbm_keras.preprocessing import PromptIds
 from mbm_keras.preprocessing import WordIds
 from tests.helpers import assert_corrupt
 
@@ -87,3 +89,15 @@ def test_captions_learn_a_length_that_holds_the_end():
 def test_the_ids_of_a_caption_can_be_an_input():
     features = Features(caption=Caption(4, ["ein", "café", "zwei"]).ids)
     assert features.inputs()[0].sizes["vocabulary_size"] == 6
+
+
+def test_a_prompt_has_the_ids_of_a_caption_without_its_end():
+    texts = tf.constant(["b a", "a b a", "a b a b", "", "!", b"\xff"])
+    prompt, caption = PromptIds(4, ["a", "b"]), CaptionIds(4, ["a", "b"])
+    ids, decoded = prompt.decode(texts)
+    assert ids.shape == (6, 3) == (6, *prompt.array.shape)
+    assert decoded.numpy().tolist() == [True, True, False, False, False, False]
+    whole = caption.decode(texts)[0].numpy()[:2, :3]
+    assert ids.numpy()[:2].tolist() == np.where(whole == 2, 0, whole).tolist()
+    assert prompt.explain(b"a b a b") == "4 words, and a prompt has 1 to 3"
+    assert not prompt.find_cut(["a b a b"]).any()
