@@ -123,8 +123,8 @@ def open_rows(
         missing=missing,
         reading=reading,
     )
-    is_alone = target is not None and not rows.columns
-    if is_alone and rows.frame[target].dtype == pl.String:
+    texts = target is not None and rows.frame[target].dtype == pl.String
+    if target is not None and texts and not rows.columns:
         # Of texts alone, what they begin with is the input.
         rows = dataclasses.replace(rows, columns={target: "text"})
     return dataclasses.replace(rows, more_targets=more) if more else rows

@@ -44,6 +44,13 @@ def test_inputs_have_the_order_in_which_they_are_named(twelve_rows):
     assert list(table.columns) == ["city", "age"]
 
 
+def test_a_target_is_an_input_too_where_it_is_named(twelve_rows):
+    inputs = dict(inputs=["sentence"], columns={"sentence": "text"})
+    table = sources.open_table(twelve_rows, target="sentence", **inputs)
+    assert table.columns == {"sentence": "text"} and table.target == "sentence"
+    assert "sentence" not in sources.open_table(twelve_rows, target="sentence").columns
+
+
 def test_an_empty_cell_is_absent(twelve_rows, write_table):
     is_empty = pl.col("id") == "row3"
     frame = twelve_rows.with_columns(
