@@ -8,7 +8,6 @@ Source: Moritz et al. 2018, "Ray: a distributed framework for emerging AI applic
 https://arxiv.org/abs/1712.05889; Ray is the extra `[ray]`.
 """
 
-import collections
 import contextlib
 import dataclasses
 import importlib.metadata
@@ -27,7 +26,8 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
-_TRIES = 2  # a part in which so many workers ended is given up
+from data_pipelines.part_books import PartBooks
+
 _ANSWER = 5  # seconds in which an address takes a connection
 _JOIN = 60  # seconds in which a cluster takes this process in, or a local one starts
 _STORE_BYTES = 2**28  # of a local Ray, for rows on their way; more go to its disk
@@ -106,20 +106,18 @@ class _Actors:
     """Actors by the result that is waited for, each with the part it has, or None."""
 
     def __init__(self, ray, parts, take, arguments, workers):
-        self.ray, self.workers, self.take = ray, workers, take
-        self.waiting = collections.deque(parts)
-        self.arguments = arguments
+        self.ray, self.workers, self.arguments = ray, workers, arguments
+        self.parts = PartBooks(parts, take)
         self.running: dict[Any, tuple[Any, int | None]] = {}
-        self.ended: collections.Counter = collections.Counter()
         # An actor that ends is not started again by Ray: its part would be lost.
         options = {"num_cpus": 1, "max_restarts": 0, "max_task_retries": 0}
         self.actor = ray.remote(**options)(_Worker)
 
     def run(self, done):
         try:
-            for _ in range(min(self.workers.workers, len(self.waiting))):
+            for _ in range(min(self.workers.workers, len(self.parts))):
                 self._start()
-            while self.waiting or any(p is not None for _, p in self.running.values()):
+            while self.parts or self._is_at_work():
                 self._listen(done)
         finally:
             for actor, _ in self.running.values():
@@ -132,9 +130,8 @@ class _Actors:
 
     def _listen(self, done):
         """One result: an actor is ready, a part is done, or the actor ended."""
-        is_at_work = any(part is not None for _, part in self.running.values())
         # A part takes as long as it takes; only workers that do not come are an error.
-        limit = None if is_at_work else self.workers.seconds
+        limit = None if self._is_at_work() else self.workers.seconds
         ready, _ = self.ray.wait(list(self.running), num_returns=1, timeout=limit)
         if not ready:
             raise ValueError(self._explain_none())
@@ -144,32 +141,24 @@ class _Actors:
         except self.ray.exceptions.RayTaskError:
             raise  # a fault of this package, with the worker's traceback
         except self.ray.exceptions.RayError as error:
-            self._replace(part, error)
+            self.parts.take_back(
+                part, "A worker of Ray was ended", f" ({_first_line(error)})"
+            )
+            if self.parts:
+                self._start()
             return
         if is_error:
             raise ValueError(result)
         if part is not None:
             done(part, result)
-        if self.waiting:
-            part = self.waiting.popleft()
-            self.running[actor.work.remote(part, self.take(part))] = actor, part
+        if self.parts:
+            part, taken = self.parts.give()
+            self.running[actor.work.remote(part, taken)] = actor, part
         else:
             self.ray.kill(actor)
 
-    def _replace(self, part, error):
-        """Starts an actor in the place of one that ended."""
-        self.ended[part] += 1
-        if self.ended[part] == _TRIES:
-            where = "before it began" if part is None else f"in part {part}"
-            raise ValueError(
-                f"A worker of Ray was ended {where}, and so was the next one, perhaps "
-                f"for lack of memory ({_first_line(error)}). Repeat the command with "
-                "fewer workers or smaller parts; what is done is kept."
-            )
-        if part is not None:
-            self.waiting.appendleft(part)
-        if self.waiting:
-            self._start()
+    def _is_at_work(self):
+        return any(part is not None for _, part in self.running.values())
 
     def _explain_none(self):
         """Why there is no worker."""

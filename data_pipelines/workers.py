@@ -3,7 +3,6 @@
 A process that is killed loses the part it works on, which another one does again.
 """
 
-import collections
 import contextlib
 import multiprocessing
 import multiprocessing.connection
@@ -14,9 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from data_pipelines import ray_workers
+from data_pipelines.part_books import PartBooks
 from data_pipelines.ray_workers import Ray
 
-_TRIES = 2  # a part in which so many processes ended is given up
 _GRACE = 5  # seconds to end in, after the others failed
 
 
@@ -69,10 +68,9 @@ class _Workers:
     """Processes by their connection, each with the part it has, or None."""
 
     def __init__(self, parts, take, begin, arguments):
-        self.waiting = collections.deque(parts)
-        self.take, self.begin, self.arguments = take, begin, arguments
+        self.parts = PartBooks(parts, take)
+        self.begin, self.arguments = begin, arguments
         self.running: dict[Any, tuple[Any, int | None]] = {}
-        self.ended: collections.Counter = collections.Counter()
 
     def run(self, workers, done):
         try:
@@ -113,14 +111,13 @@ class _Workers:
         self._give(connection, process)
 
     def _give(self, connection, process):
-        if not self.waiting:
+        if not self.parts:
             del self.running[connection]
             connection.close()  # the worker ends
             process.join()
             return
-        part = self.waiting.popleft()
+        part, taken = self.parts.give()
         self.running[connection] = process, part
-        taken = self.take(part)
         try:
             connection.send((part, taken))
         except ConnectionError:
@@ -130,17 +127,8 @@ class _Workers:
         """Starts a worker in the place of one that ended."""
         process, part = self.running.pop(connection)
         process.join()
-        self.ended[part] += 1
-        if self.ended[part] == _TRIES:
-            where = "before it began" if part is None else f"in part {part}"
-            raise ValueError(
-                f"A worker was ended (exit code {process.exitcode}) {where}, and so "
-                "was the next one, perhaps for lack of memory. Repeat the command with "
-                "fewer workers or smaller parts; what is done is kept."
-            )
-        if part is not None:
-            self.waiting.appendleft(part)
-        if self.waiting:
+        self.parts.take_back(part, f"A worker was ended (exit code {process.exitcode})")
+        if self.parts:
             self._start()
 
 
