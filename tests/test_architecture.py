@@ -74,7 +74,7 @@ MAY_IMPORT_TENSORFLOW = {
 }
 # The one file that calls a backend: `keras.distribution` has no way to set how soon an
 # end of a process is noticed, or to give arrays of one process to the others.
-MAY_IMPORT_JAX = ROOT / "mbm_keras/training/distribution.py"
+MAY_IMPORT_JAX = ROOT / "mbm_keras/training/join.py"
 
 
 def imports(folder):

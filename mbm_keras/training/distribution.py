@@ -20,16 +20,12 @@ batch, and JAX adds them: the weights are those of one process that sees whole b
 
 Source: `keras.distribution`, https://keras.io/api/distribution/. Deviation: batches of
 equal size whose padding counts for nothing, see `mbm_keras.training.equal_batches`; a
-process that ends ends all others, see `mbm_keras.training.peers`.
+process that ends ends all others, see `mbm_keras.training.join`.
 """
 
 import contextlib
 import dataclasses
-import os
 import re
-import signal
-import sys
-import traceback
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -37,10 +33,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from mbm_keras.training import join
 from mbm_keras.training.peers import Peers
-
-_HEARTBEAT = 10  # seconds; the second net: `Peers` notices an end in less than one
-_OF_THE_SYSTEM = (OSError, ValueError)  # errors that a line explains
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,16 +133,7 @@ class Together:
         Args:
             arrays: Arrays whose number, shapes and types are the same in all.
         """
-        if self.count == 1:
-            return arrays
-        from jax.experimental import multihost_utils
-
-        shared = [multihost_utils.broadcast_one_to_all(x) for x in arrays]
-        # JAX has no numbers of 64 bits by default.
-        return [
-            np.asarray(new).astype(old.dtype)
-            for new, old in zip(shared, arrays, strict=True)
-        ]
+        return arrays if self.count == 1 else join.share(arrays)
 
     def gather(self, array: np.ndarray) -> np.ndarray:
         """The blocks of all processes, one after the other.
@@ -156,12 +141,7 @@ class Together:
         Args:
             array: The block of this process, as large as those of the others.
         """
-        if self.count == 1:
-            return np.asarray(array)
-        from jax.experimental import multihost_utils
-
-        blocks = multihost_utils.process_allgather(np.asarray(array))
-        return np.asarray(blocks).reshape(-1, *array.shape[1:]).astype(array.dtype)
+        return np.asarray(array) if self.count == 1 else join.gather(array)
 
     def _distribution(self):
         from keras import distribution
@@ -192,7 +172,6 @@ def _distribute(distribution):
 
 
 _current: list[Together] = []
-_peers: dict[tuple, Peers] = {}
 
 
 def current() -> Together | None:
@@ -240,7 +219,9 @@ def start(
         ValueError: If the backend is not JAX, or an argument is not possible.
     """
     _check(coordinator, processes, process, layout, copies)
-    peers = None if processes == 1 else _connect(coordinator, processes, process)
+    peers = None
+    if processes > 1 and coordinator is not None:  # both, as was checked
+        peers = join.connect(coordinator, processes, process)
     devices = tuple(keras.distribution.list_devices())
     if len(devices) % processes or len(devices) % copies:
         raise ValueError(
@@ -254,41 +235,11 @@ def start(
         if peers is None:
             yield together
         else:
-            with _ends_all(peers):
+            with join.end_all(peers):
                 yield together
                 peers.agree(None)  # the others wait for process 0
     finally:
         _current.pop()
-
-
-@contextlib.contextmanager
-def _ends_all(peers):
-    """An error within it ends this process, and all others."""
-    before = {
-        number: signal.signal(number, signal.SIG_DFL)  # Python would wait for a step
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    peers.is_active = True
-    try:
-        yield
-    except BaseException as error:
-        is_known = isinstance(error, _OF_THE_SYSTEM) and not _is_of_jax(error)
-        if not is_known:
-            peers.wait_for_reason()  # it may be the end of another process
-            traceback.print_exception(error)
-        sys.stderr.write(f"{error}\n")
-        line = (str(error).strip().splitlines() or [""])[0]
-        peers.fail(f"{type(error).__name__}: {line}", 2 if is_known else 1)
-    finally:
-        peers.is_active = False
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _is_of_jax(error):
-    """Whether JAX raised an error: a lost connection is a `ValueError` there."""
-    words = ("Gloo", "NCCL", "UNAVAILABLE", "INTERNAL", "coordination", "UNKNOWN:")
-    return any(word in str(error) for word in words)
 
 
 def _check(coordinator, processes, process, layout, copies):
@@ -314,37 +265,6 @@ def _check(coordinator, processes, process, layout, copies):
             "Expected a layout of variables in one process, and copies >= 1. Received: "
             f"processes={processes}, copies={copies}."
         )
-
-
-def _connect(coordinator, processes, process):
-    """Joins the processes, once: JAX can do it once in a process."""
-    key = (coordinator, processes, process)
-    if key not in _peers:
-        import jax
-
-        host, _, port = coordinator.rpartition(":")
-        # JAX would listen on all interfaces.
-        bind = os.environ.get("JAX_COORDINATOR_BIND_ADDRESS", f"{host}:{port}")
-        # Its thread for SIGTERM would keep the process from ending.
-        jax.config.update("jax_enable_preemption_service", False)
-        jax.distributed.initialize(
-            coordinator,
-            processes,
-            process,
-            coordinator_bind_address=bind,
-            heartbeat_timeout_seconds=_HEARTBEAT,
-            shutdown_timeout_seconds=_HEARTBEAT,
-        )
-        at = bind.rpartition(":")[0] if process == 0 else host
-        _peers[key] = Peers(process, processes, at.strip("[]"), _publish)
-    return _peers[key]
-
-
-def _publish(numbers):
-    from jax.experimental import multihost_utils
-
-    found = multihost_utils.broadcast_one_to_all(np.asarray(numbers, "int32"))
-    return [int(number) for number in np.asarray(found)]
 
 
 def to_numpy(value: Any) -> np.ndarray:

@@ -15,9 +15,9 @@ import keras
 import numpy as np
 
 from data_pipelines import files
-from mbm_keras.inputs import towers_of
 from mbm_keras.tasks import Task
 from mbm_keras.training import distribution
+from mbm_keras.training import fit_checks
 from mbm_keras.training.adapters import with_adapters
 from mbm_keras.training.at_rest import at_rest
 from mbm_keras.training.checkpoint import Checkpoint
@@ -100,10 +100,10 @@ def fit_stages(
         OSError: If a folder was removed, cannot be written, or has no room for the
             weights or the outputs of frozen towers.
     """
-    _check_output(model, task)
-    _check_devices(model)
+    fit_checks.check_output(model, task)
+    fit_checks.check_devices(model)
     if not callable(stages):
-        _check_stages(model, stages)
+        fit_checks.check_stages(model, stages)
         expected = stages if expected is None else expected
     histories, stage = {}, None
     with contextlib.ExitStack() as stack:
@@ -122,7 +122,7 @@ def fit_stages(
         sequence = stages(histories) if callable(stages) else stages
         for number, stage in enumerate(sequence):
             if callable(stages):
-                _check_stages(model, [stage], histories)
+                fit_checks.check_stages(model, [stage], histories)
             if writes and not folder.is_dir():
                 raise FileNotFoundError(errno.ENOENT, "It was removed", str(folder))
             histories[stage.name] = _fit_stage(
@@ -170,7 +170,7 @@ def _fit_stage(
     frozen = [model.get_layer(name) for name in stage.frozen]
     with at_rest(frozen), with_adapters(part, stage.adapt, stage.rank) as part:
         if keras.distribution.distribution() is not None:
-            _check_together()
+            fit_checks.check_together()
             part = equal_batches(part, batches, task)
         _compile(part, stage, task, batches, options)
         checkpoint.restore(part)
@@ -206,31 +206,6 @@ def _copy_averages(optimizer):
             variable.assign(np.array(variable))
 
 
-def _check_devices(model):
-    """Refuses a model of `tf.distribute`, which would train something else or fail."""
-    strategy = getattr(model, "distribute_strategy", None)
-    if strategy is not None and strategy.num_replicas_in_sync > 1:
-        raise ValueError(
-            "Expected a model of one device on TensorFlow, where `tf.distribute` fails "
-            "with inputs of type bool and has other batch statistics. Train over "
-            "several devices on JAX: `KERAS_BACKEND=jax`, and `mbm train --devices "
-            "all` or `mbm_keras.training.distribution`. Received: "
-            f"{type(strategy).__name__} with {strategy.num_replicas_in_sync} replicas."
-        )
-    together = distribution.current()
-    if together is not None:
-        together.check_layout(model)
-
-
-def _check_together():
-    if distribution.current() is None:
-        raise ValueError(
-            "Expected training over several devices within "
-            "`mbm_keras.training.distribution.start`, which keeps batches equal. "
-            "Received: a distribution of `keras.distribution` alone."
-        )
-
-
 def _compile(part, stage, task, batches, options):
     outputs = list(part.output)
     # The fusion counts as much as all single inputs together. The sum of the weights is
@@ -244,40 +219,6 @@ def _compile(part, stage, task, batches, options):
         weighted_metrics={task.name: task.metrics()},
         **options,
     )
-
-
-def _check_output(model, task):
-    if task.name not in model.output:
-        raise ValueError(
-            f"Expected a model with the output {task.name!r} of the task. Received: "
-            f"model={model.name!r}, outputs={sorted(model.output)}."
-        )
-
-
-def _check_stages(model, stages, before=()):
-    layers = [layer.name for layer in model.layers]
-    towers = towers_of(model)
-    seen = set(before)
-    for stage in stages:
-        for field in ("frozen", "adapt", "rates"):
-            unknown = sorted(set(getattr(stage, field)) - set(layers))
-            if unknown:
-                raise ValueError(
-                    f"Expected layers of `{model.name}` in `{field}` of stage "
-                    f"{stage.name!r}, some of {layers}. Received: {unknown}."
-                )
-        if stage.unimodal is not None and stage.unimodal not in towers:
-            raise ValueError(
-                f"Expected an input of `{model.name}` with a tower in `unimodal` of "
-                f"stage {stage.name!r}, one of {list(towers)}. "
-                f"Received: {stage.unimodal!r}."
-            )
-        if stage.name in seen:
-            raise ValueError(
-                "Expected a different name for each stage. "
-                f"Received: {stage.name!r} twice."
-            )
-        seen.add(stage.name)
 
 
 def _freeze(model, stage):
