@@ -57,8 +57,8 @@ def transducer_loss(ids: Any, logits: Any, lengths: Any, steps: Any) -> Any:
     def turn(x):  # what is counted from the end, and back
         return ops.where(is_cell, _turn(x, lengths, steps), _NEVER)
 
-    into = ops.concatenate([_after(blank, 1), turn(blank)])
-    across = ops.concatenate([_after(symbol, 2), turn(symbol)])
+    into = ops.concatenate([_shift(blank, 1, -1), turn(blank)])
+    across = ops.concatenate([_shift(symbol, 2, -1), turn(symbol)])
     found, scales = _recursions(into, across)
     a, b = ops.split(found, 2)
     b = turn(b)
@@ -72,7 +72,7 @@ def transducer_loss(ids: Any, logits: Any, lengths: Any, steps: Any) -> Any:
     # Share of the alignments in a cell, and of these the share that a blank continues:
     # both ways lead to one diagonal, so that its scale does not matter.
     share = _softmax_of_diagonals(ops.where(is_cell, a + b, _NEVER))
-    by_blank = ops.sigmoid(blank + _before(b, 1) - symbol - _before(b, 2))
+    by_blank = ops.sigmoid(blank + _shift(b, 1, 1) - symbol - _shift(b, 2, 1))
     by_blank = by_blank[:, :, :, None]  # 1 in the last cell, which no symbol leaves
     blanks = ops.one_hot(ops.zeros_like(following), logits.shape[-1], dtype="float32")
     target = by_blank * blanks[:, None] + (1.0 - by_blank) * named
@@ -83,20 +83,13 @@ def transducer_loss(ids: Any, logits: Any, lengths: Any, steps: Any) -> Any:
     return slope - ops.stop_gradient(log_likelihood)
 
 
-def _after(x, axis):
-    """The value of the cell before, in time (1) or in symbols (2)."""
+def _shift(x, axis, to):
+    """The value of the cell before (-1) or after (1), in time (1) or symbols (2)."""
     pads = [[0, 0], [0, 0], [0, 0]]
-    pads[axis] = [1, 0]
+    pads[axis] = [1, 0] if to < 0 else [0, 1]
+    kept = slice(None, -1) if to < 0 else slice(1, None)
     padded = ops.pad(x, pads, constant_values=_NEVER)
-    return padded[:, :-1] if axis == 1 else padded[:, :, :-1]
-
-
-def _before(x, axis):
-    """The value of the cell after, in time (1) or in symbols (2)."""
-    pads = [[0, 0], [0, 0], [0, 0]]
-    pads[axis] = [0, 1]
-    padded = ops.pad(x, pads, constant_values=_NEVER)
-    return padded[:, 1:] if axis == 1 else padded[:, :, 1:]
+    return padded[:, kept] if axis == 1 else padded[:, :, kept]
 
 
 def _turn(x, lengths, steps):
