@@ -11,6 +11,7 @@ import lzma
 import pathlib
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -53,6 +54,13 @@ def _frame(write, **options):
     return data
 
 
+def _zip(name):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, _CSV)
+    return file.getvalue()
+
+
 _CSV = "a,b\n1,x\n2,y\n"
 _EUROPEAN = "a;b\n1,5;x\n2,5;y\n"
 TABLES = [
@@ -74,9 +82,13 @@ TABLES = [
         "csv.zst",
         lambda: pyarrow.compress(_CSV.encode(), codec="zstd", asbytes=True),
     ),
+    Kind("zip, with one file in it", "csv.zip", lambda: _zip("rows.csv")),
     Kind("JSON lines", "jsonl", _table('{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n')),
     Kind("JSON lines", "ndjson", _table('{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n')),
     Kind("list of JSON objects", "json", _table('[{"a": 1}, {"a": 2}]')),
+    Kind(
+        "JSON, an object of columns", "json", _table('{"a": [1, 2], "b": ["x", "y"]}')
+    ),
     Kind("Parquet", "parquet", _frame("write_parquet")),
     Kind(
         "Excel",

@@ -1,11 +1,13 @@
 """The bytes of a file that may be compressed, with a limit on what it unpacks to."""
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
 import os
 import pathlib
+import zipfile
 import zlib
 
 # Name of the compression by the first bytes.
@@ -15,7 +17,8 @@ _MAGIC = {
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
-SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+_ZIP = b"PK\x03\x04"  # of spreadsheets too, so that the suffix decides
+SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _CHUNK = 2**20
 FREE = 2**28  # bytes that any file may unpack to
 MOST_TIMES = 200  # its own size; tables of text shrink to a third or a fiftieth
@@ -34,7 +37,10 @@ def read_bytes(path: pathlib.Path) -> tuple[bytes, str | None]:
         ValueError: If it is damaged, or unpacks to more than `limit` allows.
     """
     with open(path, "rb") as file:
-        name = find_compression(file.read(6))
+        head = file.read(6)
+    name = find_compression(head)
+    if head.startswith(_ZIP) and path.suffix.lower() == ".zip":
+        name = "zip"
     if name is None:
         return path.read_bytes(), None
     most = limit(path.stat().st_size)
@@ -45,7 +51,15 @@ def read_bytes(path: pathlib.Path) -> tuple[bytes, str | None]:
                 if unpacked.tell() + len(chunk) > most:
                     raise ValueError(too_large(most))
                 unpacked.write(chunk)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+    except (
+        OSError,
+        EOFError,
+        lzma.LZMAError,
+        zlib.error,
+        zipfile.BadZipFile,
+        RuntimeError,  # the zip file has a password
+        NotImplementedError,  # or an unusual compression
+    ) as error:
         raise ValueError(f"the {name} file is damaged: {error}") from None
     return unpacked.getvalue(), name
 
@@ -80,6 +94,38 @@ def _open(path, name):
         return bz2.open(path)
     if name == "xz":
         return lzma.open(path)
+    if name == "zip":
+        return _open_zip(path)
     import pyarrow
 
     return pyarrow.CompressedInputStream(os.fspath(path), "zstd")
+
+
+def zipped_suffix(path: pathlib.Path) -> str:
+    """The suffix of the one file in a zip file, in lower case; "" without one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return pathlib.PurePath(_one_member(archive)).suffix.lower()
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return ""
+
+
+@contextlib.contextmanager
+def _open_zip(path):
+    with zipfile.ZipFile(path) as archive, archive.open(_one_member(archive)) as file:
+        yield file
+
+
+def _one_member(archive):
+    """The name of the file in a zip file, without the notes of macOS."""
+    names = [
+        name
+        for name in archive.namelist()
+        if not name.endswith("/") and not name.startswith("__MACOSX/")
+    ]
+    if len(names) != 1:
+        raise ValueError(
+            f"Expected a zip file with one table. Received: {len(names)} files. "
+            "Unpack it, and give the table"
+        )
+    return names[0]

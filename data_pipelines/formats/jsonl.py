@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import re
 from collections import Counter
 from typing import Any
 
@@ -10,6 +11,7 @@ from data_pipelines.formats.json_columns import NAMES
 from data_pipelines.formats.json_columns import Objects
 from data_pipelines.formats.json_columns import kind_of
 from data_pipelines.formats.json_columns import to_frame
+from data_pipelines.formats.json_document import rows_of
 from data_pipelines.quarantine import Broken
 
 _MOST_BYTES = 2**26  # of a line; lists of small numbers take thirty times as much
@@ -24,8 +26,10 @@ def read_jsonl(data: bytes) -> Objects:
     """Reads JSON lines: one object per line, its keys are the columns.
 
     Args:
-        data: The file as UTF-8.
+        data: The file as UTF-8. A list of objects under this name is read as one.
     """
+    if re.match(rb"\s*\[\s*\{", data):
+        return read_json(data)
     numbers, records, broken = [], [], []
     for row, line in enumerate(filter(bytes.strip, data.splitlines()), start=1):
         try:
@@ -37,18 +41,37 @@ def read_jsonl(data: bytes) -> Objects:
 
 
 def read_json(data: bytes) -> Objects:
-    """Reads a list of JSON objects, or JSON lines under this name.
+    """Reads a list of JSON objects, a document with one, or JSON lines.
 
     Args:
         data: The file as UTF-8. All after damage in a list is one broken row.
     """
     start = data.lstrip()[:1]
-    if start != b"[":
+    if start not in (b"[", b"{"):
         return read_jsonl(data)
     if len(data) > 16 * _MOST_BYTES:
+        if start == b"{":
+            return read_jsonl(data)
         raise ValueError("a list of more than 1 GB; save it as JSON lines (.jsonl)")
+    text = data.decode("utf-8", "surrogateescape")
+    items = _items(text) if start == b"[" else _rows_of_document(text)
+    return read_jsonl(data) if items is None else _to_rows(items)
+
+
+def _rows_of_document(text):
+    """Number and value of the rows of one object, None of another text."""
+    try:
+        document, end = _DECODER.raw_decode(text.lstrip())
+    except (ValueError, RecursionError):
+        return None
+    if text.lstrip()[end:].strip():
+        return None
+    return enumerate(rows_of(document) or [document], start=1)
+
+
+def _to_rows(items):
     numbers, records, broken = [], [], []
-    for row, item in _items(data.decode("utf-8", "surrogateescape")):
+    for row, item in items:
         try:
             if isinstance(item, Exception):
                 raise Refused("", f"not JSON, the rest is lost: {item}")

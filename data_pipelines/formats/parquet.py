@@ -37,13 +37,21 @@ def read_parquet(path: str | os.PathLike) -> pl.DataFrame:
         OSError,
         UnicodeDecodeError,
     ) as error:
-        raise ValueError(f"`{path}` is not a Parquet file: {error}") from None
+        what = "is not a Parquet file"
+        if _is_parquet(path):
+            what = "is a Parquet file that is damaged, or has a type that is not read"
+        raise ValueError(f"`{path}` {what}: {error}") from None
     if size > _limit(path):
         raise ValueError(
             f"`{path}` unpacks to {size / 1e9:.1f} GB, more than the "
             f"{_limit(path) / 1e9:.1f} GB allowed. Write it as several files"
         )
     return frame
+
+
+def _is_parquet(path):
+    with open(path, "rb") as file:
+        return file.read(4) == b"PAR1"
 
 
 def _to_frame(table):

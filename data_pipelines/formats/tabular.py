@@ -68,6 +68,8 @@ def read_frame(path: pathlib.Path, reading: Reading | None = None) -> Rows:
     suffix, reading = _check(path), reading or Reading()
     if suffix == ".parquet":
         frame = read_parquet(path)
+        if not len(frame):
+            raise ValueError(f"`{path}`: there is no row in it.")
         return _find_types(frame, np.arange(1, len(frame) + 1), [], [], reading)
     try:
         if suffix in _EXCEL:
@@ -101,8 +103,8 @@ def _read_text(data, reading):
 
 def _find_types(frame, rows, broken, names, reading):
     """Rows with types found for some of the columns, and marks of missing cells."""
-    if not len(frame) and not broken:
-        raise ValueError("there is no row in it")
+    if not len(frame) and not (broken and frame.width):
+        raise ValueError(_explain_no_row(broken))
     # Not by `select`, for which a name such as `^a.*$` is a pattern.
     typed = find_types(pl.DataFrame([frame[name] for name in names]), reading)
     others = [x.name for x in frame if x.dtype == pl.String and x.name not in names]
@@ -115,6 +117,14 @@ def _find_types(frame, rows, broken, names, reading):
     return Rows(frame, rows, broken, written, reading)
 
 
+def _explain_no_row(broken):
+    if not broken:
+        return "there is no row in it"
+    row, column, reason, *_ = sorted(broken)[0]
+    where = f"row {row}" + (f", column {column!r}" if column else "")
+    return f"none of its {len(broken)} rows can be read: {where}: {reason}"
+
+
 def _check(path):
     """The suffix of a file that is there, in lower case, without its compression."""
     if path.is_dir():
@@ -124,6 +134,8 @@ def _check(path):
     name = path.name.lower()
     packed = next((x for x in compression.SUFFIXES if name.endswith(x)), "")
     suffix = pathlib.PurePath(name.removesuffix(packed)).suffix
+    if packed == ".zip" and suffix not in SUFFIXES:  # `rows.zip` has `rows.csv`
+        suffix = compression.zipped_suffix(path)
     if suffix not in SUFFIXES:
         raise ValueError(
             f"Expected a table in a file with suffix {', '.join(SUFFIXES)}, of which "

@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from data_pipelines.formats.header import unique_names
+from data_pipelines.formats.infer import find_types
+from data_pipelines.formats.reading import Reading
 from data_pipelines.stores.paths import Paths
 from data_pipelines.tables.raw_rows import load_rows
 from data_pipelines.tables.select import select
@@ -55,18 +58,21 @@ def open_raw(
         ValueError: If there is no row, columns have different lengths, or a column has
             values of types that do not fit together.
     """
-    frame = to_frame(rows)
+    mixed: list[str] = []
+    frame = _collect(rows, mixed)
     if not len(frame):
         raise ValueError(f"Expected at least one row. Received: {frame.columns}.")
+    typed = find_types(pl.DataFrame([frame[name] for name in mixed]), Reading())
     root = pathlib.Path("" if root is None else root)
     return RawTable(
         path=pathlib.Path(name),
-        frame=frame,
+        frame=frame.with_columns(typed.frame),
         rows=np.arange(1, len(frame) + 1),
         broken=(),
         store=Paths(root, allow_outside),
         root=root,
         known=_find_categories(rows),
+        written=typed.written,
     )
 
 
@@ -97,12 +103,17 @@ def is_rows(rows: Any) -> bool:
 
 def to_frame(rows: Any) -> pl.DataFrame:
     """A polars frame of rows in memory, see `open_raw`."""
+    return _collect(rows, [])
+
+
+def _collect(rows, mixed):
+    """A frame; to `mixed` the names of columns with numbers and text are added."""
     if isinstance(rows, pl.DataFrame):
         return rows
     if isinstance(rows, pl.LazyFrame):
         return rows.collect()
     if _is_pandas(rows):
-        return _from_pandas(rows)
+        return _from_pandas(rows, mixed)
     if isinstance(rows, Mapping):
         columns = rows
     else:
@@ -111,7 +122,7 @@ def to_frame(rows: Any) -> pl.DataFrame:
     wrong = [name for name in columns if not isinstance(name, str)]
     if wrong:
         raise ValueError(f"Expected strings as names of columns. Received: {wrong}.")
-    series = [_to_series(name, values) for name, values in columns.items()]
+    series = [_to_series(name, values, mixed) for name, values in columns.items()]
     lengths = {values.name: len(values) for values in series}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"Expected columns of one length. Received: {lengths}.")
@@ -124,21 +135,34 @@ def _is_pandas(rows):
     return pandas is not None and isinstance(rows, pandas.DataFrame)
 
 
-def _from_pandas(rows):
-    try:
-        return pl.from_pandas(rows)
-    except (TypeError, ValueError):  # a column of objects of several types
-        return pl.DataFrame([_pandas_column(rows, i) for i in range(rows.shape[1])])
+def _from_pandas(rows, mixed):
+    names = [str(name) for name in rows.columns]
+    names = unique_names(names)[0] if len(set(names)) < len(names) else names
+    columns = [rows.iloc[:, index] for index in range(len(names))]
+    named = zip(names, columns, strict=True)
+    return pl.DataFrame([_pandas_column(name, x, mixed) for name, x in named])
 
 
-def _pandas_column(rows, index):
-    name, values = str(rows.columns[index]), rows.iloc[:, index]
+def _pandas_column(name, values, mixed):
+    pandas = sys.modules["pandas"]
+    if isinstance(values.dtype, pandas.PeriodDtype):
+        values = values.dt.to_timestamp()
+    elif _has_intervals(values.dtype):
+        values = values.astype(object).map(str, na_action="ignore")
     try:
         return pl.from_pandas(values).alias(name)
-    except (TypeError, ValueError):
+    except Exception:  # pyarrow and polars have many words for objects of several types
         missing = values.isna().tolist()
         cells = zip(values.tolist(), missing, strict=True)
-        return _from_values(name, [None if lost else cell for cell, lost in cells])
+        return _from_values(name, [None if lost else x for x, lost in cells], mixed)
+
+
+def _has_intervals(dtype):
+    """Whether a column of pandas has intervals, or the bins of `pandas.cut`."""
+    pandas = sys.modules["pandas"]
+    if isinstance(dtype, pandas.CategoricalDtype):
+        dtype = dtype.categories.dtype
+    return isinstance(dtype, pandas.IntervalDtype)
 
 
 def _find_categories(rows):
@@ -155,7 +179,7 @@ def _find_categories(rows):
     }
 
 
-def _to_series(name, values):
+def _to_series(name, values, mixed):
     if isinstance(values, pl.Series):
         return values.rename(name)
     if not isinstance(values, (list, tuple)):
@@ -169,10 +193,10 @@ def _to_series(name, values):
         if values.dtype.kind in "biufmM":
             return pl.Series(name, values)
         values = values.tolist()
-    return _from_values(name, values)
+    return _from_values(name, values, mixed)
 
 
-def _from_values(name, values):
+def _from_values(name, values, mixed):
     """A series of Python values; numbers next to strings become strings."""
     cells = [_to_cell(value) for value in values]
     kinds = {_kind(name, cell) for cell in cells if cell is not None}
@@ -184,6 +208,8 @@ def _from_values(name, values):
             f"Expected values of one type in the column {name!r}. Received: "
             f"{', '.join(sorted(kinds))}."
         )
+    if kinds == {"text", "number"}:
+        mixed.append(name)
     is_text = kinds == {"text", "number"} or any(map(_is_too_long, cells))
     if is_text:  # as Python writes them: polars would write True as `true`
         cells = [cell if cell is None else str(cell) for cell in cells]

@@ -16,6 +16,7 @@ from data_pipelines.sources import shards
 from data_pipelines.sources import table
 from data_pipelines.sources import tar
 from data_pipelines.stores.spellings import is_link
+from data_pipelines.stores.spellings import local_path
 from data_pipelines.tables.select import select
 from data_pipelines.tables.table import RawTable
 from data_pipelines.tables.table import Table
@@ -104,6 +105,7 @@ def open_table(
 
 def _open_raw(rows, root, allow_outside, reading):
     if isinstance(rows, (str, os.PathLike)):
+        rows = local_path(os.fspath(rows))
         is_remote = is_link(os.fspath(rows))
         if is_remote or not shards.is_shards(rows) and not tar.is_tar(rows):
             return table.open_raw(

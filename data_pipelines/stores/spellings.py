@@ -21,10 +21,20 @@ def other_spellings(cell: str) -> Iterator[str]:
         unicodedata.normalize("NFC", cell),
         unicodedata.normalize("NFD", cell),
         urllib.parse.unquote(cell),
-        os.path.expanduser(cell) if cell.startswith("~") else cell,
+        local_path(cell),
     ):
         if name and name != cell:
             yield name
+
+
+def local_path(text: str) -> str:
+    """The path that a person means with `file:///data/rows.csv` or `~/rows.csv`."""
+    found = re.match(r"(?i)file:(?://(?:localhost)?)?(?=/(?!/))", text)
+    if found:
+        return urllib.parse.unquote(text[found.end() :])
+    if text.startswith("~") and not os.path.exists(text):
+        return os.path.expanduser(text)
+    return text
 
 
 def explain_missing(cell: str) -> str:

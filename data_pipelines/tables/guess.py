@@ -97,13 +97,22 @@ def _guess_words(values, known):
     if known.n_unique() > max(20, len(values) / 2):
         if words >= 1.5:
             return Guess("text")
-        return Guess(
-            "ignore",
-            "it has another value in every row, such as an identifier"
-            if known.n_unique() == len(known)
-            else f"it has {known.n_unique()} different values in {len(values)} rows",
-        )
+        return Guess("ignore", _say_distinct(values, known))
     return Guess("category")
+
+
+def _say_distinct(values, known):
+    numbers = known.str.strip_chars().cast(pl.Float64, strict=False)
+    if numbers.null_count() < len(known) / 2:
+        other = known.filter(numbers.is_null())
+        return (
+            f"{len(known) - len(other)} of its {len(known)} cells are numbers, but "
+            f"{other[0][:40]!r} is not: `--column {values.name}=number` reads the "
+            "numbers alone"
+        )
+    if known.n_unique() == len(known):
+        return "it has another value in every row, such as an identifier"
+    return f"it has {known.n_unique()} different values in {len(values)} rows"
 
 
 def _guess_written_lists(sample):

@@ -1,6 +1,7 @@
 """From what a source finds to a table: target, inputs, modalities and splits."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -21,6 +22,7 @@ from data_pipelines.tables.table import RawTable
 from data_pipelines.tables.table import Table
 from data_pipelines.tables.text import decode_text
 
+_MOST_TITLE = 50  # rows before the header
 _NUM_CLIPS = 8  # clips that are probed for a sound track
 
 
@@ -139,6 +141,27 @@ def _check_names(raw, roles, names, sounds):
 def _no_column(raw, name):
     return ValueError(
         f"`{raw.path}` has no column {name!r}. Its columns are {raw.frame.columns}."
+        + _find_header(raw, name)
+    )
+
+
+def _find_header(raw, name):
+    """Where the names of the columns are, if lines of a title come before them."""
+    first = raw.frame.head(_MOST_TITLE)
+    texts = [values for values in first if values.dtype == pl.String]
+    for index, row in enumerate(raw.rows[: len(first)].tolist()):
+        cells = [part for x in texts for part in re.split(r"[,;|\t]", x[index] or "")]
+        if name in (cell.strip(" \"'") for cell in cells):
+            return (
+                f" Row {row} has this name: if it is the header, remove the lines "
+                "before it."
+            )
+    if len(raw.broken) <= len(raw.frame):
+        return ""
+    first = min(raw.broken)
+    return (
+        f" {len(raw.broken)} rows cannot be read, such as row {first.row}: "
+        f"{first.reason}. If lines of a title come before the header, remove them."
     )
 
 

@@ -84,6 +84,9 @@ def inspect_lines(result):
             f"{name:<20}{facts['modality']:<10}{facts['missing']:>9}"
             f"{facts['unreadable']:>12}{facts['distinct']:>10}"
         )
+    for name, facts in result["columns"].items():
+        if facts["reason"]:
+            lines.append(f"{name} is left out: {facts['reason']}")
     lines.append(f"{result['rows']} rows, {result['broken_rows']} of them broken")
     lines += result["read"]
     if not result["deep"]:

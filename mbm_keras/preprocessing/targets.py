@@ -62,7 +62,8 @@ class Label:
         if len(values) < 2:
             raise ValueError(
                 "Expected two labels or more in the training split. "
-                f"Received: {sorted(values)}."
+                f"Received: {sorted(values)}. Of a table, cells such as NA and None "
+                "count as missing unless `--missing` says what does."
             )
         self.dtype = types.pop() if len(types) == 1 else "str"
         self.vocabulary = sorted(values, key=label_text.sort_key)

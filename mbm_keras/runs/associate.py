@@ -39,7 +39,7 @@ def train(plan, tables, folder, arguments, clock, verbose):
     rows_of_run.check_broken(tables, decoded.broken, arguments["max_broken"])
     is_first = processes.is_first()
     counts = rows_of_run.set_aside(tables, decoded.broken, folder) if is_first else {}
-    rows_of_run.check_splits(decoded.samples, name, 1)
+    rows_of_run.check_splits(decoded.samples, name, 1, decoded.broken)
     matches = Matches(plan.width, plan.loss or "clip")
     task, specs = task_for(plan.target, matches), features.inputs()
     samples = {}

@@ -207,13 +207,14 @@ def _class_notes(target, samples, labels):
     return [f"{len(missing)} labels have rows in training alone: {shown}"]
 
 
-def check_splits(samples, table, members):
+def check_splits(samples, table, members, broken):
     """Checks that there are rows to learn from and to validate with.
 
     Args:
         samples: `Samples` or `Stream` by split.
         table: Name of the table.
         members: Number of models. Several find their validation rows in training.
+        broken: What is wrong with the other rows, by name of the table.
 
     Raises:
         ValueError: If the training or the validation split has no good row.
@@ -223,5 +224,15 @@ def check_splits(samples, table, members):
             counts = {name: len(part) for name, part in samples.items()}
             raise ValueError(
                 f"Expected at least one good row in the split {split!r} of `{table}`. "
-                f"Received: {counts}."
+                f"Received: {counts}." + _first_reason(broken)
             )
+
+
+def _first_reason(broken):
+    """Why one of the rows that are missing is set aside."""
+    for found in broken.values():
+        for item in sorted(found):
+            if not item.kept:
+                column = f", {item.column}" if item.column else ""
+                return f" Row {item.row}{column}: {item.reason}."
+    return ""

@@ -52,10 +52,11 @@ def inspect(
         missing: Text that counts as missing, a mark or several; `""` for none.
 
     Returns:
-        A dict: `rows`, `broken_rows`, `splits`, `columns` (modality, missing,
-        unreadable and distinct by name), `balance`, `broken`, `deep`, `files`, and
-        `read`, how the text of the file was read; with `duplicates` by column the
-        groups of values that are nearly the same, and how many are in two splits.
+        A dict: `rows`, `broken_rows`, `splits`, `columns` (by name: modality, missing,
+        unreadable, distinct, and the reason why it is ignored), `balance`, `broken`,
+        `deep`, `files`, and `read`, how the text of the file was read; with
+        `duplicates` by column the groups of values that are nearly the same, and how
+        many are in two splits.
 
     Raises:
         ValueError: If the table is not usable.
@@ -128,6 +129,7 @@ def _columns(rows, target, broken):
             "missing": cells.count_absent(values),
             "unreadable": unreadable.get(name, 0) + _count_others(rows, name, role),
             "distinct": cells.count_distinct(values),
+            "reason": rows.reasons.get(name, "") if role == "ignore" else "",
         }
     return facts
 

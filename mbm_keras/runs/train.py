@@ -344,7 +344,7 @@ def _train(plan, tables, folder, arguments, clock, verbose):
     check_broken(tables, decoded.broken, max_broken)
     is_first = in_processes.is_first()
     counts = set_aside(tables, decoded.broken, folder) if is_first else {}
-    check_splits(decoded.samples, name, plan.members)
+    check_splits(decoded.samples, name, plan.members, decoded.broken)
     notes = notes_of(plan, tables, decoded, encoder)
     if verbose != 0 and is_first:
         sys.stderr.writelines(f"{note}\n" for note in notes)

@@ -66,7 +66,7 @@ class Rows:
         cache = pathlib.Path(self._cache.name) / str(time.monotonic_ns())
         decoded = decode_splits(tables, features, targets, cache, self._stream)
         check_broken(tables, decoded.broken, self._max_broken)
-        check_splits(decoded.samples, "the table", plan.members)
+        check_splits(decoded.samples, "the table", plan.members, decoded.broken)
         # No trial may see the rows that the best run is judged by.
         samples = {n: part for n, part in decoded.samples.items() if n != "test"}
         return features, encoder, rows, samples

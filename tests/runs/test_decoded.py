@@ -11,6 +11,7 @@ from mbm_keras.auto import InputPlan
 from mbm_keras.auto import Plan
 from mbm_keras.runs.decoded import Decoded
 from mbm_keras.runs.decoded import check_broken
+from mbm_keras.runs.decoded import check_splits
 from mbm_keras.runs.decoded import notes_of
 from mbm_keras.runs.decoded import set_aside
 
@@ -80,3 +81,9 @@ def test_copies_that_decided_about_splits_are_named():
     tables = {"rows": table(9, copies={"photo": 2}, copies_cross=True)}
     (note,) = notes_of(Plan("y", "number", {}), tables, decoded, None)
     assert "in several splits" in note and "too good" in note
+
+
+def test_a_split_without_a_row_is_refused_with_the_reason():
+    samples = {"train": range(3), "valid": range(0)}
+    with pytest.raises(ValueError, match="split 'valid'.*Row 2, a: no such file"):
+        check_splits(samples, "t.csv", 1, {"rows": BROKEN})

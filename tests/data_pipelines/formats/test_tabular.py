@@ -4,7 +4,9 @@ import bz2
 import contextlib
 import gzip
 import importlib.util
+import io
 import lzma
+import zipfile
 
 import numpy as np
 import polars as pl
@@ -186,7 +188,7 @@ def test_where_polars_panics_the_file_is_named(tmp_path, monkeypatch):
     path = tmp_path / "rows.parquet"
     pl.DataFrame({"a": [1]}).write_parquet(path)
     monkeypatch.setattr(pl, "from_arrow", panic)
-    with pytest.raises(ValueError, match="rows.parquet` is not a Parquet file"):
+    with pytest.raises(ValueError, match="rows.parquet` is a Parquet file that is dam"):
         tabular.read_frame(path)
 
 
@@ -244,3 +246,60 @@ def test_without_its_package_a_spreadsheet_says_what_to_install(tmp_path, monkey
 def test_a_table_of_too_many_columns_is_refused(tmp_path, name, text):
     with pytest.raises(ValueError, match="rows.*Expected .* Received: "):
         read(tmp_path / name, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": [1, 2], "b": ["x", "y"]}',
+        '{"a": {"0": 1, "1": 2}, "b": {"0": "x", "1": "y"}}',
+        '{"7": {"a": 1, "b": "x"}, "9": {"a": 2, "b": "y"}}',
+        '{"columns": ["a", "b"], "index": [0, 1], "data": [[1, "x"], [2, "y"]]}',
+        '{"version": 1, "data": [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]}',
+    ],
+)
+def test_a_json_document_with_a_table_in_it_is_a_table(tmp_path, text):
+    found = read(tmp_path / "rows.json", text)
+    assert found.frame.select("a", "b").rows() == [(1, "x"), (2, "y")]
+    assert found.rows.tolist() == [1, 2]
+
+
+def test_a_json_document_that_is_one_row_stays_one(tmp_path):
+    text = '{\n "a": "x",\n "b": [1, 2],\n "c": {"d": 1}\n}'
+    found = read(tmp_path / "rows.json", text)
+    assert found.frame["b"].to_list() == [[1, 2]] and not found.broken
+
+
+def test_a_list_under_the_name_of_json_lines_is_a_table(tmp_path):
+    assert len(read(tmp_path / "rows.jsonl", '[{"a": 1},\n {"a": 2}]\n').frame) == 2
+
+
+def test_where_no_json_line_is_a_row_the_first_reason_is_given(tmp_path):
+    with pytest.raises(ValueError, match="none of its 2 rows .*row 1: .* it is a list"):
+        read(tmp_path / "rows.jsonl", "[1]\n[2]\n")
+
+
+def zip_bytes(*names):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, "a,b\n1,x\n")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", ["rows.csv.zip", "rows.zip", "ROWS.ZIP"])
+def test_a_zip_file_with_one_table_is_a_table(tmp_path, name):
+    found = read(tmp_path / name, zip_bytes("in/rows.csv", "__MACOSX/in/._rows.csv"))
+    assert found.frame.rows() == [(1, "x")] and found.reading.compression == "zip"
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (zip_bytes("a.csv", "b.csv"), "2 files"),
+        (zip_bytes("a.csv")[:-30], "zip file is damaged"),
+    ],
+)
+def test_other_zip_files_are_refused(tmp_path, content, message):
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path / "rows.csv.zip", content)

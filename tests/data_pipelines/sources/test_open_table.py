@@ -243,3 +243,36 @@ def test_a_raw_table_is_opened(csv_table, tmp_path):
     raw = sources.table.open_raw(tmp_path / "rows.csv")
     table = sources.open_table(raw, target="y", columns=COLUMNS)
     assert table.columns == csv_table.columns and raw.rows_read == len(ROWS)
+
+
+def test_a_pandas_frame_may_have_what_arrow_has_not():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {
+            "long": [2**70, 2**71, 1],
+            "month": pandas.period_range("2024-01", periods=3, freq="M"),
+            "bin": pandas.cut([1, 5, 9], 2),
+        }
+    )
+    table = sources.open_table(pandas.concat([frame, frame[["long"]]], axis=1))
+    assert table.frame.columns == ["long", "month", "bin", "long.1"]
+    assert table.frame["long"].cast(pl.Float64).to_list() == [2**70, 2**71, 1]
+    assert table.columns["month"] == "date"
+    assert table.frame["bin"].to_list() == list(map(str, frame["bin"]))
+
+
+def test_marks_among_numbers_in_memory_are_missing_numbers():
+    rows = [{"x": x, "y": y} for x, y in [(1, "01"), ("NA", 1), ("2.5", 2)]]
+    table = sources.open_table(rows, target="y")
+    assert table.columns["x"] == "number" and table.frame["x"].to_list()[0] == 1
+    assert np.isnan(table.raw("x")[1])
+    assert table.original("y").to_list() == ["01", "1", "2"]
+
+
+@pytest.mark.parametrize("form", ["file://{}", "file://localhost{}", "file:{}", "~/{}"])
+def test_a_table_is_found_by_other_names_of_its_path(tmp_path, monkeypatch, form):
+    monkeypatch.setenv("HOME", "/")
+    (tmp_path / "a b.csv").write_text("x\n1\n")
+    name = form.format(str(tmp_path / "a b.csv").replace(" ", "%20"))
+    name = name.replace("%20", " ") if form.startswith("~") else name
+    assert len(sources.open_table(name).frame) == 1

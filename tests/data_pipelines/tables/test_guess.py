@@ -154,3 +154,10 @@ def test_names_of_files_in_any_script_are_files(tmp_path):
         (tmp_path / f"这是一张很好看的照片{i}.png").write_bytes(IMAGES[i])
     names = [f"这是一张很好看的照片{i}.png" for i in range(3)]
     assert guess(pl.Series("x", names), tmp_path) == "image"
+
+
+def test_a_column_of_numbers_with_other_text_is_left_out_with_that_reason():
+    values = pl.Series("x", [*map(str, range(40)), "Total"])
+    reason = look_at(values, None).reason
+    assert "40 of its 41 cells" in reason and "'Total'" in reason
+    assert "--column x=number" in reason

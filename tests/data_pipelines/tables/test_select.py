@@ -135,3 +135,12 @@ def test_load_gives_raw_scalars(twelve_rows, write_table):
     assert inputs["sentence"] == twelve_rows["sentence"][2] and inputs["age"] == 22.5
     assert inputs["photo"] == image_bytes(seed=2) and target["answer"] == "yes"
     assert int(loaded["train"].cardinality()) == 12
+
+
+@pytest.mark.parametrize(
+    "title", ["# by me\n# v2\n", "Report 2024\n\n", "Report,\n,\n"]
+)
+def test_where_a_title_comes_before_the_header_the_error_says_so(tmp_path, title):
+    (tmp_path / "rows.csv").write_text(f"{title}x,y\n1,a\n2,b\n")
+    with pytest.raises(ValueError, match="no column 'y'.*remove the(m| lines)"):
+        sources.open_table(tmp_path / "rows.csv", target="y")
