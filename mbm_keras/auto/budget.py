@@ -7,6 +7,8 @@ some 15 ms, and 5 ms more for every thousand values of images and sounds in a ro
 from collections.abc import Mapping
 from typing import Any
 
+from mbm_keras.auto.traits import traits_of
+
 # So many steps, and one more for so many rows. Few rows leave most to fitted heads.
 _STEPS, _STEPS_OF_FEW, _ROWS_PER_STEP = 1_600, 800, 8
 _MOST_EPOCHS, _FEWEST_EPOCHS, _FEWEST_STEPS = 80, 8, 300
@@ -21,7 +23,6 @@ FROZEN = "encoded once; within a point of tuning on few rows, see RESULTS.md"
 _TUNED, _MOST_TUNED = 150, 20  # epochs times the root of the rows, and the most
 PAGES = (16, "attention between all words of a page")  # rows per step
 _PAGE_STEPS, _MOST_PAGE_EPOCHS, _FEWEST_PAGE_EPOCHS = 1_300, 80, 8
-_WRITERS = ("coca", "git", "text_decoder")  # transformers
 
 
 def batch_size(rows: int) -> tuple[int, str]:
@@ -42,7 +43,7 @@ def members(rows: int, inputs: Mapping[str, Any], model: str) -> tuple[int, str]
         inputs: `InputPlan` by name.
         model: Name of the model.
     """
-    if model != "late_fusion":
+    if not traits_of(model).is_averaged:
         return 1, f"one {model}"
     for limit, number in MEMBERS:
         if rows <= limit:
@@ -108,23 +109,6 @@ def _epochs_of(steps, rows, batch, fewest, most, what="rows"):
     per_epoch = max(1.0, rows / batch)
     count = min(most, max(fewest, round(steps / per_epoch)))
     return count, f"{round(count * per_epoch):,} steps of {batch} {what} at most"
-
-
-def learning_rate(model: str) -> tuple[float, str]:
-    """Peak step size of Adam, and why.
-
-    Args:
-        model: Name of the model.
-    """
-    if model == "speech_recognizer":
-        return 2e-3, "convolutions that are normalized, and LSTMs"
-    if model == "language_identifier":
-        return 2e-3, "steps of recordings of several lengths"
-    if model == "document_extractor":
-        return 1e-3, "attention in four blocks"
-    if model in _WRITERS:
-        return 1e-3, "a transformer that writes"
-    return 4e-3, "default"
 
 
 def tower_rate(tune: str) -> tuple[float, str]:

@@ -5,11 +5,10 @@ import functools
 
 from mbm_keras.auto import published
 from mbm_keras.auto import targets
+from mbm_keras.auto.plan import ASSOCIATION
+from mbm_keras.auto.traits import traits_of
 
 _MIXUP = 0.3  # alpha of the mixtures of sounds
-# Models that hear a recording to its end, and voices in it.
-_OF_SPEECH = ("speech_recognizer", "language_identifier")
-_ROWS_AT_ONCE, _PAGES_AT_ONCE = 256, 16
 
 
 def build_features(plan):
@@ -92,8 +91,8 @@ def build_towers(plan):
 
 
 def answer_size(plan):
-    """Rows that a model answers at once: attention over pages takes much memory."""
-    return _PAGES_AT_ONCE if plan.model == "document_extractor" else _ROWS_AT_ONCE
+    """Rows that the model of a plan answers at once."""
+    return traits_of(plan.model).rows_at_once
 
 
 def length_key(plan, specs):
@@ -102,7 +101,7 @@ def length_key(plan, specs):
     The first text that a published encoder or a recurrent layer in the model reads; the
     page; the sound that is heard to its end.
     """
-    if plan.model in _OF_SPEECH:
+    if traits_of(plan.model).is_of_speech:
         return specs[0].key
     found = [
         spec.key
@@ -123,13 +122,14 @@ def build_augmentation(plan, specs):
 
     if not plan.augment:
         return None
+    traits = traits_of(plan.model)
     changes = {
         "image": augment.pictures,
-        "audio": (augment.speech if plan.model in _OF_SPEECH else augment.spectrograms),
+        "audio": augment.speech if traits.is_of_speech else augment.spectrograms,
         "wave": lambda: augment.waves(shift=0.2, gain=6.0, low=25.0, high=60.0),
         "video": lambda: augment.frames(augment.pictures()),
     }
-    if plan.model == "document_extractor":  # a picture that moves leaves its boxes
+    if not traits.moves_pictures:
         still = functools.partial(augment.pictures, shift=0.0, scale=0.0, degrees=0.0)
         changes["image"] = still
     return {
@@ -186,31 +186,17 @@ def build_model(plan, specs, task):
     from mbm_keras.models import ZOO
     from mbm_keras.models import dual_encoder
 
-    arguments = dict(plan.model_sizes)
-    if plan.model == "late_fusion":
-        arguments = {
-            "towers": build_towers(plan),
-            "fusion": fusion.FUSIONS[plan.fusion](plan.width, name="fusion"),
-            "width": plan.width,
-            "pool": True,
-            "balance": {"calibrate": True, "fitted": plan.fitted_heads},
-            **arguments,
-        }
-    if plan.model == "video_classifier":
-        arguments = {
-            "towers": build_towers(plan),
-            "fusion": fusion.FUSIONS[plan.fusion](plan.width, name="fusion"),
-            "width": plan.width,
-            **arguments,
-        }
-    if plan.model == "speech_recognizer":
-        arguments = {"towers": build_towers(plan), **arguments}
-    if plan.model == "sound_classifier":
-        arguments = {"towers": build_towers(plan), "width": plan.width, **arguments}
-    pair = published.pair_of(plan.inputs) if plan.model == "dual_encoder" else None
-    if plan.model == "dual_encoder":
-        width = plan.width if pair is None else None
-        arguments = {"towers": build_towers(plan), "width": width, **arguments}
+    is_association = plan.target_kind == ASSOCIATION
+    pair = published.pair_of(plan.inputs) if is_association else None
+    make = {
+        "towers": lambda: build_towers(plan),
+        "fusion": lambda: fusion.FUSIONS[plan.fusion](plan.width, name="fusion"),
+        "width": lambda: plan.width if pair is None else None,
+        "pool": lambda: True,
+        "balance": lambda: {"calibrate": True, "fitted": plan.fitted_heads},
+    }
+    given = {name: make[name]() for name in traits_of(plan.model).given}
+    arguments = {**given, **plan.model_sizes}
     model = ZOO[plan.model].build(inputs=specs, task=task, **arguments)
     if pair is not None:
         dual_encoder.set_scale(model, pair.folder)

@@ -9,9 +9,10 @@ from typing import Any
 from mbm_keras.auto.plan import CONTINUATION
 from mbm_keras.auto.plan import Plan
 from mbm_keras.auto.published import READER
-
-CHOOSE_TOWERS = ("late_fusion", "dual_encoder")  # models of any towers
-SPEECH = "speech_recognizer"  # a model of towers of sounds
+from mbm_keras.auto.traits import EMBEDDING
+from mbm_keras.auto.traits import STEPS
+from mbm_keras.auto.traits import TRAITS
+from mbm_keras.auto.traits import traits_of
 
 
 def check_model(plan: Plan) -> list[str]:
@@ -35,7 +36,7 @@ def check_model(plan: Plan) -> list[str]:
     inputs, task = draft_inputs(plan), draft_task(plan)
     fitting = models_for(inputs, task)
     try:
-        if plan.model == SPEECH:
+        if traits_of(plan.model).takes == STEPS:
             ZOO[plan.model].check_fit(inputs, task, build_towers(plan))
         else:
             ZOO[plan.model].check_fit(inputs, task)
@@ -49,8 +50,9 @@ def check_model(plan: Plan) -> list[str]:
 
 def _check_texts(plan):
     """Grams are for a model whose towers the plan chooses; the others read words."""
+    takes = traits_of(plan.model).takes
     for name, planned in plan.inputs.items():
-        if planned.preprocessor == "WordGrams" and plan.model not in CHOOSE_TOWERS:
+        if planned.preprocessor == "WordGrams" and takes != EMBEDDING:
             raise ValueError(
                 f"Expected WordIds for the text {name!r} of the model {plan.model!r}; "
                 "give the model when the plan is made. Received: "
@@ -61,7 +63,7 @@ def _check_texts(plan):
 def _check_tuned(plan):
     """Encoders that learn are towers, and other models do not take any tower."""
     tuned = [n for n, p in plan.inputs.items() if p.preprocessor == READER]
-    models = (*CHOOSE_TOWERS, SPEECH)
+    models = tuple(name for name, traits in TRAITS.items() if traits.takes)
     if tuned and plan.model not in models:
         raise ValueError(
             f"Expected tune='frozen' for a model other than {models}. Received: "
@@ -82,8 +84,9 @@ def draft_inputs(plan: Plan) -> list[Any]:
     from mbm_keras.inputs import keys
 
     # The weights of encoders are not read before they are needed.
-    # A recognizer takes the steps of an encoder, whose input has sizes of its own.
-    published = ["Embedding", *([] if plan.model == SPEECH else [READER])]
+    # The input of an encoder whose steps are taken has sizes of its own.
+    takes = traits_of(plan.model).takes
+    published = ["Embedding", *([] if takes == STEPS else [READER])]
     encoded = [n for n, p in plan.inputs.items() if p.preprocessor in published]
     others = {n: p for n, p in plan.inputs.items() if n not in encoded}
     preprocessors = build_preprocessors(dataclasses.replace(plan, inputs=others))

@@ -10,6 +10,7 @@ from typing import Any
 from mbm_keras.auto import clips
 from mbm_keras.auto import sizes
 from mbm_keras.auto.plan import InputPlan
+from mbm_keras.auto.traits import traits_of
 
 _LONG = 3.0  # seconds of a sound
 _FEW_ROWS = 1_000
@@ -39,10 +40,11 @@ def plan_inputs(table: Any, model: str = "late_fusion") -> dict[str, InputPlan]:
         for modality, plan_column in _PLANS.items()
         for name in table.columns_of(modality)
     }
-    if model == "late_fusion":
+    texts = traits_of(model).texts
+    if texts == "WordGrams":
         few = not _is_many(table)
         inputs = {name: _with_grams(planned, few) for name, planned in inputs.items()}
-    if model == "intent_and_slots":
+    if texts == "WordCharacters":
         inputs = {name: _with_characters(planned) for name, planned in inputs.items()}
     inputs = {name: _in_step(table, name, inputs) for name in inputs}
     inputs = clips.plan_clips(inputs, model)

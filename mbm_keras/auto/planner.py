@@ -18,6 +18,7 @@ from mbm_keras.auto.plan import NUMBERS
 from mbm_keras.auto.plan import OF_PAGES
 from mbm_keras.auto.plan import OF_SENTENCES
 from mbm_keras.auto.plan import Plan
+from mbm_keras.auto.traits import traits_of
 from mbm_keras.registry import names
 
 _GIVEN = "given"
@@ -133,7 +134,7 @@ def make_plan(
         tower_rate=budget.tower_rate(chosen_tune)[0],
         batch_size=batch,
         learning_rate=choose(
-            "learning_rate", learning_rate, *budget.learning_rate(chosen_model)
+            "learning_rate", learning_rate, *traits_of(chosen_model).learning_rate
         ),
         augment=choose("augment", augment, True, "small changes keep the meaning"),
         class_weight=choose("class_weight", class_weight, None, "rows count alike"),

@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from mbm_keras.auto.plan import ASSOCIATION
 from mbm_keras.runs import folder as run_folder
 from mbm_keras.runs import saved as saved_run
 from mbm_keras.runs.baselines import verdict
@@ -40,7 +41,7 @@ class Run:
     def is_association(self) -> bool:
         """Whether it has embeddings of its inputs instead of a target."""
         plan = run_folder.read_json(self.folder / run_folder.STARTED).get("plan", {})
-        return plan.get("model") == "dual_encoder"
+        return plan.get("target_kind") == ASSOCIATION
 
     @functools.cached_property
     def checksum(self) -> str:
@@ -116,7 +117,7 @@ class Run:
         """By key of an input, what embeds it; empty for a run with a target."""
         from mbm_keras.models import dual_encoder
 
-        if self.plan.model != "dual_encoder":
+        if not self.is_association:
             return {}
         keys = self.features.by_key
         return {k: dual_encoder.encoder_of(self.model, self.task, k) for k in keys}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import inspect
 import json
 
 import numpy as np
@@ -16,6 +17,8 @@ from mbm_keras.auto import sizes
 from mbm_keras.auto.fit import check_model
 from mbm_keras.auto.stages import learned_something
 from mbm_keras.auto.targets import infer_kind
+from mbm_keras.auto.traits import TRAITS
+from mbm_keras.models import ZOO
 from tests.helpers import image_bytes
 from tests.helpers import wav_bytes
 
@@ -286,3 +289,8 @@ def test_the_picture_of_a_page_does_not_move_in_training():
         changed = changes["scan"](pixels, keys).numpy().reshape(4, 1_600, 3)
         found[model] = changed.max(axis=2).argmax(axis=1).tolist()
     assert found["document_extractor"] == [205] * 4 != found["late_fusion"]
+
+
+def test_traits_are_of_models_and_of_arguments_of_their_builders():
+    for name, traits in TRAITS.items():
+        assert {*traits.given} <= {*inspect.signature(ZOO[name].build).parameters}
