@@ -6,19 +6,19 @@ import typer
 
 from mbm_keras.cli import lines
 from mbm_keras.cli import options
+from mbm_keras.cli.opening import DEFAULT
+from mbm_keras.cli.opening import Opening
+from mbm_keras.cli.opening import add_opening
 from mbm_keras.cli.reporting import reporting
 
 
+@add_opening
 def evaluate(
     run: Annotated[str, typer.Argument(help="Folder of a finished run.")],
     table: Annotated[str, typer.Argument(help=f"With the target. {options.INPUTS}")],
     stream: options.Stream = None,
     max_broken: options.MaxBroken = 1.0,
-    allow_outside: options.AllowOutside = False,
-    separator: options.Separator = None,
-    encoding: options.Encoding = None,
-    decimal: options.Decimal = None,
-    missing: options.Missing = None,
+    opening: Opening = DEFAULT,
     json: options.Json = False,
 ):
     """Score a run on a table: loss, metrics, and every subset of the inputs."""
@@ -30,10 +30,6 @@ def evaluate(
             table,
             stream=stream,
             max_broken=max_broken,
-            allow_outside=allow_outside,
-            separator=separator,
-            encoding=encoding,
-            decimal=decimal,
-            missing=missing,
+            **opening,
         )
         result(figures, lines.evaluate_lines(figures))

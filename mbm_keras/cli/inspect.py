@@ -6,9 +6,13 @@ import typer
 
 from mbm_keras.cli import lines
 from mbm_keras.cli import options
+from mbm_keras.cli.opening import DEFAULT
+from mbm_keras.cli.opening import Opening
+from mbm_keras.cli.opening import add_opening
 from mbm_keras.cli.reporting import reporting
 
 
+@add_opening
 def inspect(
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
     target: Annotated[
@@ -32,11 +36,7 @@ def inspect(
             help="Find texts, images and sounds that are nearly the same.",
         ),
     ] = False,
-    allow_outside: options.AllowOutside = False,
-    separator: options.Separator = None,
-    encoding: options.Encoding = None,
-    decimal: options.Decimal = None,
-    missing: options.Missing = None,
+    opening: Opening = DEFAULT,
     json: options.Json = False,
 ):
     """List columns, the modality found for each, and what is missing or unreadable."""
@@ -50,10 +50,6 @@ def inspect(
             deep=deep,
             workers=options.engine(workers, engine, address),
             duplicates=duplicates,
-            allow_outside=allow_outside,
-            separator=separator,
-            encoding=encoding,
-            decimal=decimal,
-            missing=missing,
+            **opening,
         )
         result(summary, lines.inspect_lines(summary))

@@ -7,6 +7,7 @@ import typer
 
 from data_pipelines.ray_workers import Ray
 from data_pipelines.tables.modality import MODALITIES
+from mbm_keras.auto.targets import KINDS
 
 INPUTS = (
     "A CSV, JSON, Parquet or Excel file, a folder of shards that `mbm pack` wrote, or "
@@ -107,28 +108,11 @@ PartRows = Annotated[
         min=1,
     ),
 ]
-Separator = Annotated[
+Task = Annotated[
     str | None,
-    typer.Option(
-        help="Between the cells of a text file: one character, or tab, comma, "
-        "semicolon, bar. Default: found."
-    ),
+    typer.Option(help=f"{', '.join(KINDS)}. Default: inferred from the target."),
 ]
-Encoding = Annotated[
-    str | None,
-    typer.Option(help="Of a text file: utf-8, utf-16, cp1252 ... Default: found."),
-]
-Decimal = Annotated[
-    str | None, typer.Option(help="Decimal mark, . or , in numbers. Default: found.")
-]
-Missing = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="MARK",
-        help="Text that counts as missing, such as -999. Repeat it per mark; an empty "
-        "one is for empty cells alone. Default: NA, null, ? and others, by column.",
-    ),
-]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 
 
 def modalities(columns):

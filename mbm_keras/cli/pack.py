@@ -6,9 +6,13 @@ import typer
 
 from mbm_keras.cli import lines
 from mbm_keras.cli import options
+from mbm_keras.cli.opening import DEFAULT
+from mbm_keras.cli.opening import Opening
+from mbm_keras.cli.opening import add_opening
 from mbm_keras.cli.reporting import reporting
 
 
+@add_opening
 def pack(
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
     out: Annotated[str, typer.Option(help="Folder for the shards.")] = "shards",
@@ -23,11 +27,7 @@ def pack(
     address: options.Address = None,
     column: options.Columns = None,
     max_broken: options.MaxBroken = 0.05,
-    allow_outside: options.AllowOutside = False,
-    separator: options.Separator = None,
-    encoding: options.Encoding = None,
-    decimal: options.Decimal = None,
-    missing: options.Missing = None,
+    opening: Opening = DEFAULT,
     json: options.Json = False,
 ):
     """Pack a table and its files into shards. Repeat the command to continue."""
@@ -42,10 +42,6 @@ def pack(
             workers=options.engine(workers, engine, address),
             columns=options.modalities(column),
             max_broken=max_broken,
-            allow_outside=allow_outside,
-            separator=separator,
-            encoding=encoding,
-            decimal=decimal,
-            missing=missing,
+            **opening,
         )
         result(summary, lines.pack_lines(summary))

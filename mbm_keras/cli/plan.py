@@ -5,9 +5,13 @@ from typing import Annotated
 import typer
 
 from mbm_keras.cli import options
+from mbm_keras.cli.opening import DEFAULT
+from mbm_keras.cli.opening import Opening
+from mbm_keras.cli.opening import add_opening
 from mbm_keras.cli.reporting import reporting
 
 
+@add_opening
 def plan(
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
     target: options.Targets = None,
@@ -17,11 +21,7 @@ def plan(
     column: options.Columns = None,
     tower: options.Towers = None,
     tune: options.Tune = None,
-    allow_outside: options.AllowOutside = False,
-    separator: options.Separator = None,
-    encoding: options.Encoding = None,
-    decimal: options.Decimal = None,
-    missing: options.Missing = None,
+    opening: Opening = DEFAULT,
     json: options.Json = False,
 ):
     """Show what `mbm train` would do with a table, each choice with its reason."""
@@ -37,10 +37,6 @@ def plan(
             group=group,
             towers=options.folders(tower),
             tune=tune,
-            allow_outside=allow_outside,
-            separator=separator,
-            encoding=encoding,
-            decimal=decimal,
-            missing=missing,
+            **opening,
         )
         result(planned.to_json(), str(planned).splitlines())

@@ -6,9 +6,13 @@ import typer
 
 from mbm_keras.cli import lines
 from mbm_keras.cli import options
+from mbm_keras.cli.opening import DEFAULT
+from mbm_keras.cli.opening import Opening
+from mbm_keras.cli.opening import add_opening
 from mbm_keras.cli.reporting import reporting
 
 
+@add_opening
 def predict(
     run: Annotated[str, typer.Argument(help="Folder of a finished run.")],
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
@@ -32,11 +36,7 @@ def predict(
     engine: options.Engine = "processes",
     address: options.Address = None,
     part_rows: options.PartRows = None,
-    allow_outside: options.AllowOutside = False,
-    separator: options.Separator = None,
-    encoding: options.Encoding = None,
-    decimal: options.Decimal = None,
-    missing: options.Missing = None,
+    opening: Opening = DEFAULT,
     json: options.Json = False,
 ):
     """Answer every row; a part that cannot be decoded is reported and left out."""
@@ -52,10 +52,6 @@ def predict(
             stream=stream,
             workers=options.engine(workers, engine, address),
             part_rows=part_rows,
-            allow_outside=allow_outside,
-            separator=separator,
-            encoding=encoding,
-            decimal=decimal,
-            missing=missing,
+            **opening,
         )
         result(summary, lines.predict_lines(summary))

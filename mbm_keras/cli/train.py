@@ -5,15 +5,18 @@ from typing import Annotated
 import typer
 
 from mbm_keras import registry
-from mbm_keras.auto.targets import KINDS
 from mbm_keras.cli import lines
 from mbm_keras.cli import options
+from mbm_keras.cli.opening import DEFAULT
+from mbm_keras.cli.opening import Opening
+from mbm_keras.cli.opening import add_opening
 from mbm_keras.cli.reporting import reporting
 
 _MODELS = ", ".join(registry.names("mbm_keras.models"))
 _FUSIONS = ", ".join(registry.names("mbm_keras.fusion"))
 
 
+@add_opening
 def train(
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
     target: options.Targets = None,
@@ -27,10 +30,7 @@ def train(
     column: options.Columns = None,
     tower: options.Towers = None,
     tune: options.Tune = None,
-    task: Annotated[
-        str | None,
-        typer.Option(help=f"{', '.join(KINDS)}. Default: inferred from the target."),
-    ] = None,
+    task: options.Task = None,
     model: Annotated[
         str | None, typer.Option(help=f"Model. Default: late_fusion. {_MODELS}.")
     ] = None,
@@ -91,14 +91,10 @@ def train(
             help="The most that training may take; the best weights so far are kept."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: options.Seed = 0,
     stream: options.Stream = None,
     max_broken: options.MaxBroken = 0.05,
-    allow_outside: options.AllowOutside = False,
-    separator: options.Separator = None,
-    encoding: options.Encoding = None,
-    decimal: options.Decimal = None,
-    missing: options.Missing = None,
+    opening: Opening = DEFAULT,
     baselines: Annotated[
         bool, typer.Option(help="Compare with plain pipelines of scikit-learn.")
     ] = True,
@@ -153,11 +149,7 @@ def train(
             seed=seed,
             stream=stream,
             max_broken=max_broken,
-            allow_outside=allow_outside,
-            separator=separator,
-            encoding=encoding,
-            decimal=decimal,
-            missing=missing,
+            **opening,
             baselines=baselines,
             devices=devices,
             coordinator=coordinator,

@@ -4,12 +4,15 @@ from typing import Annotated
 
 import typer
 
-from mbm_keras.auto.targets import KINDS
 from mbm_keras.cli import lines
 from mbm_keras.cli import options
+from mbm_keras.cli.opening import DEFAULT
+from mbm_keras.cli.opening import Opening
+from mbm_keras.cli.opening import add_opening
 from mbm_keras.cli.reporting import reporting
 
 
+@add_opening
 def tune(
     table: Annotated[str, typer.Argument(help=options.INPUTS)],
     target: options.Targets = None,
@@ -30,18 +33,11 @@ def tune(
         str | None, typer.Option(help="A column whose values never cross splits.")
     ] = None,
     column: options.Columns = None,
-    task: Annotated[
-        str | None,
-        typer.Option(help=f"{', '.join(KINDS)}. Default: inferred from the target."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    task: options.Task = None,
+    seed: options.Seed = 0,
     stream: options.Stream = None,
     max_broken: options.MaxBroken = 0.05,
-    allow_outside: options.AllowOutside = False,
-    separator: options.Separator = None,
-    encoding: options.Encoding = None,
-    decimal: options.Decimal = None,
-    missing: options.Missing = None,
+    opening: Opening = DEFAULT,
     json: options.Json = False,
 ):
     """Train with many choices of towers, fusion, sizes and rates; keep the best."""
@@ -61,10 +57,6 @@ def tune(
             seed=seed,
             stream=stream,
             max_broken=max_broken,
-            allow_outside=allow_outside,
-            separator=separator,
-            encoding=encoding,
-            decimal=decimal,
-            missing=missing,
+            **opening,
         )
         result(found, lines.tune_lines(found))
