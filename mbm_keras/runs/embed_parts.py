@@ -46,6 +46,8 @@ def embed_parts(
 ) -> Iterator[list[EmbeddedPart]]:
     """Around joining the parts: embeds those that are not done, removes all after it.
 
+    One part of all rows is embedded in this process, and no folder is kept of it.
+
     Args:
         run: A `Run` of an association.
         table: A table of one column, an input of the run.
@@ -60,6 +62,12 @@ def embed_parts(
         OSError: If a file cannot be written, or the disk is full.
         ValueError: As for `mbm_keras.runs.parts.write_parts`.
     """
+    ranges = parts.row_ranges(table, part_rows)
+    if len(ranges) == 1 and not folder.exists():
+        with tempfile.TemporaryDirectory(prefix="mbm-index-") as whole:
+            folder = pathlib.Path(whole)
+            yield [_describe(folder, 0, _begin(folder, run, 1)(0, table))]
+        return
     options = parts.options_state(part_rows=part_rows, columns=table.columns)
     state = {**parts.table_state(table), "the run": run.checksum}
     job = parts.Job(
@@ -70,17 +78,14 @@ def embed_parts(
         "index",
         [run.folder.absolute() / "metrics.json"],
     )
-    ranges = parts.row_ranges(table, part_rows)
     with parts.write_parts(folder, table, ranges, job, workers=workers) as found:
-        yield [
-            EmbeddedPart(
-                part_path(folder, i, "json"),
-                part["items"],
-                part["width"],
-                [Broken(*item) for item in part["broken"]],
-            )
-            for i, part in enumerate(found)
-        ]
+        yield [_describe(folder, i, part) for i, part in enumerate(found)]
+
+
+def _describe(folder, part, found):
+    broken = [Broken(*item) for item in found["broken"]]
+    path = part_path(folder, part, "json")
+    return EmbeddedPart(path, found["items"], found["width"], broken)
 
 
 def join_parts(embedded: Sequence[EmbeddedPart], folder: pathlib.Path) -> int:

@@ -68,9 +68,9 @@ def index(
 ) -> dict[str, Any]:
     """Embeds files, or a column of a table, and writes them as an index.
 
-    This is done in parts, which are in a folder next to the index, `<out>.parts`, until
-    all are there. A call that was interrupted continues after the last finished part
-    when it is repeated.
+    Many items are embedded in parts, which are in a folder next to the index,
+    `<out>.parts`, until all are there. A call that was interrupted continues after the
+    last finished part when it is repeated.
 
     Args:
         run: A `Run` of an association, or its folder.
