@@ -1,15 +1,23 @@
 """The tables of a run, and the plan that it follows."""
 
 import dataclasses
+import inspect
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 from mbm_keras.auto.plan import Plan
+from mbm_keras.auto.planner import make_plan
 from mbm_keras.runs import steps
 from mbm_keras.runs.members import merge_validation
 from mbm_keras.runs.rows import name_table
 from mbm_keras.runs.runtime import load_tensorflow
+
+_CHOICES = tuple(
+    name
+    for name in inspect.signature(make_plan).parameters
+    if name not in ("table", "seed")
+)
 
 
 def open_tables(
@@ -80,6 +88,19 @@ def open_tables(
     if valid is not None:
         tables["valid"] = _open_valid(valid, plan, kept, allow_outside)
     return plan, tables, kept
+
+
+def choices_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The choices of a plan among the arguments of a function.
+
+    Args:
+        arguments: `locals()`, as the first line of a function whose arguments have the
+            names that they have in `auto.planner.make_plan`.
+
+    Returns:
+        Arguments of `make_plan` by name, but the table and the seed.
+    """
+    return {name: arguments[name] for name in _CHOICES}
 
 
 def _open_valid(valid, plan, reading, allow_outside):

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -12,27 +11,15 @@ from mbm_keras.runs import folder as run_folder
 from mbm_keras.runs import processes as in_processes
 from mbm_keras.runs import steps
 from mbm_keras.runs.associate import train as train_association
-from mbm_keras.runs.baselines import score_baselines
 from mbm_keras.runs.decoded import check_broken
-from mbm_keras.runs.decoded import check_splits
-from mbm_keras.runs.decoded import decode_splits
-from mbm_keras.runs.decoded import notes_of
-from mbm_keras.runs.decoded import set_aside
-from mbm_keras.runs.folds import cross_validate
 from mbm_keras.runs.folds import fold_splits
-from mbm_keras.runs.language import learn_language
-from mbm_keras.runs.language import write_language
-from mbm_keras.runs.members import weight_notes
+from mbm_keras.runs.opening import choices_of
 from mbm_keras.runs.opening import open_tables
-from mbm_keras.runs.page_pictures import page_pictures
-from mbm_keras.runs.report import write_report
 from mbm_keras.runs.rows import name_table
-from mbm_keras.runs.rows import sample_rows
 from mbm_keras.runs.run import Run
 from mbm_keras.runs.runtime import Clock
 from mbm_keras.runs.runtime import load_tensorflow
-from mbm_keras.runs.runtime import versions
-from mbm_keras.runs.scores import score
+from mbm_keras.runs.supervised import train as train_supervised
 
 
 def plan(
@@ -115,10 +102,11 @@ def plan(
         ValueError: If a column, a name or the table is not usable; the message says
             which and what to do.
     """
+    choices = choices_of(locals())
     from mbm_keras.auto import planner
 
     planner.check_names(model=model, fusion=fusion, task=task)
-    target, more, task = steps.split_target(target, tags, task)
+    target, more, choices["task"] = steps.split_target(target, tags, task)
     rows = steps.open_rows(
         table,
         target,
@@ -135,25 +123,6 @@ def plan(
         missing=missing,
     )
     load_tensorflow()
-    choices = dict(
-        columns=columns,
-        group=group,
-        task=task,
-        model=model,
-        fusion=fusion,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        augment=augment,
-        class_weight=class_weight,
-        loss=loss,
-        folds=folds,
-        stages=stages,
-        members=members,
-        minutes=minutes,
-        towers=towers,
-        tune=tune,
-    )
     return steps.make_plan(rows, choices, seed)
 
 
@@ -261,29 +230,11 @@ def train(
         ValueError: If the table, an argument or the folder is not usable, or another
             process is writing to the folder.
     """
+    choices = choices_of(locals())
     from mbm_keras.auto import planner
     from mbm_keras.auto import published
 
     clock = Clock()
-    choices: dict[str, Any] = dict(
-        columns=columns,
-        group=group,
-        task=task,
-        model=model,
-        fusion=fusion,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        augment=augment,
-        class_weight=class_weight,
-        loss=loss,
-        folds=folds,
-        stages=stages,
-        members=members,
-        minutes=minutes,
-        towers=towers,
-        tune=tune,
-    )
     given: dict[str, Any] = dict(
         separator=separator, encoding=encoding, decimal=decimal, missing=missing
     )
@@ -323,80 +274,10 @@ def train(
         folder = pathlib.Path(out)
         with in_processes.prepare_folder(folder, arguments, together) as is_finished:
             if not is_finished:
-                run = _train if plan.target_column is not None else train_association
+                is_supervised = plan.target_column is not None
+                run = train_supervised if is_supervised else train_association
                 run(plan, tables, folder, arguments, clock, verbose)
     return Run(folder)
-
-
-def _train(plan, tables, folder, arguments, clock, verbose):
-    """Trains in a folder that is prepared."""
-    name, max_broken = arguments["table"], arguments["max_broken"]
-    folds = _train_folds(plan, tables, folder, arguments, verbose)
-    features, encoder = steps.learn(plan, tables["rows"])
-    with in_processes.first_alone():
-        decoded = decode_splits(
-            tables,
-            features,
-            {plan.target: encoder},
-            folder / "cache",
-            arguments["stream"],
-        )
-    check_broken(tables, decoded.broken, max_broken)
-    is_first = in_processes.is_first()
-    counts = set_aside(tables, decoded.broken, folder) if is_first else {}
-    check_splits(decoded.samples, name, plan.members, decoded.broken)
-    notes = notes_of(plan, tables, decoded, encoder)
-    if verbose != 0 and is_first:
-        sys.stderr.writelines(f"{note}\n" for note in notes)
-    trained = steps.fit(
-        plan,
-        features,
-        encoder,
-        tables["rows"],
-        decoded.samples,
-        folder / "stages",
-        verbose,
-    )
-    if not is_first:
-        return
-
-    some = tables["rows"]
-    # Rows that no model learned from; several models leave none without a test split.
-    sample = some.take(some.split == ("valid" if "valid" in some.split else "train"))
-    result = score(trained, tables, decoded.samples)
-    run_folder.save(
-        folder,
-        model=trained.model,
-        features=features,
-        targets={plan.target: encoder},
-        columns=some.columns,
-        sample=sample_rows(some if "valid" in tables else sample, features),
-    )
-    if plan.target_kind == "transcript":
-        texts = some.take(some.split == "train").targets(numbers=False)
-        known = decoded.samples.get("valid", decoded.samples["train"])
-        language = learn_language(texts, encoder, known, trained.model, plan.target)
-        write_language(folder, language)
-    summary = {
-        "run": str(folder),
-        "table": name,
-        **counts,
-        **steps.describe(plan, trained),
-        "values": decoded.values,
-        "notes": [*notes, *weight_notes(trained)],
-        **result.figures,
-        **folds,
-        "baselines": (
-            score_baselines(trained, tables, decoded.samples, result.output)
-            if arguments["baselines"]
-            else []
-        ),
-        "versions": versions(),
-        **clock.seconds(),
-    }
-    pages = page_pictures(trained, tables, decoded.samples, encoder)
-    write_report(folder, trained, summary, result, pages)
-    run_folder.finish(folder, trained.histories, summary)
 
 
 def _fingerprints(tables):
@@ -407,17 +288,3 @@ def _fingerprints(tables):
     if "valid" in tables:
         read["valid"] = fingerprint(tables["valid"])
     return read
-
-
-def _train_folds(plan, tables, folder, arguments, verbose):
-    """A run in a folder of its own for each fold, and their figures."""
-    if not plan.folds:
-        return {}
-
-    def train_fold(plan, table, where, fold):
-        of_fold = {**arguments, "plan": plan.to_json(), "fold": fold}
-        where.mkdir(parents=True, exist_ok=True)
-        if not run_folder.prepare(where, of_fold):
-            _train(plan, {"rows": table}, where, of_fold, Clock(), verbose)
-
-    return {"folds": cross_validate(plan, tables["rows"], folder, train_fold, verbose)}
