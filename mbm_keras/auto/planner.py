@@ -111,14 +111,7 @@ def make_plan(
     if not is_tuned:
         averaged = budget.members(rows, inputs, chosen_model)
     number = choose("members", members, *averaged)
-    if is_tuned:
-        most = budget.tuned_epochs(rows)
-    elif kind == "transcript":
-        most = budget.speech_epochs(rows, batch)
-    elif kind in OF_PAGES:
-        most = budget.page_epochs(rows, batch)
-    else:
-        most = budget.epochs(rows, batch, inputs, number)
+    most = _epochs_for(kind, is_tuned, rows, batch, inputs, number)
     plan = Plan(
         target=table.target,
         target_kind=kind,
@@ -214,6 +207,16 @@ def _model_for(kind, table):
     if kind == "transcript":
         return "speech_recognizer", "it writes what it hears"
     return "late_fusion", "it takes any inputs"
+
+
+def _epochs_for(kind, is_tuned, rows, batch, inputs, number):
+    if is_tuned:
+        return budget.tuned_epochs(rows)
+    if kind == "transcript":
+        return budget.speech_epochs(rows, batch)
+    if kind in OF_PAGES:
+        return budget.page_epochs(rows, batch)
+    return budget.epochs(rows, batch, inputs, number)
 
 
 def _fusion_for(model, inputs):

@@ -182,21 +182,10 @@ def build(
             `calibrate` with a task whose outputs are probabilities.
     """
     check_fit(inputs, task, towers)
-    if absence is not None and not presence:
-        raise ValueError(
-            "Expected presence=True, since without it no input is ever absent. "
-            f"Received: presence={presence}, absence={absence}."
-        )
-    absence = options_from(Absence, absence)
     balance = None if balance is None else options_from(Balance, balance)
+    _check_options(task, presence, absence, balance)
+    absence = options_from(Absence, absence)
     calibrate = balance is not None and balance.calibrate
-    if calibrate:
-        check_logits(task)
-    elif balance is not None and balance.fitted:
-        raise ValueError(
-            "Expected calibrate=True, since fitted heads are answers in the calibrated "
-            f"mean. Received: balance={balance}."
-        )
     fusion = fusion or ConcatenationFusion(width)
     pool = not fusion.takes_sequences if pool is None else pool
 
@@ -273,6 +262,21 @@ def build(
     if presence:
         tensors.append(present)
     return TaskModel(tensors, {task.name: x, **unimodal}, name=name)
+
+
+def _check_options(task, presence, absence, balance):
+    if absence is not None and not presence:
+        raise ValueError(
+            "Expected presence=True, since without it no input is ever absent. "
+            f"Received: presence={presence}, absence={absence}."
+        )
+    if balance is not None and balance.calibrate:
+        check_logits(task)
+    elif balance is not None and balance.fitted:
+        raise ValueError(
+            "Expected calibrate=True, since fitted heads are answers in the calibrated "
+            f"mean. Received: balance={balance}."
+        )
 
 
 def _scale(task):

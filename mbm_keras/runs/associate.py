@@ -6,6 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from mbm_keras.runs import decoded as rows_of_run
+from mbm_keras.runs import folder as run_folder
+from mbm_keras.runs import processes
+from mbm_keras.runs import steps
+from mbm_keras.runs.members import fit_members
+from mbm_keras.runs.report import write_report
+from mbm_keras.runs.rows import sample_rows
+from mbm_keras.runs.runtime import versions
+from mbm_keras.runs.scores import Scores
+
 _BATCH = 256
 _BY_DIRECTION = ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank")
 
@@ -16,15 +26,6 @@ def train(plan, tables, folder, arguments, clock, verbose):
 
     from mbm_keras.auto import build
     from mbm_keras.preprocessing import Matches
-    from mbm_keras.runs import decoded as rows_of_run
-    from mbm_keras.runs import folder as run_folder
-    from mbm_keras.runs import processes
-    from mbm_keras.runs import steps
-    from mbm_keras.runs.members import fit_members
-    from mbm_keras.runs.report import write_report
-    from mbm_keras.runs.rows import sample_rows
-    from mbm_keras.runs.runtime import versions
-    from mbm_keras.runs.scores import Scores
     from mbm_keras.tasks import task_for
 
     name, rows = arguments["table"], tables["rows"]
@@ -42,11 +43,7 @@ def train(plan, tables, folder, arguments, clock, verbose):
     rows_of_run.check_splits(decoded.samples, name, 1, decoded.broken)
     matches = Matches(plan.width, plan.loss or "clip")
     task, specs = task_for(plan.target, matches), features.inputs()
-    samples = {}
-    for split, part in decoded.samples.items():
-        table = tables.get(split, rows)
-        numbers = matches.encode(name_values(table, features, part))
-        samples[split] = part.with_targets({plan.target: numbers})
+    samples = _number_values(plan, tables, features, decoded, matches)
     notes = rows_of_run.notes_of(plan, tables, decoded, matches)
     fitted = fit_members(
         plan,
@@ -91,6 +88,16 @@ def train(plan, tables, folder, arguments, clock, verbose):
     }
     write_report(folder, trained, summary, Scores({}, None, None))
     run_folder.finish(folder, trained.histories, summary)
+
+
+def _number_values(plan, tables, features, decoded, matches):
+    """Samples by split, with the numbers of their values as target."""
+    samples = {}
+    for split, part in decoded.samples.items():
+        table = tables.get(split, tables["rows"])
+        numbers = matches.encode(name_values(table, features, part))
+        samples[split] = part.with_targets({plan.target: numbers})
+    return samples
 
 
 _NOTE = (

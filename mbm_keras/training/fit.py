@@ -21,6 +21,7 @@ from mbm_keras.training import fit_checks
 from mbm_keras.training.adapters import with_adapters
 from mbm_keras.training.at_rest import at_rest
 from mbm_keras.training.checkpoint import Checkpoint
+from mbm_keras.training.displays import display_for
 from mbm_keras.training.equal_batches import equal_batches
 from mbm_keras.training.frozen_outputs import FrozenTowerOutputs
 from mbm_keras.training.frozen_outputs import can_precompute
@@ -29,7 +30,6 @@ from mbm_keras.training.heads import PlainNames
 from mbm_keras.training.heads import add_heads
 from mbm_keras.training.heads import heads_model
 from mbm_keras.training.progress import Progress
-from mbm_keras.training.progress import display_for
 from mbm_keras.training.rates import RatedAdam
 from mbm_keras.training.rates import rate_factors
 from mbm_keras.training.stages import Stage

@@ -6,6 +6,7 @@ import pytest
 
 from mbm_keras.training import Progress
 from mbm_keras.training import Stage
+from mbm_keras.training import displays
 from mbm_keras.training import fit_stages
 from mbm_keras.training import progress
 from tests.toys import TASK
@@ -183,17 +184,17 @@ def test_zero_is_silence(stderr):
 
 
 def test_one_draws_a_line_where_there_is_no_terminal():
-    assert isinstance(progress.display_for(1), progress.TerminalLine)
+    assert isinstance(displays.display_for(1), displays.TerminalLine)
 
 
 def test_another_number_is_an_error():
     with pytest.raises(ValueError, match="0, 1, 2 or 'auto'. Received: 3"):
-        progress.display_for(3)
+        displays.display_for(3)
 
 
 def test_a_terminal_line_that_is_shorter_leaves_nothing_of_the_one_before():
     stream = Terminal()
-    line = progress.TerminalLine(stream)
+    line = displays.TerminalLine(stream)
     line.end_stage("a long line")
     line.update("a line", 0.0, ["of values"])
     line.end_stage("short")
@@ -205,7 +206,7 @@ def test_a_terminal_line_that_is_shorter_leaves_nothing_of_the_one_before():
 def test_an_interrupted_line_ends():
     stream = Terminal()
     with pytest.raises(KeyboardInterrupt):
-        with Progress(progress.TerminalLine(stream), STAGES) as callback:
+        with Progress(displays.TerminalLine(stream), STAGES) as callback:
             callback.begin_stage(STAGES[0])
             raise KeyboardInterrupt
     assert stream.getvalue().endswith("\n")
@@ -224,7 +225,7 @@ def test_an_interrupted_line_ends():
 )
 def test_the_bar_takes_the_room_between_the_texts(width, unicode, line):
     tails = ["long tail", "tail"]
-    assert progress.bar_line("head", 1 / 3, tails, width, unicode) == line
+    assert displays.bar_line("head", 1 / 3, tails, width, unicode) == line
 
 
 def test_in_a_notebook_one_output_is_updated(monkeypatch):
@@ -240,7 +241,7 @@ def test_in_a_notebook_one_output_is_updated(monkeypatch):
         return Handle()
 
     monkeypatch.setattr(display, "display", show)
-    line = progress.NotebookLine()
+    line = displays.NotebookLine()
     line.end_stage("first")
     line.update("second", 0.5, ["0:10 left"])
     line.end_stage("second, ended")
