@@ -128,6 +128,8 @@ class Reading:
         try:
             kept = {name: values[name] for name in _KEPT if name in values}
             known = {n: dict(v) for n, v in kept.pop("columns", {}).items()}
+            for name, how in known.items():
+                _check_column(name, how)
             reading = cls.of(**kept)
         except (TypeError, ValueError, AttributeError) as error:
             raise ValueError(
@@ -139,6 +141,15 @@ class Reading:
 
 
 _KEPT = ("separator", "encoding", "decimal", "missing", "columns")
+
+
+def _check_column(name, how):
+    """Raises a `ValueError` unless this is how a column is read."""
+    marks = how.get("values", ())
+    if how.get("decimal", ".") not in DECIMALS or not (
+        isinstance(marks, (list, tuple)) and all(isinstance(x, str) for x in marks)
+    ):
+        raise ValueError(f"{how} for the column {name!r}")
 
 
 def _check_encoding(encoding):

@@ -128,7 +128,7 @@ def _explain_no_row(broken):
 def _check(path):
     """The suffix of a file that is there, in lower case, without its compression."""
     if path.is_dir():
-        raise ValueError(f"The folder `{path}` has no shards in it.")
+        raise ValueError(f"The folder `{path}` has no shards in it.{_tables_of(path)}")
     if not path.is_file():
         raise FileNotFoundError(f"There is no table `{path}`.")
     name = path.name.lower()
@@ -145,6 +145,15 @@ def _check(path):
     if path.stat().st_size == 0:
         raise ValueError(f"The table `{path}` is empty: it has no header and no row.")
     return suffix
+
+
+def _tables_of(folder):
+    """Which tables are in a folder that was given in place of one."""
+    names = sorted(x.name for x in folder.iterdir() if x.suffix.lower() in SUFFIXES)
+    if not names:
+        return ""
+    shown = ", ".join(f"`{name}`" for name in names[:5])
+    return f" Give one file of it, such as {shown}."
 
 
 def _check_content(data, suffix):

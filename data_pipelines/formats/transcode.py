@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from data_pipelines.formats import kinds
+from data_pipelines.formats import other_kinds
 from data_pipelines.formats import page_files
 from data_pipelines.formats import pcd
 from data_pipelines.formats import picture
@@ -33,6 +35,8 @@ def transcode(data: bytes, modality: str, preprocessor: Any = None) -> bytes:
         ValueError: If `data` cannot be decoded, or is larger than allowed.
     """
     wanted = None if preprocessor is None else preprocessor.modality
+    if {modality, wanted} & {"image", "audio", "video"}:
+        _check_kind(data[: kinds.HEAD])
     if "audio" in (modality, wanted):
         seconds = None if preprocessor is None else preprocessor.config().get("seconds")
         return sound.to_wav(data, seconds)
@@ -46,3 +50,11 @@ def transcode(data: bytes, modality: str, preprocessor: Any = None) -> bytes:
         limit = getattr(preprocessor, "max_pixels", picture.MAX_PIXELS)
         return picture.to_png(data, limit)
     return data
+
+
+def _check_kind(head):
+    """Names a file that is something else, instead of a decoder's complaint."""
+    if kinds.kind_of(head) is None:
+        other = other_kinds.explain_other(head)
+        if other is not None:
+            raise ValueError(f"the file is {other}")

@@ -131,18 +131,34 @@ def _check_names(raw, roles, names, sounds):
     known = dict.fromkeys(raw.frame.columns)
     for name in roles:
         if name is not None and name not in known:
-            raise _no_column(raw, name)
+            raise _no_column(raw, [name])
     tracks = set(sounds.values())
-    for name in names:
-        if name not in known and name not in tracks:
-            raise _no_column(raw, name)
+    names = dict.fromkeys(names)
+    missing = [name for name in names if name not in known and name not in tracks]
+    if missing:
+        raise _no_column(raw, missing)
 
 
-def _no_column(raw, name):
+def _no_column(raw, names):
+    shown = ", ".join(map(repr, names))
     return ValueError(
-        f"`{raw.path}` has no column {name!r}. Its columns are {raw.frame.columns}."
-        + _find_header(raw, name)
+        f"`{raw.path}` has no column {shown}. Its columns are {raw.frame.columns}."
+        + (_find_alike(raw, names) or _find_header(raw, names[0]))
     )
+
+
+def _find_alike(raw, names):
+    """Columns whose names differ in letter case and spaces alone."""
+    alike = {_fold(column): column for column in raw.frame.columns}
+    found = [f"{name!r} is not {alike[_fold(name)]!r}" for name in names
+             if _fold(name) in alike]  # fmt: skip
+    if not found:
+        return ""
+    return f" Names are compared letter by letter: {', '.join(found)}."
+
+
+def _fold(name):
+    return " ".join(name.split()).casefold()
 
 
 def _find_header(raw, name):
@@ -214,7 +230,7 @@ def _choose_inputs(raw, modalities, inputs):
         return {name: held for name, held in modalities.items() if held != "ignore"}
     for name in inputs:
         if name not in modalities:
-            raise _no_column(raw, name)
+            raise _no_column(raw, [name])
         if modalities[name] == "ignore":
             raise ValueError(
                 f"The input {name!r} of `{raw.path}` has nothing to learn from, or an "

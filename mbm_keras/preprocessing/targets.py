@@ -34,6 +34,10 @@ class Label:
     output_kind = "logits"
 
     def __init__(self, vocabulary=(), dtype="str"):
+        if dtype not in ("str", *_TYPES):
+            raise ValueError(
+                f"Expected dtype in {['str', *_TYPES]}. Received: {dtype!r}."
+            )
         self.vocabulary = list(vocabulary)
         self.dtype = dtype
 

@@ -147,12 +147,13 @@ def answer_rows(run, table, keep=None, probabilities=None, stream=None):
 def _answer(run, table, samples, names, probabilities):
     """Answers, probabilities and statuses of the rows that have an answer."""
     import numpy as np
+    import polars as pl
 
     from data_pipelines.decoding.status import STATUS
     from mbm_keras import evaluation
 
     ((name, target),) = run.targets.items()
-    columns = {}
+    columns = {name: pl.Series([], dtype=pl.String)}
     if len(samples):
         batches = batches_of(run.plan, run.features.inputs(), samples)
         outputs, _ = evaluation.predict(run.answering_model, batches)

@@ -221,6 +221,7 @@ EDITS = [
     (edit("targets.json", "y.vocabulary", [1, 2]), "targets.json", "y"),
     (edit("targets.json", "y.unknown", 1), "targets.json", "unknown"),
     (edit("targets.json", "y.target", "Popen"), "targets.json", "Popen"),
+    (edit("targets.json", "y.dtype", []), "targets.json", "dtype"),
     (edit("targets.json", "y", 3), "targets.json", "y"),
     (edit("columns.json", "x", "smell"), "columns.json", "smell"),
     (edit("columns.json", "z", "text"), "columns.json", "'z'"),

@@ -49,6 +49,13 @@ def test_none_is_kept(noted):
     assert run.predict(rows[:2], keep="none").columns[:2] == ["row_2", "answer"]
 
 
+def test_where_no_row_has_an_answer_its_column_is_there(noted):
+    rows, run = noted
+    empty = [dict.fromkeys(rows[0], None)] * 2
+    frame = run.predict([{**row, "text": "", "city": ""} for row in empty])
+    assert frame["answer"].to_list() == [None, None]
+
+
 def test_a_column_that_is_not_there_is_an_error(noted):
     rows, run = noted
     with pytest.raises(ValueError, match="to keep.*Received: .'nme'"):

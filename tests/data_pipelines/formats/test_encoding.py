@@ -72,5 +72,6 @@ def test_a_reading_comes_back_from_json():
     )
     assert Reading.from_json(reading.to_json()) == reading
     assert Reading.from_json({}) == Reading()
-    with pytest.raises(ValueError, match="Expected how a table is read"):
-        Reading.from_json({"columns": [1]})
+    for edited in ([1], {"a": {"values": -1}}, {"a": {"decimal": ":"}}):
+        with pytest.raises(ValueError, match="Expected how a table is read"):
+            Reading.from_json({"columns": edited})

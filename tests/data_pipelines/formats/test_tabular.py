@@ -48,7 +48,10 @@ def test_a_missing_file_is_an_error(tmp_path):
 
 
 def test_a_folder_without_shards_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="no shards in it"):
+    with pytest.raises(ValueError, match="no shards in it.$"):
+        tabular.read_frame(tmp_path)
+    (tmp_path / "part-0.parquet").touch()
+    with pytest.raises(ValueError, match="no shards in it. .*such as `part-0.parquet`"):
         tabular.read_frame(tmp_path)
 
 

@@ -53,3 +53,19 @@ def test_an_image_that_graphs_do_not_decode_becomes_png():
 def test_a_clip_without_a_preprocessor_does_not_change():
     data = clip_bytes()
     assert transcode(data, "video") == data
+
+
+@pytest.mark.parametrize(
+    "data, what",
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d", "git lfs pull"),
+        (b"\n<!DOCTYPE HTML><html>404 Not Found</html>", "a web page"),
+        (b'{"error": "gone"}', "JSON"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"\x1f\x8b\x08\0", "gzip"),
+    ],
+)
+@pytest.mark.parametrize("modality", ["image", "audio"])
+def test_a_file_that_is_something_else_is_named(modality, data, what):
+    with pytest.raises(ValueError, match=what):
+        transcode(data, modality)

@@ -144,3 +144,9 @@ def test_where_a_title_comes_before_the_header_the_error_says_so(tmp_path, title
     (tmp_path / "rows.csv").write_text(f"{title}x,y\n1,a\n2,b\n")
     with pytest.raises(ValueError, match="no column 'y'.*remove the(m| lines)"):
         sources.open_table(tmp_path / "rows.csv", target="y")
+
+
+def test_all_missing_columns_are_named_and_those_nearly_right():
+    rows = {"Text": ["a", "b"], "n": [1, 2], "y": [1, 2]}
+    with pytest.raises(ValueError, match="no column 'text', 'm'.*'text' is not 'Text'"):
+        sources.open_table(rows, columns={"text": "text", "m": "number"}, target="y")
