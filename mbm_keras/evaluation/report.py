@@ -13,6 +13,7 @@ from data_pipelines import files
 from mbm_keras.evaluation import plots
 from mbm_keras.evaluation.page_plot import PageAnswer
 from mbm_keras.evaluation.page_plot import page_plot
+from mbm_keras.tasks.task import best_epoch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,8 @@ class ReportData:
             epoch, as `fit_stages` returns them.
         splits: By name of the split, values by name, as `evaluate` returns them.
         metric: Name of the value that the bars of subsets show.
+        monitor: Name of the metric by which the best epoch was chosen; None for the
+            loss.
         subsets: What `subsets` returned; empty for a model with one input.
         baselines: `name`, `inputs` and values of each plain baseline.
         verdict: A sentence that compares the model with the best of them.
@@ -47,6 +50,7 @@ class ReportData:
     histories: Mapping[str, Mapping[str, Sequence[float]]]
     splits: Mapping[str, Mapping[str, float]]
     metric: str
+    monitor: str | None = None
     subsets: Sequence[Mapping[str, Any]] = ()
     baselines: Sequence[Mapping[str, Any]] = ()
     verdict: str = ""
@@ -91,7 +95,7 @@ def write_report(path: str | pathlib.Path, data: ReportData) -> None:
     environment.filters["value"] = _text
     page = environment.get_template("report.html.jinja").render(
         data=data,
-        stages={name: _best(history) for name, history in histories.items()},
+        stages={n: _best(history, data.monitor) for n, history in histories.items()},
         are_all_subsets=_are_all(data.subsets),
         pictures=pictures,
         pages=[_png(page_plot(page)) for page in data.pages],
@@ -103,16 +107,15 @@ def write_report(path: str | pathlib.Path, data: ReportData) -> None:
     files.write(path, page)
 
 
-def _best(history):
-    """The values of the epoch with the best validation loss, whose weights are kept."""
-    losses = history["val_loss" if "val_loss" in history else "loss"]
-    epoch = min(range(len(losses)), key=losses.__getitem__)
+def _best(history, monitor):
+    """The values of the epoch whose weights are kept."""
+    epoch = best_epoch(history, monitor)
     # The loss first, each value before that of validation.
     names = sorted(
         history, key=lambda name: ("loss" not in name, name.removeprefix("val_"), name)
     )
     values = {name: history[name][epoch] for name in names}
-    return {"epochs": len(losses), "best epoch": epoch + 1, **values}
+    return {"epochs": len(history["loss"]), "best epoch": epoch + 1, **values}
 
 
 def _are_all(subsets):

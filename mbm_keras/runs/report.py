@@ -46,6 +46,7 @@ def write_report(folder, trained, summary, scores, pages=()):
             title=f"{plan.target} from {', '.join(plan.columns)}",
             facts=facts,
             histories=trained.histories,
+            monitor=trained.monitor,
             splits=summary["splits"],
             metric=summary["metric"],
             subsets=summary["subsets"] if several else (),

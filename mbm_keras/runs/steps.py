@@ -38,6 +38,11 @@ class Trained:
         return self.fitted.model
 
     @property
+    def monitor(self):
+        """The metric by which the best epoch is chosen; None for the loss."""
+        return getattr(self.task, "monitor", None)
+
+    @property
     def histories(self):
         """Training curves by stage."""
         return self.fitted.histories
@@ -318,7 +323,10 @@ def describe(plan, trained):
         "parameters": trained.model.count_params(),
         "members": len(trained.fitted.members),
         "weights": _shares(trained.fitted.weights),
-        "stages": {k: best_epoch(v) for k, v in trained.histories.items()},
+        "stages": {
+            name: describe_best(history, trained.monitor)
+            for name, history in trained.histories.items()
+        },
         "seed": plan.seed,
     }
 
@@ -333,9 +341,11 @@ def _shares(weights):
     }
 
 
-def best_epoch(history):
-    """The figures of the epoch with the lowest validation loss, and its number."""
-    epoch = min(range(len(history["val_loss"])), key=history["val_loss"].__getitem__)
+def describe_best(history, monitor=None):
+    """The figures of the epoch whose weights are kept, and its number."""
+    from mbm_keras.tasks.task import best_epoch
+
+    epoch = best_epoch(history, monitor)
     figures = {name: _round(values[epoch]) for name, values in history.items()}
     return {"epochs": len(history["val_loss"]), "best": epoch + 1, **figures}
 

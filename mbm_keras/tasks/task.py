@@ -1,6 +1,7 @@
 """What a model learns: one object for builders, `fit_stages` and `evaluate`."""
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
 from typing import Protocol
@@ -21,6 +22,9 @@ class Task(Protocol):
         size: Number of outputs of the head.
         per_step: Whether the head maps every step of a sequence, as for a text that is
             written word after word, and not one vector per row.
+
+    A task may have one more, `monitor`: the name of the metric that says which epoch is
+    best, larger is better, where that is not the loss.
     """
 
     per_step: ClassVar[bool]
@@ -91,6 +95,21 @@ class Task(Protocol):
             Inputs and targets, for `dataset.map(task.feed)`.
         """
         ...
+
+
+def best_epoch(
+    history: Mapping[str, Sequence[float]], monitor: str | None = None
+) -> int:
+    """The index of the epoch whose weights a stage ends with.
+
+    Args:
+        history: Values of each epoch by name, as `fit` returns them.
+        monitor: Name of the metric that says which epoch is best; None for the loss.
+    """
+    name = monitor or "loss"
+    values = history.get(f"val_{name}", history[name])
+    choose = min if monitor is None else max
+    return choose(range(len(values)), key=values.__getitem__)
 
 
 def check_one_output(task: Task) -> None:

@@ -11,6 +11,7 @@ from mbm_keras.inputs import output_name
 from mbm_keras.inputs import teacher_name
 from mbm_keras.layers.sentence_decoder import SentenceDecoder
 from mbm_keras.sentence_answers import Layout
+from mbm_keras.tasks.entity_score import EntityF1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +47,15 @@ class Understanding:
                 "Expected num_intents >= 1 or a tag. Received: "
                 f"num_intents={self.num_intents}, tags={self.tags}."
             )
+
+    @property
+    def monitor(self):
+        """The metric by which the best epoch is chosen; None for the loss.
+
+        The loss of a sequence of tags rises while its entities still get better: a
+        model becomes too sure of them.
+        """
+        return "entity_f1" if self.tags else None
 
     @property
     def layout(self):
@@ -94,7 +104,8 @@ class Understanding:
         """Shares of right answers; of intent and tags together first."""
         kinds = ["sentence"] * bool(self.tags)
         kinds += ["intent"] * (self.num_intents > 0) + ["word"] * bool(self.tags)
-        return [Accuracy(self.num_intents, len(self.tags), kind) for kind in kinds]
+        found = [Accuracy(self.num_intents, len(self.tags), kind) for kind in kinds]
+        return [*found, *([EntityF1(self.num_intents, self.tags)] if self.tags else [])]
 
     def right_rows(self, truth, output):
         """Which sentences are right as a whole, as the first metric counts them.

@@ -43,7 +43,8 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         folder: Folder to write to; made if it does not exist. If an earlier process
             left a state in it, training continues from that state.
-        monitor: Name of the value that decides which epoch is best; smaller is better.
+        monitor: Name of the value that decides which epoch is best.
+        mode: `"min"` if smaller values are better, `"max"` if larger ones are.
         patience: Epochs without a better value before training stops; None to run all
             epochs.
 
@@ -56,13 +57,15 @@ class Checkpoint(keras.callbacks.Callback):
         self,
         folder: str | pathlib.Path,
         monitor: str = "val_loss",
+        mode: str = "min",
         patience: int | None = None,
     ):
         super().__init__()
         self.folder = pathlib.Path(folder)
-        self.monitor = monitor
+        self.monitor, self.mode = monitor, mode
         self.patience = patience
-        self.epoch, self.best, self.best_epoch = 0, float("inf"), 0
+        worst = float("inf") if mode == "min" else float("-inf")
+        self.epoch, self.best, self.best_epoch = 0, worst, 0
         self.done, self.history, self.seeds = False, {}, []
         if distribution.is_first():
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -94,8 +97,10 @@ class Checkpoint(keras.callbacks.Callback):
         self.epoch = epoch + 1
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
-        if self.monitor not in logs or logs[self.monitor] < self.best:
-            self.best, self.best_epoch = logs.get(self.monitor, self.best), self.epoch
+        value = logs.get(self.monitor, self.best)
+        is_better = value < self.best if self.mode == "min" else value > self.best
+        if self.monitor not in logs or is_better:
+            self.best, self.best_epoch = value, self.epoch
         waited = self.epoch - self.best_epoch
         if self.patience is not None and waited >= self.patience:
             self.model.stop_training = True

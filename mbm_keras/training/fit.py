@@ -154,9 +154,12 @@ def _fit_stage(
 ):
     """Compiles and fits what a stage trains, and returns its history."""
     _freeze(model, stage)
+    metric = getattr(task, "monitor", None)
+    name = "loss" if metric is None else metric
     checkpoint = Checkpoint(
         folder,
-        monitor="loss" if valid is None else "val_loss",
+        monitor=name if valid is None else f"val_{name}",
+        mode="min" if metric is None else "max",
         patience=None if valid is None else stage.patience,
     )
     progress.begin_stage(stage)

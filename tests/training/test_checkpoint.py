@@ -62,6 +62,13 @@ def test_the_model_ends_with_the_weights_of_the_best_epoch(tmp_path):
     assert are_same(best.get_weights(), model.get_weights())
 
 
+def test_a_larger_value_is_better_where_the_mode_says_so(tmp_path):
+    checkpoint = Checkpoint(tmp_path, mode="max")  # of a loss that rises
+    fit(compiled_model(), checkpoint, 3)
+    assert checkpoint.best_epoch == 3
+    assert checkpoint.best == max(checkpoint.history["val_loss"])
+
+
 def test_patience_ends_the_training(tmp_path):
     checkpoint = Checkpoint(tmp_path, patience=2)
     fit(compiled_model(), checkpoint, 40)

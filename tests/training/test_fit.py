@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mbm_keras.tasks.task import best_epoch
 from mbm_keras.training import Stage
 from mbm_keras.training import fit_stages
 from mbm_keras.training.fit import _schedule
@@ -70,6 +71,23 @@ def test_metrics_are_those_of_the_task(finished):
     _, histories = finished
     values = {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert all(set(history) == values for history in histories.values())
+
+
+class ByAccuracy(type(TASK)):
+    monitor = "accuracy"
+
+
+def test_a_task_says_which_metric_decides(tmp_path):
+    data, task = toy_data(), ByAccuracy(**vars(TASK))
+    stages = [Stage("one", 4, 0.3)]
+    fit_stages(toy_model(), stages, data, data, task=task, folder=tmp_path, verbose=0)
+    (path,) = tmp_path.rglob("state.json")
+    state = json.loads(path.read_text())
+    values = state["history"]["val_accuracy"]
+    assert state["best"] == max(values) != max(state["history"]["val_loss"])
+    assert state["best_epoch"] == best_epoch(state["history"], "accuracy") + 1
+    by_loss = best_epoch({"loss": [1.0, 2.0], "val_loss": [3.0, 2.0]})
+    assert by_loss == 1
 
 
 def test_on_tensorflow_nothing_is_compiled(finished):
