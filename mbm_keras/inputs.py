@@ -59,7 +59,7 @@ _AUTOMATIC = frozenset({
     "valid_mask", "vector_interaction", "waves", "where", "with_coordinates",
     "with_sentence", "word_mask", "zero_absent", "zero_padding1d", "zero_padding2d",
     "zeros_like", "box_codes", "from_windows", "layout_bias", "layout_block",
-    "sample_grid", "to_windows", "max",
+    "move_boxes", "sample_grid", "to_windows", "max",
 })  # fmt: skip
 _MAX_KEY = 64  # characters; TensorFlow and file systems limit the length of names
 _TEACHER = "_teacher"  # no key ends with it

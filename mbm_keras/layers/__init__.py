@@ -52,6 +52,7 @@ from mbm_keras.layers.padding import nonzero_rows
 from mbm_keras.layers.padding import nonzero_steps
 from mbm_keras.layers.padding import zero_padding
 from mbm_keras.layers.page_boxes import BoxCodes
+from mbm_keras.layers.page_boxes import MoveBoxes
 from mbm_keras.layers.page_boxes import SampleGrid
 from mbm_keras.layers.pair_logits import PairLogits
 from mbm_keras.layers.partly_frozen import PartlyFrozen
@@ -141,6 +142,7 @@ __all__ = [
     "PoolTokens",
     "PrependTokens",
     "RelativeAttention",
+    "MoveBoxes",
     "SampleGrid",
     "ScaleChannels",
     "SentenceDecoder",

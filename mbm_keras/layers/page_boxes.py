@@ -55,6 +55,61 @@ class BoxCodes(layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="mbm_keras.layers.page_boxes")
+class MoveBoxes(layers.Layer):
+    """Moves and stretches all boxes of a page by chance, in training alone.
+
+        v' = (1 + s) v + t,  s uniform in [-stretch, stretch], t in [-shift, shift]
+
+    for each page and each axis: a scan has other margins, and the lines of a shorter
+    receipt are farther apart.
+
+    Args:
+        stretch: float in [0, 1).
+        shift: float in [0, 1), in pages.
+        seed: int or None.
+
+    Call arguments:
+        page: `(batch, words, 5 + n)` int32, see above.
+
+    Returns:
+        The same with other boxes, from 0 to 1,000.
+    """
+
+    def __init__(
+        self,
+        stretch: float = 0.1,
+        shift: float = 0.05,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.stretch, self.shift, self.seed = stretch, shift, seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, page, training=False):
+        if not training:
+            return page
+        chance = keras.random.uniform(
+            (ops.shape(page)[0], 2, 2), -1.0, 1.0, seed=self.seed_generator
+        )
+        scale = 1.0 + self.stretch * chance[:, :1]  # (batch, 1, x and y)
+        shift = _UNITS * self.shift * chance[:, 1:]
+        box = ops.cast(page[:, :, BOX], "float32")
+        scale = ops.concatenate([scale, scale], axis=2)
+        shift = ops.concatenate([shift, shift], axis=2)
+        box = ops.cast(ops.round(ops.clip(scale * box + shift, 0.0, _UNITS)), "int32")
+        valid = ops.cast(page[:, :, :1] > 0, "int32")
+        return ops.concatenate([page[:, :, :1], box * valid, page[:, :, BOX.stop :]], 2)
+
+    def compute_output_spec(self, page, training=False):
+        return keras.KerasTensor(page.shape, page.dtype)
+
+    def get_config(self):
+        own = {"stretch": self.stretch, "shift": self.shift, "seed": self.seed}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="mbm_keras.layers.page_boxes")
 class SampleGrid(layers.Layer):
     """The grid of a picture at the center of each box, between its cells bilinearly.
 

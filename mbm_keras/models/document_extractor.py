@@ -1,6 +1,7 @@
 """Documents: which words of a page are the company, the date, the total.
 
     w_i  = W [word; characters; sin and cos of its box] + picture of the page at its box
+    w    = w + gelu(conv(norm(w))), several times: what is near in reading order
     b_ij = B_1[bucket(j - i)] + B_x[bucket(x_j - x_i)] + B_y[bucket(y_j - y_i)]
     h    = blocks of a transformer over w, with b added to the scores of attention
     tags = CRF over h: B-total, I-total, O
@@ -10,11 +11,15 @@ Understanding", https://arxiv.org/abs/2012.14740, section 2.1, for the bias by b
 of distances, from the left and the lower side of boxes; Raffel et al. 2020, "Exploring
 the Limits of Transfer Learning", https://arxiv.org/abs/1910.10683, section 2.1, for
 buckets; Katti et al. 2018, "Chargrid", https://arxiv.org/abs/1809.08799, for
-convolutions over the page; Lample et al. 2016, https://arxiv.org/abs/1603.01360, for
-the CRF. Deviations: boxes are codes of sines and no tables of 1,024 positions, since
-some hundred pages do not fill those; the picture is sampled at the center of each box,
-and is not a sequence of its own; blocks normalize before each half; it is trained from
-scratch. LayoutLM's published size (112,627,968) has other parts, so no preset has it.
+convolutions over the page; Strubell et al. 2017, "Fast and Accurate Entity Recognition
+with Iterated Dilated Convolutions", https://arxiv.org/abs/1702.02098, for convolutions
+over words, without which attention needs far more pages; Lample et al. 2016,
+https://arxiv.org/abs/1603.01360, for the CRF. Training moves and stretches the boxes of
+a page. Deviations: convolutions are not dilated, for attention sees what is far; boxes
+are codes of sines and no tables of 1,024 positions, since some hundred pages do not
+fill those; the picture is sampled at the center of each box, and is not a sequence of
+its own; blocks normalize before each half; it is trained from scratch. LayoutLM's
+published size (112,627,968) has other parts, so no preset has it.
 
 A page of more words than `window` is read in windows that overlap by half: each word is
 the mean of its windows, weighted by how far it is from their ends. No word is cut, and
@@ -35,6 +40,7 @@ from mbm_keras.layers import BoxCodes
 from mbm_keras.layers import FromWindows
 from mbm_keras.layers import LayoutBias
 from mbm_keras.layers import LayoutBlock
+from mbm_keras.layers import MoveBoxes
 from mbm_keras.layers import PixelValues
 from mbm_keras.layers import SampleGrid
 from mbm_keras.layers import SentenceDecoder
@@ -64,12 +70,14 @@ PRESETS = {
             filters=4,
             num_layers=1,
             window=4,
+            num_convolutions=1,
+            kernel_size=3,
             picture_filters=(4,),
             dropout=0.0,
             word_dropout=0.0,
         )
     ),
-    # 0.6 M weights, and 96 more for each word of the vocabulary.
+    # 1.1 M weights, and 96 more for each word of the vocabulary.
     "small": Preset(
         dict(
             inputs=[
@@ -117,8 +125,11 @@ def build(
     window: int = 256,
     layout: bool = True,
     picture_filters: Sequence[int] = (16, 32, 64),
-    dropout: float = 0.2,
-    word_dropout: float = 0.1,
+    num_convolutions: int = 3,
+    kernel_size: int = 5,
+    dropout: float = 0.3,
+    word_dropout: float = 0.3,
+    move_boxes: bool = True,
     name: str = "document_extractor",
 ) -> keras.Model:
     """Builds the model.
@@ -135,9 +146,13 @@ def build(
         layout: bool, False to leave the boxes out, as a comparison.
         picture_filters: Channels of each convolution over the image; each is followed
             by a pooling that halves it.
+        num_convolutions: int >= 0, convolutions over words in reading order.
+        kernel_size: int > 0, words that each of them sees.
         dropout: float in [0, 1), dropout rate.
         word_dropout: float in [0, 1), share of the words that training replaces by the
             unknown word.
+        move_boxes: bool, False to leave boxes where they are in training, see
+            `mbm_keras.layers.MoveBoxes`.
         name: str, name of the model.
 
     Returns:
@@ -169,7 +184,8 @@ def build(
     )
     given[spec.key] = page
     mask = WordMask()(page)  # (batch, words)
-    x = _page_tower(spec, width, word_width, filters, layout, word_dropout)(page)
+    moved = MoveBoxes()(page) if move_boxes else page
+    x = _page_tower(spec, width, word_width, filters, layout, word_dropout)(moved)
 
     # === Picture ===
     for image in (x for x in inputs if x.modality == "image"):
@@ -180,11 +196,18 @@ def build(
         seen = layers.Dense(width)(SampleGrid()([grid, page]))
         x = layers.Add()([x, seen])  # (batch, words, width)
 
+    # === Neighbors in reading order ===
+    x = layers.Dropout(dropout)(x)
+    is_word = ops.cast(mask, x.dtype)[:, :, None]
+    for _ in range(num_convolutions):
+        y = layers.LayerNormalization(epsilon=1e-6)(x) * is_word
+        y = layers.Conv1D(width, kernel_size, padding="same", activation="gelu")(y)
+        x = x + layers.Dropout(dropout)(y)
+
     # === Layout ===
     heads = width // _head_width(width)
-    x = layers.Dropout(dropout)(x)
     states = ToWindows(window)(x)  # (windows, steps, width)
-    pages = ToWindows(window)(page)
+    pages = ToWindows(window)(moved)
     bias = LayoutBias(heads, layout)(pages)
     for _ in range(num_layers):
         states = LayoutBlock(heads, dropout)([states, bias])
