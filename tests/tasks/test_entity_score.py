@@ -24,9 +24,9 @@ def make_batch(tags, seed, rows=40, words=7):
 def to_model(true, found, tags):
     """As a model of two intents and these tags has them."""
     layout, words = Layout(2, len(tags)), found.shape[1]
-    places = np.arange(layout.size(words), dtype="float32")[None]
-    output = np.zeros((len(found), places.size), "float32")
-    output[:, np.asarray(layout.tags(places))[0].astype(int)] = found
+    positions = np.arange(layout.size(words), dtype="float32")[None]
+    output = np.zeros((len(found), positions.size), "float32")
+    output[:, np.asarray(layout.tags(positions))[0].astype(int)] = found
     return np.concatenate([np.ones((len(true), 1), int), true], axis=1), output
 
 
