@@ -170,6 +170,8 @@ class Plan:
                 f"Received: epochs={self.epochs}, batch_size={self.batch_size}, "
                 f"learning_rate={self.learning_rate}."
             )
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"Expected 0 <= seed < 2**32. Received: seed={self.seed}.")
         self._check_imbalance()
         if self.stages not in STAGES or self.members < 1:
             raise ValueError(

@@ -12,6 +12,7 @@ from mbm_keras.preprocessing.standardize import standardize
 # Seconds of each cycle. A year is that of the calendar on average, so that a day of it
 # is always found within a day.
 CYCLES = {"day": 86_400.0, "week": 7 * 86_400.0, "year": 365.2425 * 86_400.0}
+_FARTHEST = 5.0  # deviations from the mean; no model has learned what is beyond
 _MONDAY = 4 * 86_400.0  # 1970 began on a Thursday
 
 
@@ -29,8 +30,9 @@ class Date(tf.Module):
         cycles: Keys of `CYCLES` whose sine and cosine are given too.
 
     Returns:
-        From a string, `(1 + 2 * cycles,)` float32: the standardized time, and sine and
-        cosine of the position in each cycle. What is not a date is corrupt.
+        From a string, `(1 + 2 * cycles,)` float32: the standardized time, in [-5, 5],
+        and sine and cosine of the position in each cycle. What is not a date is
+        corrupt.
     """
 
     raw = tf.TensorSpec((), tf.string)
@@ -82,7 +84,7 @@ class Date(tf.Module):
         """
         times = parse(batch, self.day_first)
         time, _ = standardize(times.utc, self.mean, self.scale)
-        parts = [time]
+        parts = [tf.clip_by_value(time, -_FARTHEST, _FARTHEST)]
         for name in self.cycles:
             position = (times.local - _MONDAY) / CYCLES[name]
             angle = tf.cast(2 * np.pi * (position - tf.floor(position)), tf.float32)

@@ -62,7 +62,7 @@ class Quantity:
         if np.unique(values).size < 2:
             raise ValueError(
                 "Expected two different numbers or more in the training split. "
-                f"Received: {np.unique(values).tolist()}."
+                f"Received: {np.unique(values).tolist() or 'no number'}."
             )
         self.mean, self.scale = map(float, mean_and_scale(values))
         self.unit, self.shift, self.limits = 0.0, 0.0, (0.0, 0.0)

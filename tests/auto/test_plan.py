@@ -219,6 +219,9 @@ def test_a_plan_is_changed_by_replace_and_stays_as_it_was(plan):
     assert changed.width == 64 and plan.width == 128
     with pytest.raises(ValueError, match="epochs >= 1"):
         dataclasses.replace(plan, epochs=0)
+    for seed in (-1, 2**32):
+        with pytest.raises(ValueError, match="seed < 2"):
+            dataclasses.replace(plan, seed=seed)
 
 
 def test_a_plan_shows_itself(plan):

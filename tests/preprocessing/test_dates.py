@@ -111,7 +111,8 @@ def test_midnight_is_next_to_the_minute_before():
 
 
 def test_the_cycle_of_a_day_is_that_of_the_local_time():
-    date = Date(mean=1.7e9, scale=3_600.0, cycles=["day"])
+    between = seconds(2024, 1, 31, 3, 30)
+    date = Date(mean=between, scale=3_600.0, cycles=["day"])
     texts = ["2024-01-31T06:00+00:00", "2024-01-31T06:00+05:00"]
     arrays, _ = date.decode(tf.constant(texts))
     np.testing.assert_allclose(arrays[0, 1:], arrays[1, 1:], atol=1e-6)
@@ -128,3 +129,11 @@ def test_a_week_begins_on_monday():
 def test_says_why_a_date_cannot_be_read():
     assert "in the order month, day, year" in Date().explain("31/12/2024")
     assert Date(day_first=True).explain("31/12/2024") == ""
+
+
+def test_a_date_far_from_those_of_training_is_not_far_away():
+    dates = Date()
+    dates.adapt([f"2024-01-{day:02d}" for day in range(1, 29)])
+    values, ok = dates.decode(tf.constant(["9999-12-31", "0001-01-01", "2024-01-14"]))
+    assert ok.numpy().all()
+    assert values[:2, 0].numpy().tolist() == [5, -5] and abs(values[2, 0]) < 0.1
