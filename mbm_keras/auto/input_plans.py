@@ -110,8 +110,9 @@ def keep_one_text(
     texts = [name for name, planned in inputs.items() if planned.modality == "text"]
     if len(texts) != 1:
         raise ValueError(
-            "Expected one column of text for a target of intents or tags; leave others "
-            f"out with `columns`. Received: {texts} in `{table.path}`."
+            "Expected one column of text for a target of intents or tags. Say which it "
+            "is, `--column NAME=text`, and leave others out, `--column NAME=ignore`. "
+            f"Received: {dict(table.columns)} in `{table.path}`."
         )
     others = [name for name in table.columns if name not in texts]
     why = f"the model reads {texts[0]!r} alone"

@@ -297,3 +297,9 @@ def test_the_picture_of_a_page_does_not_move_in_training():
 def test_traits_are_of_models_and_of_arguments_of_their_builders():
     for name, traits in TRAITS.items():
         assert {*traits.given} <= {*inspect.signature(ZOO[name].build).parameters}
+
+
+def test_intents_without_a_text_name_the_column_that_was_taken_for_another():
+    rows = [{"q": ["go", "stay"][i % 2], "y": "ab"[i % 2]} for i in range(20)]
+    with pytest.raises(ValueError, match="NAME=text.*'q': 'category'"):
+        mbm.plan(rows, "y", task="intent")
