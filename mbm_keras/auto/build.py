@@ -55,7 +55,9 @@ def build_target(plan):
     """The target of a plan, before `adapt`."""
     arguments = plan.target_columns or {}
     if plan.target_kind == "transcript":
-        arguments = {"convolutions": convolutions_of(plan)}
+        (sound,) = build_preprocessors(plan).values()
+        frames = sound.array.shape[0]
+        arguments = {"convolutions": convolutions_of(plan), "frames": frames}
     return targets.build_target(plan.target_kind, arguments)
 
 

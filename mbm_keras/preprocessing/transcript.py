@@ -23,20 +23,29 @@ class Transcript:
         alphabet: The characters, in the order of their ids: character `i` is id `i +
             1`, and 0 is the blank, and padding. Empty until `adapt`.
         sequence_length: The most characters of a text; None until `adapt` has measured
-            the longest text, of which it is twice the length.
+            the longest text, of which it is twice the length, but no more than the
+            longest sound has steps.
         convolutions: Kernel, stride and padding at each side of every convolution over
             time between the frames of a sound, or its samples, and the logits of a
             model; they decide how many steps it has for a text.
+        frames: Frames, or samples, of the longest sound; None for any length.
     """
 
     task = "transcription"
     output_kind = "logits"
     labels = ()
 
-    def __init__(self, alphabet="", sequence_length=None, convolutions=_CONVOLUTIONS):
+    def __init__(
+        self,
+        alphabet="",
+        sequence_length=None,
+        convolutions=_CONVOLUTIONS,
+        frames=None,
+    ):
         self.alphabet = "".join(alphabet)
         self.sequence_length = sequence_length
         self.convolutions = tuple(tuple(sizes) for sizes in convolutions)
+        self.frames = frames
 
     @property
     def space(self) -> int:
@@ -76,7 +85,10 @@ class Transcript:
                 f"{len(texts)} texts without any."
             )
         if self.sequence_length is None:
-            self.sequence_length = _LONGER * max(map(len, texts))
+            longest = _LONGER * max(map(len, texts))
+            if self.frames is not None:
+                longest = min(longest, max(1, int(self.num_steps(self.frames))))
+            self.sequence_length = longest
 
     def encode(self, values) -> np.ndarray:
         """Ids `(rows, sequence_length)` int32, zeros where a text is not `known`."""
@@ -128,6 +140,7 @@ class Transcript:
             "alphabet": self.alphabet,
             "sequence_length": self.sequence_length,
             "convolutions": [list(sizes) for sizes in self.convolutions],
+            "frames": self.frames,
         }
 
     @classmethod

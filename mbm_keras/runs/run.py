@@ -218,7 +218,17 @@ class Run:
         return f"Run({str(self.folder)!r})"
 
     def __str__(self):
-        return "\n".join([repr(self), *result_lines(self.metrics)])
+        return "\n".join([repr(self), *self._describe(result_lines)])
+
+    def _describe(self, describe):
+        """What a function makes of the figures, which may have been edited."""
+        try:
+            return list(describe(self.metrics))
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            path = self.folder / "metrics.json"
+            raise ValueError(
+                f"`{path}` is damaged or was edited: {type(error).__name__}: {error}."
+            ) from None
 
     def _repr_html_(self):
         from mbm_keras.evaluation import plots
@@ -227,7 +237,7 @@ class Run:
         curves = base64.b64encode(figure._repr_png_()).decode()
         cells = "".join(
             "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in result_rows(self.metrics)
+            for row in self._describe(result_rows)
         )
         return (
             f"<b>{html.escape(repr(self))}</b><table>{cells}</table>"

@@ -262,3 +262,9 @@ def test_the_run_that_is_edited_is_good(run):
     loaded = mbm.load(run.folder)
     assert np.isfinite(loaded.model.get_weights()[0]).all()
     assert loaded.saved.columns == {"x": "number", "color": "category"}
+
+
+def test_edited_figures_are_named_where_a_run_is_shown(tmp_path):
+    (tmp_path / "metrics.json").write_text('{"splits": 3}')
+    with pytest.raises(ValueError, match=r"metrics\.json` is damaged or was edited"):
+        str(runs.run.Run(tmp_path))
