@@ -101,7 +101,7 @@ class DecoderBlock(layers.Layer):
         x: `(batch, steps, width)`, float.
         mask: `(batch or 1, steps, steps)` bool, which steps each one attends to.
         angles: Of rotary positions, see `rotary_angles`, with an axis for the heads;
-            None without.
+            empty without.
         memory: What `read_memory` returned and the mask of the memory, `(batch,
             memory_steps)` bool; empty without a memory.
 
@@ -170,7 +170,7 @@ class DecoderBlock(layers.Layer):
         dense.build((None, None, width))
         return dense
 
-    def call(self, x, mask, angles=None, memory=(), training=None):
+    def call(self, x, mask, angles=(), memory=(), training=None):
         query, keys, values = self._project(x, angles)
         y = self._attend(query, keys, values, mask)
         x = x + self.drop(self.write(y), training=training)
@@ -213,7 +213,7 @@ class DecoderBlock(layers.Layer):
         y = self.read(self.norm_x(x))
         query, keys = y[..., :width], y[..., width : width + kv]
         query, keys, values = map(self._split, (query, keys, y[..., width + kv :]))
-        if angles is not None:
+        if angles:
             query, keys = rotate(query, angles), rotate(keys, angles)
         return query, keys, values
 

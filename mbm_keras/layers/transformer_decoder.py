@@ -166,11 +166,13 @@ class TransformerDecoder(layers.Layer):
             padding = ((0, 0), (0, 0), (0, slots - used), (0, 0))
             cache.append(tuple(ops.pad(one, padding) for one in new))
         seen = self._find_seen(text, valid)
+        position = self._first_position(memory) + ops.maximum(count - 1, 0)
         state = {
             "cache": cache,
             "valid": ops.pad(seen, ((0, 0), (0, slots - used))),
             "used": ops.zeros((batch,), "int32") + used,
-            "position": self._first_position(memory) + ops.maximum(count - 1, 0),
+            "position": position,
+            "angles": self._angles(position[:, None]),
             "next": ops.where(count > 0, last, self.start),
         }
         return state, crossed
@@ -183,15 +185,18 @@ class TransformerDecoder(layers.Layer):
         valid = ops.logical_or(state["valid"], (is_new == slot)[None])
         position = state["position"][:, None]  # (batch, 1)
         x = self._embed(token[:, None], position, False)  # (batch, 1, width)
-        angles, cache = self._angles(position), []
+        cache = []
         for block, old, read in zip(self.blocks, state["cache"], context, strict=True):
-            x, new = block.advance(x, valid[:, None], old, slot, angles, read)
+            x, new = block.advance(x, valid[:, None], old, slot, state["angles"], read)
             cache.append(new)
         state = {
             "cache": cache,
             "valid": valid,
             "used": state["used"] + 1,
             "position": state["position"] + 1,
+            # Computed a step ahead: XLA would fuse sines with the update of the cache,
+            # and compute them anew for each of its slots.
+            "angles": self._angles(position + 1),
             "next": state["next"],
         }
         return self._logits(x)[:, 0], state
@@ -240,7 +245,7 @@ class TransformerDecoder(layers.Layer):
 
     def _angles(self, positions):
         if self.sizes.num_positions is not None:
-            return None
+            return ()
         head_width = self.width // self.sizes.num_heads
         angles = rotary_angles(positions, head_width, self.sizes.rotary_base)
         return tuple(angle[:, None] for angle in angles)  # an axis for the heads

@@ -293,10 +293,8 @@ class ContrastiveDecoder(TransformerDecoder):
         wide = ops.concatenate([wide, row], axis=1)
         count = ops.sum(ops.cast(seen, "int32"), axis=1, keepdims=True)
         after = self._angles(count)  # its position is after the last word
-        both = None
-        if angles is not None:
-            pairs = zip(angles, after, strict=True)
-            both = tuple(ops.concatenate(pair, axis=2) for pair in pairs)
+        pairs = zip(angles, after, strict=True)
+        both = tuple(ops.concatenate(pair, axis=2) for pair in pairs)
         for block in self.blocks[: self.sizes.num_unimodal]:
             x, _, _ = block(x, wide, both, training=training)
         return x[:, :-1], mask, angles, self.cls_norm(x[:, -1])
