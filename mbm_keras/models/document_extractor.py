@@ -59,6 +59,7 @@ _PAGE = InputSpec(
 )
 _SCAN = InputSpec("scan", "image", {"size": 16})
 _TAGS = tuple("abcdefgh")
+_KERNEL = 5  # words of a convolution
 
 PRESETS = {
     "tiny": Preset(
@@ -71,7 +72,6 @@ PRESETS = {
             num_layers=1,
             window=4,
             num_convolutions=1,
-            kernel_size=3,
             picture_filters=(4,),
             dropout=0.0,
             word_dropout=0.0,
@@ -126,10 +126,8 @@ def build(
     layout: bool = True,
     picture_filters: Sequence[int] = (16, 32, 64),
     num_convolutions: int = 3,
-    kernel_size: int = 5,
     dropout: float = 0.3,
     word_dropout: float = 0.3,
-    move_boxes: bool = True,
     name: str = "document_extractor",
 ) -> keras.Model:
     """Builds the model.
@@ -146,13 +144,10 @@ def build(
         layout: bool, False to leave the boxes out, as a comparison.
         picture_filters: Channels of each convolution over the image; each is followed
             by a pooling that halves it.
-        num_convolutions: int >= 0, convolutions over words in reading order.
-        kernel_size: int > 0, words that each of them sees.
+        num_convolutions: int >= 0, convolutions over five words in reading order.
         dropout: float in [0, 1), dropout rate.
         word_dropout: float in [0, 1), share of the words that training replaces by the
             unknown word.
-        move_boxes: bool, False to leave boxes where they are in training, see
-            `mbm_keras.layers.MoveBoxes`.
         name: str, name of the model.
 
     Returns:
@@ -184,7 +179,7 @@ def build(
     )
     given[spec.key] = page
     mask = WordMask()(page)  # (batch, words)
-    moved = MoveBoxes()(page) if move_boxes else page
+    moved = MoveBoxes()(page)  # in training alone
     x = _page_tower(spec, width, word_width, filters, layout, word_dropout)(moved)
 
     # === Picture ===
@@ -201,7 +196,7 @@ def build(
     is_word = ops.cast(mask, x.dtype)[:, :, None]
     for _ in range(num_convolutions):
         y = layers.LayerNormalization(epsilon=1e-6)(x) * is_word
-        y = layers.Conv1D(width, kernel_size, padding="same", activation="gelu")(y)
+        y = layers.Conv1D(width, _KERNEL, padding="same", activation="gelu")(y)
         x = x + layers.Dropout(dropout)(y)
 
     # === Layout ===

@@ -23,8 +23,8 @@ class Transcript:
         alphabet: The characters, in the order of their ids: character `i` is id `i +
             1`, and 0 is the blank, and padding. Empty until `adapt`.
         sequence_length: The most characters of a text; None until `adapt` has measured
-            the longest text, of which it is twice the length, but no more than the
-            longest sound has steps.
+            the longest text, of which it is twice the length, but no more than twice
+            the steps of the longest sound.
         convolutions: Kernel, stride and padding at each side of every convolution over
             time between the frames of a sound, or its samples, and the logits of a
             model; they decide how many steps it has for a text.
@@ -87,7 +87,9 @@ class Transcript:
         if self.sequence_length is None:
             longest = _LONGER * max(map(len, texts))
             if self.frames is not None:
-                longest = min(longest, max(1, int(self.num_steps(self.frames))))
+                # A text that is only a little too long is said to be so by its steps.
+                most = _LONGER * max(1, int(self.num_steps(self.frames)))
+                longest = min(longest, most)
             self.sequence_length = longest
 
     def encode(self, values) -> np.ndarray:

@@ -26,13 +26,13 @@ def test_learns_the_characters_and_the_length(target):
     assert again.config() == target.config()
 
 
-def test_a_text_has_no_more_characters_than_the_longest_sound_has_steps():
+def test_one_long_text_does_not_widen_the_batches_beyond_the_sounds():
     target = Transcript(convolutions=((3, 2, 1),), frames=20)
     target.adapt(["ab", "a" * 3_000])  # which would be 6,000 columns of every batch
-    assert target.sequence_length == 10
+    assert target.sequence_length == 20  # twice ten steps
     encoded = target.encode(["ab", "a" * 3_000])
     assert target.known(encoded).tolist() == [True, False]
-    assert target.explain("a" * 3_000) == "3000 characters, more than 10"
+    assert target.explain("a" * 3_000) == "3000 characters, more than 20"
 
 
 def test_a_text_comes_back_from_the_best_path(target):

@@ -99,7 +99,7 @@ def test_a_table_on_the_disk_opens_no_address(bucket, tmp_path):
         store.get("photo", f"{ROOT}/photos/0.png")
 
 
-@pytest.mark.parametrize("address", ["file:///etc/rows.csv", "ftp://a/rows.csv"])
+@pytest.mark.parametrize("address", ["file://host/rows.csv", "ftp://a/rows.csv"])
 def test_a_table_of_another_scheme_is_refused(address):
     with pytest.raises(ValueError, match="a path without a scheme, or an address"):
         sources.open_table(address)
@@ -112,7 +112,7 @@ def test_a_table_that_is_not_there_says_so():
 
 def test_an_error_in_a_table_names_its_address(bucket):
     fsspec.filesystem("memory").pipe("/bucket/data/a.parquet", b"PAR1")
-    with pytest.raises(ValueError, match="memory://bucket/data/a.parquet.*not a Parq"):
+    with pytest.raises(ValueError, match="memory://bucket/data/a.parquet.* is damaged"):
         sources.open_table(f"{ROOT}/a.parquet")
 
 
