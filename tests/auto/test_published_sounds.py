@@ -16,6 +16,7 @@ AST |= {"num_mel_bins": 24, "mean": 0.0, "std": 1.0}
 WAVE = {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "sampling_rate": 8_000}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*are not used:UserWarning")
 @pytest.mark.parametrize("name, settings", [("ast", AST), ("wav2vec2_large", WAVE)])
 def test_a_sound_is_encoded(name, settings, tmp_path):

@@ -65,6 +65,7 @@ def test_an_expected_error_is_one_line_and_a_code(error, message, code):
     assert message in line and "\n" not in line and found == code
 
 
+@pytest.mark.slow
 def test_output_that_is_no_longer_read_ends_the_command(tmp_path):
     rows = [f"word {i},{i % 2}" for i in range(40)]
     (tmp_path / "rows.csv").write_text("\n".join(["a,y", *rows]))

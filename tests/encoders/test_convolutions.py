@@ -85,6 +85,7 @@ def write(network, path):
     write_tensors(path, tensors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_output_is_that_of_the_authors(name, tmp_path):
     network, inputs, reference = network_and_inputs(name)

@@ -38,6 +38,7 @@ def loaded(served):
     return tf.saved_model.load(str(served[0]))
 
 
+@pytest.mark.slow
 def test_an_image_becomes_a_caption(served, loaded):
     _, ids = served
     answers = loaded.serve({"image": tf.constant(IMAGES)})
@@ -46,12 +47,14 @@ def test_an_image_becomes_a_caption(served, loaded):
         assert caption.decode() == " ".join(WORDS[i - 3] for i in row if i > 2)
 
 
+@pytest.mark.slow
 def test_a_corrupt_and_an_absent_image_are_reported(loaded):
     answers = loaded.serve({"image": tf.constant([b"not an image", b""])})
     assert answers["status_image"].numpy().tolist() == [b"corrupt", b"absent"]
     assert answers["answered"].numpy().tolist() == [False, False]
 
 
+@pytest.mark.slow
 def test_captions_are_the_same_without_keras(served):
     folder, ids = served
     with alone() as process:

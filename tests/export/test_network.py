@@ -56,6 +56,7 @@ def written(request, made, tmp_path_factory):
     return folder, request.param
 
 
+@pytest.mark.slow
 def test_the_file_answers_as_the_model_does_for_any_number_of_rows(made, written):
     _, _, arrays, expected = made
     predict = network.open_network(*written)
@@ -64,6 +65,7 @@ def test_the_file_answers_as_the_model_does_for_any_number_of_rows(made, written
     assert_same(network.answer(predict, one)["answer"], expected["answer"][:1])
 
 
+@pytest.mark.slow
 def test_the_preprocessing_next_to_it_makes_the_arrays(made, written):
     _, features, arrays, _ = made
     loaded = tf.saved_model.load(str(written[0] / network.PREPROCESSING))
@@ -82,6 +84,7 @@ def test_the_arrays_are_described(made, written):
     assert "Pixels" in text and all(f"`{name}`" in text for name in made[2])
 
 
+@pytest.mark.slow
 def test_eight_bits_make_it_smaller_and_differ_a_little(made, tmp_path):
     model, features, arrays, expected = made
     sizes = []

@@ -18,6 +18,7 @@ WITH_DROPOUT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_DROPOUT)
 def test_dropout_is_in_training_only(name):
     x = sequences()[0] if name in OF_SEQUENCES else embeddings()

@@ -81,12 +81,14 @@ def test_rows_are_independent_of_their_order(name):
     assert_same(numpy(shared(name)(x))[::-1], shared(name)(reversed_rows))
 
 
+@pytest.mark.slow
 @every_fusion
 def test_every_weight_learns(name):
     model = model_with(name)
     assert every_weight_gets_a_gradient(model, inputs_of(model)) == []
 
 
+@pytest.mark.slow
 @every_fusion
 def test_is_saved_and_loaded(name, tmp_path):
     model = model_with(name)
@@ -102,6 +104,7 @@ def test_mixed_precision_is_finite(name):
     assert out.dtype == "float16" and np.isfinite(out).all()
 
 
+@pytest.mark.slow
 @every_fusion
 @pytest.mark.parametrize("scale", [30.0, 1_000.0])
 def test_mixed_precision_is_finite_for_large_inputs_and_so_is_its_gradient(name, scale):

@@ -269,6 +269,7 @@ def test_in_step_of_embeddings_alone_has_one_step():
     assert_same(out, again(steps))
 
 
+@pytest.mark.slow
 def test_in_step_learns_what_happens_at_once():
     """A pulse each, in 4 steps and in 8: what their means over time do not show."""
     keras.utils.set_random_seed(0)

@@ -98,6 +98,7 @@ def test_no_chunk_is_an_error():
         InChunks(tower(), 0)
 
 
+@pytest.mark.slow
 def test_trains_like_the_whole_batch_on_jax():
     on_jax(
         """

@@ -78,6 +78,7 @@ def test_a_tower_sees_the_same_image_in_both_ranges(name):
     assert_same(tower(whole), tower(part), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS_OF_PIXELS)
 def test_a_model_answers_the_same_in_both_ranges(name):
     model = shared_tiny(ZOO[name])

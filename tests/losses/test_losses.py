@@ -163,6 +163,7 @@ def test_every_weight_learns(kind):
     assert every_weight_gets_a_gradient(model_with(kind), [A, B]) == []
 
 
+@pytest.mark.slow
 @every_loss
 def test_training_decreases_the_loss(kind):
     model = model_with(kind)

@@ -90,6 +90,7 @@ def test_a_row_with_the_same_text_is_no_example_of_what_does_not_match():
     assert same < apart
 
 
+@pytest.mark.slow
 def test_both_losses_teach_the_image_and_the_text():
     keras.utils.set_random_seed(0)
     model = tiny(dropout=0.0)

@@ -67,6 +67,7 @@ def test_another_task_or_an_odd_window_is_refused():
         document_extractor.build(**{**arguments, "window": 5})
 
 
+@pytest.mark.slow
 def test_it_learns_that_a_total_is_right_of_its_word():
     keras.utils.set_random_seed(0)
     model = tiny(document_extractor)

@@ -62,6 +62,7 @@ def test_documents_inputs_outputs_and_source(module):
     assert "arxiv.org" in module.__doc__ or "doi.org" in module.__doc__
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module, name",
     [
@@ -117,6 +118,7 @@ def test_no_input_has_the_name_of_a_layer(module):
     assert [name for name in names if keys([name])[name] == name] == []
 
 
+@pytest.mark.slow
 @every_model
 def test_saves_and_loads(module, tmp_path):
     model = shared_tiny(module)
@@ -135,6 +137,7 @@ def test_a_loss_of_probabilities_is_refused_for_logits(module):
             model.compile("adam", loss)
 
 
+@pytest.mark.slow
 @every_model
 def test_gives_probabilities_with_an_activation(module):
     task = module.PRESETS["tiny"].arguments["task"]
@@ -173,6 +176,7 @@ def test_the_content_of_an_absent_input_does_not_matter(module):
     assert_same(model(x), model({**x, second: x[second] * 0}))
 
 
+@pytest.mark.slow
 @every_model
 def test_every_weight_learns_and_the_loss_of_a_batch_falls(module):
     task = module.PRESETS["tiny"].arguments["task"]

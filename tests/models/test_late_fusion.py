@@ -33,6 +33,7 @@ TOWERS = {
 SEQUENTIAL = [name for name, fusion in FUSIONS.items() if fusion.takes_sequences]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, pool", [*((n, None) for n in FUSIONS), *((n, True) for n in SEQUENTIAL)]
 )

@@ -119,6 +119,7 @@ def test_masks_are_bounded_and_may_be_negative():
     assert_same(parts[:, 1, ..., 1], -mixture[..., 0], atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "inputs, any_order",
     [([MIXTURE, EMBEDDINGS], False), ([MIXTURE], True)],
@@ -170,6 +171,7 @@ def compiled():
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

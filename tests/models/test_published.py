@@ -244,6 +244,7 @@ def test_losses_of_the_mvae_against_numpy():
     assert_same(layer.losses[0], each[valid].mean(), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_mvae_reconstructs_an_absent_image(eagerly):
     inputs = [
         InputSpec("image", "image", dict(size=8)),

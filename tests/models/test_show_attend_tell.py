@@ -275,6 +275,7 @@ def test_dropout_hides_the_output_of_the_lstm_from_the_words():
     assert_same(logits, np.broadcast_to(numpy(layer.output_words.bias), logits.shape))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hard", [False, True])
 def test_trains_on_batches_of_any_length(hard):
     model = tiny(attention=Attention(hard=hard))
@@ -322,6 +323,7 @@ def overfitted(request):
     return model, image, caption
 
 
+@pytest.mark.slow
 def test_the_captioner_writes_the_captions(overfitted):
     model, image, caption = overfitted
     writer = show_attend_tell.captioner(model, TASK)

@@ -93,6 +93,7 @@ def spoken(rows, rng):
     return sound, ids
 
 
+@pytest.mark.slow
 def test_learns_to_write_what_it_hears():
     sound, ids = spoken(16, np.random.default_rng(0))
     task = Transcription(6, space=1)

@@ -52,6 +52,7 @@ def slow_greedy(model, x, task):
     return teacher
 
 
+@pytest.mark.slow
 @every_writer
 def test_writes_what_the_model_that_trains_finds_most_probable(module):
     model, task = loud(tiny(module)), module.PRESETS["tiny"].arguments["task"]
@@ -74,6 +75,7 @@ def test_every_search_and_a_prompt_are_taken(module):
         assert (words["words"][:, 0] > 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", text_decoder.CONDITIONS)
 def test_writes_about_any_inputs(condition):
     keras.utils.set_random_seed(0)
@@ -110,6 +112,7 @@ def language_model(**changes):
     return model, task
 
 
+@pytest.mark.slow
 def test_a_language_model_learns_its_texts_and_continues_them():
     model, task = language_model()
     texts = np.array([[3, 4, 5, 6, 2], [7, 8, 3, 2, 0]] * 8, "int32")
@@ -136,6 +139,7 @@ def test_a_prompt_beyond_the_positions_is_refused():
         model(np.ones((1, 6), "int32"))
 
 
+@pytest.mark.slow
 def test_a_vocabulary_of_one_word_is_learned_and_written():
     task = Captioning(4, 3)
     model = tiny(git, task=task)

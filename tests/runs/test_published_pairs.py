@@ -47,6 +47,7 @@ def pair(folder):
     return mbm.load(folder / "clip")
 
 
+@pytest.mark.slow
 def test_names_of_classes_are_answered_at_once(pair, folder):
     frame = pair.zero_shot(folder / "pictures", ["red", "green"], templates=["a {}"])
     assert frame["item"].to_list() == ["blue.png", "green.png", "red.png"]
@@ -68,6 +69,7 @@ def expected_logits(pair, folder, texts, items):
     return np.asarray(mbm.weights.load(folder / "clip")(inputs)["logits_per_image"])
 
 
+@pytest.mark.slow
 def test_is_indexed_and_searched(folder, tmp_path):
     out = str(tmp_path / "index")
     command("index", str(folder / "clip"), str(folder / "pictures"), "--out", out)
@@ -78,6 +80,7 @@ def test_is_indexed_and_searched(folder, tmp_path):
     assert one["found"] == [{"item": "blue.png", "score": 1.0}]
 
 
+@pytest.mark.slow
 def test_an_index_of_other_weights_is_refused(folder, tmp_path):
     shutil.copytree(folder / "clip", tmp_path / "clip")
     mbm.index(tmp_path / "clip", folder / "pictures", tmp_path / "index")
@@ -89,15 +92,18 @@ def test_an_index_of_other_weights_is_refused(folder, tmp_path):
         mbm.search(tmp_path / "index", "red")
 
 
+@pytest.mark.slow
 def test_is_served_from_raw_values(pair, tmp_path):
     assert pair.export(tmp_path / "served")["compared_rows"] == 2
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_is(pair):
     assert "PublishedRun" in str(pair) and pair.is_association
     assert pair.plan.model == "dual_encoder"
 
 
+@pytest.mark.slow
 def test_a_folder_with_one_encoder_is_no_run():
     with pytest.raises(ValueError, match="clap, clip, siglip.*'bert'"):
         mbm.load(PAIRS.parent / "data" / "bert")
@@ -121,6 +127,7 @@ def towers(folder):
     return {"caption": str(folder / "clip"), "photo": str(folder / "clip")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tune", [None, "adapters", "full"])
 def test_a_pair_learns_what_belongs_together(captions, folder, tmp_path, tune):
     run = mbm.train(
@@ -141,6 +148,7 @@ def test_a_pair_learns_what_belongs_together(captions, folder, tmp_path, tune):
     assert run.export(tmp_path / "served")["compared_rows"] > 0
 
 
+@pytest.mark.slow
 def test_a_pair_that_learns_begins_as_it_was_published(captions, folder, pair):
     plan = mbm.plan(
         captions,
@@ -160,6 +168,7 @@ def test_a_pair_that_learns_begins_as_it_was_published(captions, folder, pair):
     assert_same(own[:, :-2], pair.encoders["text"](expected), 1e-5)
 
 
+@pytest.mark.slow
 def test_nothing_to_tune_is_an_error(captions):
     with pytest.raises(ValueError, match="published encoder to tune.*tune='full'"):
         mbm.plan(captions, associate=("caption", "photo"), tune="full")

@@ -23,6 +23,7 @@ def table(tmp_path, monkeypatch):
     return path
 
 
+@pytest.mark.slow
 def test_parts_find_what_one_scan_finds(table, monkeypatch):
     whole = runs.inspect(table, deep=True)
     assert [item["row"] for item in whole["broken"]] == [4, 8]

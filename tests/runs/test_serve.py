@@ -18,6 +18,7 @@ def test_a_folder_that_is_neither_is_refused(tmp_path):
         find_served(tmp_path)
 
 
+@pytest.mark.slow
 def test_an_export_that_fails_is_reported_in_its_own_words(tmp_path):
     for name in ("run.json", "metrics.json"):
         (tmp_path / name).write_text("{}")

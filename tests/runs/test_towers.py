@@ -134,6 +134,7 @@ def test_tuning_needs_a_model_that_takes_towers(folder):
             mbm.plan(folder / "rows.json", "answer", towers=towers, **arguments)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_with_another_encoder_is_refused(folder, tmp_path):
     shutil.copytree(folder / "bert", tmp_path / "bert")
     choices = dict(towers={"review": str(tmp_path / "bert")}, epochs=1, verbose=0)

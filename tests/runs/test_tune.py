@@ -42,6 +42,7 @@ def searched(table, plan, tmp_path_factory):
     return folder, first, killed
 
 
+@pytest.mark.slow
 def test_the_best_run_is_an_ordinary_run_and_the_first_trial_the_plan(searched, plan):
     folder, result, _ = searched
     assert len(result["trials"]) == 2

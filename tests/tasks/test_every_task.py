@@ -121,6 +121,7 @@ def test_fulfills_the_protocol(case):
     assert isinstance(case.task, Task)
 
 
+@pytest.mark.slow
 @every_case
 def test_a_model_of_any_name_learns_and_is_measured(case):
     task = dataclasses.replace(case.task, name="Größe (m²)")

@@ -61,6 +61,7 @@ def test_is_saved_and_loaded(name, tmp_path):
     assert_same(tower(x), keras.models.load_model(tmp_path / "tower.keras")(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in TOWERS if takes(name, "dropout")])
 def test_dropout_acts_in_training_only(name):
     plain, dropping = tiny(name, dropout=0.0), tiny(name, dropout=0.5)

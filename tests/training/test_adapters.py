@@ -94,6 +94,7 @@ def test_adapters_the_fusion_and_the_head_learn_and_nothing_else():
     assert all(changed_by_training(adapted))
 
 
+@pytest.mark.slow
 def test_after_loading_the_same_weights_learn(tmp_path):
     adapted = adapt(build_model(), rank=2)
     changed_by_training(adapted)

@@ -234,6 +234,7 @@ def test_a_later_stage_may_depend_on_the_histories_before_it():
     assert list(histories) == ["image unimodal", "finetune"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_continues_at_its_stage_and_epoch(tmp_path, finished):
     with pytest.raises(KeyboardInterrupt):
         fit(toy_model(), STAGES, folder=tmp_path, callbacks=[Stop(3)])

@@ -56,6 +56,7 @@ def trained():
     return model, histories["training"]
 
 
+@pytest.mark.slow
 def test_the_history_has_the_names_of_a_single_head(trained):
     _, history = trained
     assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}

@@ -59,6 +59,7 @@ def changes_by_fit(model, *stages, **options):
     return {w.path: float(np.abs(numpy(w) - old).max()) for w, old in pairs}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heads", [False, True])
 def test_a_stage_with_adapters_changes_the_adapted_kernels_alone(heads):
     model = build(balance={"calibrate": True} if heads else None)

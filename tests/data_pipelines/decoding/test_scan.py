@@ -20,6 +20,7 @@ def photos(tmp_path):
     return table, Features(photo=features.by_name["photo"])
 
 
+@pytest.mark.slow
 def test_it_finds_what_decoding_finds(bad, bad_kept):
     table, features, _ = bad
     _, _, broken = bad_kept
