@@ -57,8 +57,7 @@ def read_bytes(path: pathlib.Path) -> tuple[bytes, str | None]:
         lzma.LZMAError,
         zlib.error,
         zipfile.BadZipFile,
-        RuntimeError,  # the zip file has a password
-        NotImplementedError,  # or an unusual compression
+        RuntimeError,  # a zip file with a password, or an unusual compression
     ) as error:
         raise ValueError(f"the {name} file is damaged: {error}") from None
     return unpacked.getvalue(), name

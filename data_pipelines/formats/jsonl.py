@@ -60,11 +60,12 @@ def read_json(data: bytes) -> Objects:
 
 def _rows_of_document(text):
     """Number and value of the rows of one object, None of another text."""
+    text = text.lstrip()
     try:
-        document, end = _DECODER.raw_decode(text.lstrip())
+        document, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):
         return None
-    if text.lstrip()[end:].strip():
+    if text[end:].strip():
         return None
     return enumerate(rows_of(document) or [document], start=1)
 

@@ -106,7 +106,7 @@ def open_table(
 def _open_raw(rows, root, allow_outside, reading):
     if isinstance(rows, (str, os.PathLike)):
         rows = local_path(os.fspath(rows))
-        is_remote = is_link(os.fspath(rows))
+        is_remote = is_link(rows)
         if is_remote or not shards.is_shards(rows) and not tar.is_tar(rows):
             return table.open_raw(
                 rows, root=root, allow_outside=allow_outside, reading=reading

@@ -95,8 +95,7 @@ class MoveBoxes(layers.Layer):
         scale = 1.0 + self.stretch * chance[:, :1]  # (batch, 1, x and y)
         shift = _UNITS * self.shift * chance[:, 1:]
         box = ops.cast(page[:, :, BOX], "float32")
-        scale = ops.concatenate([scale, scale], axis=2)
-        shift = ops.concatenate([shift, shift], axis=2)
+        scale, shift = (ops.tile(one, (1, 1, 2)) for one in (scale, shift))
         box = ops.cast(ops.round(ops.clip(scale * box + shift, 0.0, _UNITS)), "int32")
         valid = ops.cast(page[:, :, :1] > 0, "int32")
         return ops.concatenate([page[:, :, :1], box * valid, page[:, :, BOX.stop :]], 2)

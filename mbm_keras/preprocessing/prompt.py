@@ -1,5 +1,6 @@
 """The beginning of a text that a language model continues."""
 
+import numpy as np
 import tensorflow as tf
 
 from mbm_keras.preprocessing.caption import CaptionIds
@@ -49,9 +50,9 @@ class PromptIds(CaptionIds):
             return ""
         return f"{count} words, and a prompt has 1 to {self.sequence_length - 1}"
 
-    def find_cut(self, values):
+    def find_cut(self, values) -> np.ndarray:
         """Which strings are cut, `(batch,)` bool: none."""
-        return count_words(values) < 0
+        return np.zeros(len(values), bool)
 
     def sizes(self) -> dict:
         """`length`, the most words; None until `adapt`."""

@@ -61,14 +61,13 @@ def train(plan, tables, folder, arguments, clock, verbose):
         for split, part in samples.items()
     }
     last = list(found)[-1]
-    sample = rows.take(rows.split == ("valid" if "valid" in rows.split else "train"))
     run_folder.save(
         folder,
         model=trained.model,
         features=features,
         targets={plan.target: matches},
         columns=rows.columns,
-        sample=sample_rows(rows if "valid" in tables else sample, features),
+        sample=sample_rows(tables, features),
     )
     summary = {
         "run": str(folder),

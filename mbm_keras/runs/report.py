@@ -14,6 +14,7 @@ def write_report(folder, trained, summary, scores, pages=()):
         pages: What `page_pictures` returned.
     """
     from mbm_keras import evaluation
+    from mbm_keras.tasks.task import monitor_of
 
     plan, several = trained.plan, len(trained.specs) > 1
     fusion = summary["fusion"]
@@ -46,7 +47,7 @@ def write_report(folder, trained, summary, scores, pages=()):
             title=f"{plan.target} from {', '.join(plan.columns)}",
             facts=facts,
             histories=trained.histories,
-            monitor=trained.monitor,
+            monitor=monitor_of(trained.task),
             splits=summary["splits"],
             metric=summary["metric"],
             subsets=summary["subsets"] if several else (),

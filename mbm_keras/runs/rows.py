@@ -66,11 +66,14 @@ def name_table(table):
     return f"{type(table).__name__} in memory"
 
 
-def sample_rows(table, features, rows=8, most_bytes=4_000_000):
+def sample_rows(tables, features, rows=8, most_bytes=4_000_000):
     """Some raw rows by column, files as their bytes.
 
+    Rows that no model learned from, unless validation has a table of its own; several
+    models leave none without a test split.
+
     Args:
-        table: A `Table`.
+        tables: `rows`, and `valid` where it is given.
         features: Its preprocessors.
         rows: How many.
         most_bytes: A larger file is left out: an absent part.
@@ -80,6 +83,10 @@ def sample_rows(table, features, rows=8, most_bytes=4_000_000):
     """
     from data_pipelines.tables.modality import FILES
 
+    table = tables["rows"]
+    if "valid" not in tables:
+        split = "valid" if "valid" in table.split else "train"
+        table = table.take(table.split == split)
     keys, by_key = features.keys, features.by_key
     taken = {}
     for name, modality in table.columns.items():

@@ -38,11 +38,6 @@ class Trained:
         return self.fitted.model
 
     @property
-    def monitor(self):
-        """The metric by which the best epoch is chosen; None for the loss."""
-        return getattr(self.task, "monitor", None)
-
-    @property
     def histories(self):
         """Training curves by stage."""
         return self.fitted.histories
@@ -128,8 +123,11 @@ def open_rows(
         missing=missing,
         reading=reading,
     )
-    texts = target is not None and rows.frame[target].dtype == pl.String
-    if target is not None and texts and not rows.columns:
+    if (
+        target is not None
+        and not rows.columns
+        and rows.frame[target].dtype == pl.String
+    ):
         # Of texts alone, what they begin with is the input.
         rows = dataclasses.replace(rows, columns={target: "text"})
     return dataclasses.replace(rows, more_targets=more) if more else rows
@@ -324,7 +322,7 @@ def describe(plan, trained):
         "members": len(trained.fitted.members),
         "weights": _shares(trained.fitted.weights),
         "stages": {
-            name: describe_best(history, trained.monitor)
+            name: _describe_best(history, trained.task)
             for name, history in trained.histories.items()
         },
         "seed": plan.seed,
@@ -341,11 +339,12 @@ def _shares(weights):
     }
 
 
-def describe_best(history, monitor=None):
+def _describe_best(history, task):
     """The figures of the epoch whose weights are kept, and its number."""
     from mbm_keras.tasks.task import best_epoch
+    from mbm_keras.tasks.task import monitor_of
 
-    epoch = best_epoch(history, monitor)
+    epoch = best_epoch(history, monitor_of(task))
     figures = {name: _round(values[epoch]) for name, values in history.items()}
     return {"epochs": len(history["val_loss"]), "best": epoch + 1, **figures}
 

@@ -76,8 +76,6 @@ def train(
         return
 
     some = tables["rows"]
-    # Rows that no model learned from; several models leave none without a test split.
-    sample = some.take(some.split == ("valid" if "valid" in some.split else "train"))
     result = score(trained, tables, decoded.samples)
     run_folder.save(
         folder,
@@ -85,7 +83,7 @@ def train(
         features=features,
         targets={plan.target: encoder},
         columns=some.columns,
-        sample=sample_rows(some if "valid" in tables else sample, features),
+        sample=sample_rows(tables, features),
     )
     if plan.target_kind == "transcript":
         texts = some.take(some.split == "train").targets(numbers=False)

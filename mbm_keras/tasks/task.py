@@ -97,6 +97,11 @@ class Task(Protocol):
         ...
 
 
+def monitor_of(task: Task) -> str | None:
+    """The metric that says which epoch of a task is best; None for the loss."""
+    return getattr(task, "monitor", None)
+
+
 def best_epoch(
     history: Mapping[str, Sequence[float]], monitor: str | None = None
 ) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 
 from data_pipelines import files
 from mbm_keras.tasks import Task
+from mbm_keras.tasks.task import monitor_of
 from mbm_keras.training import distribution
 from mbm_keras.training import fit_checks
 from mbm_keras.training.adapters import with_adapters
@@ -154,8 +155,8 @@ def _fit_stage(
 ):
     """Compiles and fits what a stage trains, and returns its history."""
     _freeze(model, stage)
-    metric = getattr(task, "monitor", None)
-    name = "loss" if metric is None else metric
+    metric = monitor_of(task)
+    name = metric or "loss"
     checkpoint = Checkpoint(
         folder,
         monitor=name if valid is None else f"val_{name}",
